@@ -1,0 +1,40 @@
+"""What tests of several packages share."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+
+class ColourEmbedder:
+    """A real, tiny descriptor model: the image's centred 16 x 16 colour thumbnail, unit length."""
+
+    name = "colour-thumbnail"
+    sha256 = hashlib.sha256(b"colour-thumbnail").hexdigest()
+    descriptor_dim = 16 * 16 * 3
+    input_size = 16
+    calibration = None
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Resize to the thumbnail: uint8 [3, 16, 16]."""
+        small = image.convert("RGB").resize((16, 16), Image.Resampling.BOX)
+        return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+
+    def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Centre and normalise: float32 [N, 768]."""
+        flat_ND = pixels_N3SS.reshape(len(pixels_N3SS), -1).astype(np.float32)
+        flat_ND = flat_ND - flat_ND.mean(axis=1, keepdims=True) + 1e-3
+        norms_N1 = np.linalg.norm(flat_ND, axis=1, keepdims=True)
+        return (flat_ND / norms_N1).astype(np.float32)
+
+    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Descriptors of pictures: float32 [N, 768]."""
+        return self.embed_pixels(np.stack([self.preprocess(image) for image in images]))
+
+
+@pytest.fixture(scope="session")
+def embedder() -> ColourEmbedder:
+    return ColourEmbedder()

@@ -1,0 +1,86 @@
+"""What the indexer raises.
+
+SafeNetError
+└── IndexerError
+    ├── SourceError             a source cannot be read as what it seems to be
+    │   ├── UnknownSourceError      no reader knows this path
+    │   ├── EmptySourceError        the source holds no usable image
+    │   ├── BadTableError           a CSV or GeoJSON lacks a column or holds a bad value
+    │   └── NotGeoreferencedError   a map without coordinate reference system or transform
+    ├── StoreError              the gallery on disk cannot be used
+    │   ├── UnknownGalleryError     no gallery of that name is published
+    │   ├── UnknownImageError       no image of that id is in the gallery
+    │   ├── DuplicateIdError        two images claim one id
+    │   ├── GalleryMismatchError    index, database, descriptors or weights do not belong together
+    │   ├── GalleryBusyError        another writer holds the gallery
+    │   ├── GalleryExistsError      a gallery of that name was built from something else
+    │   └── StoreFullError          the disk has no room left
+    ├── BadFilterError          a search filter is out of its range
+    └── FaissConflictError      faiss-cpu and faiss-gpu are installed together
+"""
+
+from model.errors import SafeNetError
+
+
+class IndexerError(SafeNetError):
+    """Root of what the indexer raises."""
+
+
+class SourceError(IndexerError):
+    """A source cannot be read as what it seems to be."""
+
+
+class UnknownSourceError(SourceError):
+    """No reader knows this path."""
+
+
+class EmptySourceError(SourceError):
+    """The source holds no usable image."""
+
+
+class BadTableError(SourceError):
+    """A CSV or GeoJSON lacks a column or holds a bad value."""
+
+
+class NotGeoreferencedError(SourceError):
+    """A map without coordinate reference system or transform."""
+
+
+class StoreError(IndexerError):
+    """The gallery on disk cannot be used."""
+
+
+class UnknownGalleryError(StoreError):
+    """No gallery of that name is published."""
+
+
+class UnknownImageError(StoreError):
+    """No image of that id is in the gallery."""
+
+
+class DuplicateIdError(StoreError):
+    """Two images claim one id."""
+
+
+class GalleryMismatchError(StoreError):
+    """Index, database, descriptors or weights do not belong together."""
+
+
+class GalleryBusyError(StoreError):
+    """Another writer holds the gallery."""
+
+
+class GalleryExistsError(StoreError):
+    """A gallery of that name was built from something else."""
+
+
+class StoreFullError(StoreError):
+    """The disk has no room left."""
+
+
+class BadFilterError(IndexerError):
+    """A search filter is out of its range."""
+
+
+class FaissConflictError(IndexerError):
+    """faiss-cpu and faiss-gpu are installed together."""

@@ -1,0 +1,164 @@
+"""Distances, offsets and web-mercator tile addresses on the WGS 84 globe.
+
+Positions are (latitude, longitude) in degrees; boxes are (west, south, east, north) in degrees
+with west > east across the antimeridian.
+"""
+
+import math
+from collections.abc import Sequence
+
+EARTH_RADIUS_M = 6_371_008.8
+"""Mean radius of the WGS 84 ellipsoid (IUGG)."""
+
+MERCATOR_MAX_LATITUDE_DEG = 85.0511287798066
+"""Where the web-mercator square ends."""
+
+MERCATOR_EQUATOR_M = 2 * math.pi * 6_378_137.0
+"""Length of the web-mercator equator, m (EPSG:3857 uses the WGS 84 semi-major axis)."""
+
+
+def distance_m(
+    latitude_a: float, longitude_a: float, latitude_b: float, longitude_b: float
+) -> float:
+    """Great-circle distance, m (haversine; within 0.5 % of the ellipsoid)."""
+    phi_a, phi_b = math.radians(latitude_a), math.radians(latitude_b)
+    half_dphi = (phi_b - phi_a) / 2
+    half_dlambda = math.radians(longitude_b - longitude_a) / 2
+    chord = (
+        math.sin(half_dphi) ** 2 + math.cos(phi_a) * math.cos(phi_b) * math.sin(half_dlambda) ** 2
+    )
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, chord)))
+
+
+def offset(latitude: float, longitude: float, north_m: float, east_m: float) -> tuple[float, float]:
+    """The position that lies north_m and east_m away along a great circle."""
+    arc = math.hypot(north_m, east_m) / EARTH_RADIUS_M
+    bearing = math.atan2(east_m, north_m)
+    phi = math.radians(latitude)
+    sin_phi = math.sin(phi) * math.cos(arc) + math.cos(phi) * math.sin(arc) * math.cos(bearing)
+    there = math.asin(max(-1.0, min(1.0, sin_phi)))
+    dlambda = math.atan2(
+        math.sin(bearing) * math.sin(arc) * math.cos(phi),
+        math.cos(arc) - math.sin(phi) * math.sin(there),
+    )
+    return math.degrees(there), wrap_longitude(longitude + math.degrees(dlambda))
+
+
+def metres_between(
+    latitude_a: float, longitude_a: float, latitude_b: float, longitude_b: float
+) -> tuple[float, float]:
+    """(north_m, east_m) from a to b along the great circle; inverse of `offset`."""
+    length_m = distance_m(latitude_a, longitude_a, latitude_b, longitude_b)
+    phi_a, phi_b = math.radians(latitude_a), math.radians(latitude_b)
+    dlambda = math.radians(longitude_b - longitude_a)
+    bearing = math.atan2(
+        math.sin(dlambda) * math.cos(phi_b),
+        math.cos(phi_a) * math.sin(phi_b) - math.sin(phi_a) * math.cos(phi_b) * math.cos(dlambda),
+    )
+    return length_m * math.cos(bearing), length_m * math.sin(bearing)
+
+
+def wrap_longitude(longitude: float) -> float:
+    """The same meridian in [-180, 180)."""
+    return (longitude + 180.0) % 360.0 - 180.0
+
+
+def bounds_of(corners: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
+    """The smallest (west, south, east, north) box that holds all corners, the short way round."""
+    latitudes = [latitude for latitude, _ in corners]
+    origin = corners[0][1]
+    offsets = [wrap_longitude(longitude - origin) for _, longitude in corners]
+    west, east = origin + min(offsets), origin + max(offsets)
+    return _lift(west), min(latitudes), _lift(east), max(latitudes)
+
+
+def _lift(longitude: float) -> float:
+    return longitude if -180.0 <= longitude <= 180.0 else wrap_longitude(longitude)
+
+
+def inside_bounds(
+    latitude: float, longitude: float, bounds: tuple[float, float, float, float]
+) -> bool:
+    """Whether a position lies in a (west, south, east, north) box, also across the antimeridian."""
+    west, south, east, north = bounds
+    if not south <= latitude <= north:
+        return False
+    if west <= east:
+        return west <= longitude <= east
+    return longitude >= west or longitude <= east
+
+
+def inside_polygon(
+    latitude: float, longitude: float, polygon: Sequence[tuple[float, float]]
+) -> bool:
+    """Whether a position lies in a ring of (latitude, longitude) vertices (even-odd rule)."""
+    inside = False
+    x = [wrap_longitude(vertex[1] - longitude) for vertex in polygon]
+    y = [vertex[0] - latitude for vertex in polygon]
+    for i in range(len(polygon)):
+        j = i - 1
+        if (y[i] > 0) != (y[j] > 0) and x[i] + (0 - y[i]) * (x[j] - x[i]) / (y[j] - y[i]) > 0:
+            inside = not inside
+    return inside
+
+
+def bounds_around(
+    latitude: float, longitude: float, radius_m: float
+) -> tuple[float, float, float, float]:
+    """A (west, south, east, north) box that holds every position within radius_m."""
+    dphi = math.degrees(radius_m / EARTH_RADIUS_M)
+    south, north = max(-90.0, latitude - dphi), min(90.0, latitude + dphi)
+    widest = math.cos(math.radians(max(abs(south), abs(north))))
+    if widest < 1e-9 or dphi / widest >= 180.0:
+        return -180.0, south, 180.0, north
+    dlambda = dphi / widest
+    return _lift(longitude - dlambda), south, _lift(longitude + dlambda), north
+
+
+def ground_size_m(corners: Sequence[tuple[float, float]]) -> float:
+    """Mean side length of a four-cornered ground area, m."""
+    sides = [distance_m(*corners[i], *corners[(i + 1) % 4]) for i in range(4)]
+    return sum(sides) / 4
+
+
+def square_corners(
+    latitude: float, longitude: float, width_m: float, height_m: float, heading_deg: float = 0.0
+) -> tuple[tuple[float, float], ...]:
+    """Corners of a ground rectangle, clockwise from the top left; its top points to heading."""
+    turn = math.radians(heading_deg)
+    half = [(-1, 1), (1, 1), (1, -1), (-1, -1)]
+    found = []
+    for right, up in half:
+        right_m, up_m = right * width_m / 2, up * height_m / 2
+        north_m = up_m * math.cos(turn) - right_m * math.sin(turn)
+        east_m = up_m * math.sin(turn) + right_m * math.cos(turn)
+        found.append(offset(latitude, longitude, north_m, east_m))
+    return tuple(found)
+
+
+def tile_corner(zoom: int, x: float, y: float) -> tuple[float, float]:
+    """(latitude, longitude) of a web-mercator tile address's top left; fractions are allowed.
+
+    Source: OGC Two Dimensional Tile Matrix Set 2.0, WebMercatorQuad; rows count from the north.
+    """
+    side = 2**zoom
+    latitude = math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y / side))))
+    return latitude, x / side * 360.0 - 180.0
+
+
+def tile_address(zoom: int, latitude: float, longitude: float) -> tuple[float, float]:
+    """Fractional (x, y) of a position in the web-mercator grid of a zoom; inverse of tile_corner."""
+    side = 2**zoom
+    clipped = max(-MERCATOR_MAX_LATITUDE_DEG, min(MERCATOR_MAX_LATITUDE_DEG, latitude))
+    y = (1 - math.asinh(math.tan(math.radians(clipped))) / math.pi) / 2 * side
+    return (longitude + 180.0) / 360.0 * side, y
+
+
+def tile_corners(zoom: int, x: int, y: int) -> tuple[tuple[float, float], ...]:
+    """Four (latitude, longitude) of a tile, clockwise from its top left (north-west)."""
+    return tuple(tile_corner(zoom, x + dx, y + dy) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1)))
+
+
+def tile_gsd_m(zoom: int, latitude: float, tile_px: int) -> float:
+    """Ground metres per pixel of a web-mercator tile at a latitude."""
+    return MERCATOR_EQUATOR_M * math.cos(math.radians(latitude)) / (2**zoom * tile_px)

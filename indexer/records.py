@@ -1,0 +1,93 @@
+"""What a gallery knows about one image, and what a search asks and answers.
+
+Frames: latitude and longitude are degrees WGS 84, lengths are metres, headings are degrees
+clockwise from true north, a gimbal pitch of -90 looks straight down.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from indexer.geo import bounds_of, ground_size_m
+
+View = Literal["satellite", "drone"]
+"""What a gallery holds: map tiles seen from above, or a flight archive."""
+
+Position = tuple[float, float]
+"""(latitude, longitude), degrees WGS 84."""
+
+Bounds = tuple[float, float, float, float]
+"""(west, south, east, north), degrees; west > east where the box crosses the antimeridian."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRecord:
+    """One gallery image's metadata.
+
+    `corners` are four (latitude, longitude), clockwise from the image's top left, where the
+    ground area is known; `altitude_datum` says what `altitude_m` counts from ("takeoff", "msl",
+    "ellipsoid"); `place_id` is a ground-truth id where the source has one.
+    """
+
+    image_id: str
+    view: View
+    latitude: float
+    longitude: float
+    corners: tuple[Position, Position, Position, Position] | None = None
+    gsd_m: float | None = None
+    altitude_m: float | None = None
+    altitude_datum: str | None = None
+    heading_deg: float | None = None
+    gimbal_pitch_deg: float | None = None
+    flight_id: str | None = None
+    captured_at: datetime | None = None
+    place_id: str | None = None
+    source: str = ""
+    content_sha256: str = ""
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """(west, south, east, north) of the corners; west > east across the antimeridian."""
+        return None if self.corners is None else bounds_of(self.corners)
+
+    @property
+    def ground_m(self) -> float | None:
+        """Mean side of the ground area, m; None where the corners are unknown."""
+        return None if self.corners is None else ground_size_m(self.corners)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """Where the answer must lie: within `radius_m` of a position."""
+
+    latitude: float
+    longitude: float
+    radius_m: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What a match must satisfy besides looking alike; None means no condition.
+
+    `bounds` and `polygon` (vertices as (latitude, longitude), closed or not) hold an image whose
+    centre lies inside; a capture-date condition drops images without a date, a ground-size
+    condition drops images without corners.
+    """
+
+    bounds: Bounds | None = None
+    polygon: tuple[Position, ...] | None = None
+    captured_after: datetime | None = None
+    captured_before: datetime | None = None
+    source: str | None = None
+    flight_id: str | None = None
+    min_ground_m: float | None = None
+    max_ground_m: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """One answer of a search: rank from 1, score = cosine of the two descriptors."""
+
+    record: ImageRecord
+    score: float
+    rank: int

@@ -1,0 +1,55 @@
+# Safe-Net Geo. `make` alone lists what it can do.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+BENCH ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint check demo demo-check demo-stop bench constraints clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv and install the pinned packages into it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make setup PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,dev]'
+	@touch $@
+
+test: $(STAMP) ## run the whole test suite
+	$(BIN)/pytest -q
+
+lint: $(STAMP) ## formatting, lint, types and import direction, without the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## the developer's gate: lint, then test
+
+demo: $(STAMP) ## build the demo world and galleries, start the service, print one curl to try
+	$(BIN)/python -m service.demo start
+
+demo-check: $(STAMP) ## the demo, asked one /localize and one /navigate question whose truth is known
+	$(BIN)/python -m service.demo check
+
+demo-stop: ## stop the service that `make demo` left running
+	$(BIN)/python -m service.demo stop
+
+bench: $(STAMP) ## run the benchmarks, print a table, write bench.json (one alone: BENCH=search)
+	$(BIN)/python benchmarks/run.py $(BENCH)
+
+constraints: $(STAMP) ## pin what .venv holds now in constraints.txt
+	@grep '^faiss-gpu' constraints.txt > $(VENV)/gpu-pins.txt || true
+	$(BIN)/pip freeze --exclude-editable | sort -f - $(VENV)/gpu-pins.txt > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
+	@touch $(STAMP)
+
+clean: ## remove caches, the demo's files and .venv
+	-test -x $(BIN)/python && $(BIN)/python -m service.demo stop
+	rm -rf $(VENV) var/demo build bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,11 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+
+from model.checkpoint import save_checkpoint
+from model.config import ModelConfig
+from model.network import SafeNet
 
 
 class ColourEmbedder:
@@ -38,3 +44,13 @@ class ColourEmbedder:
 @pytest.fixture(scope="session")
 def embedder() -> ColourEmbedder:
     return ColourEmbedder()
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real, untrained, tiny Safe-Net checkpoint: 128 px, descriptor of 80."""
+    torch.manual_seed(0)
+    config = ModelConfig(backbone="test_efficientnet", input_size=128, embedding_dim=16)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_checkpoint(path, SafeNet(config).eval(), {"recipe": "none"})
+    return path

@@ -1,0 +1,169 @@
+"""Pictures in, descriptors out: what everyone who only uses weights needs.
+
+Shapes: N images, S input side, D descriptor length. Knows nothing of galleries or HTTP.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.checkpoint import Checkpoint, load_checkpoint
+from model.errors import CheckpointError, ConfigError
+from model.preprocessing import normalise, to_pixels
+
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors"
+"""The default weights; `docs/weights.md` says how they were made and what they score."""
+
+BATCH_SIZE = 16
+"""Images per forward pass of `embed`. Ours: past 16 a CPU gains nothing."""
+
+
+class DescriptorModel(Protocol):
+    """What the indexer and the service need of a model."""
+
+    @property
+    def name(self) -> str:
+        """Human-readable name of the weights."""
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the weights; a gallery is only searched with the weights that made it."""
+
+    @property
+    def descriptor_dim(self) -> int:
+        """Length D of a descriptor."""
+
+    @property
+    def input_size(self) -> int:
+        """Side S of the model's input, px."""
+
+    @property
+    def calibration(self) -> Mapping[str, float] | None:
+        """Parameters that turn scores into a confidence, where the weights carry them."""
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
+        """A picture as the model's input, uint8 [3, S, S]; safe to call from many threads."""
+
+    def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Unit-length descriptors [N, D]; one thread at a time."""
+
+    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Unit-length descriptors [N, D] of pictures of any size and mode."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the network saw in one picture, in the frame of its centre square (Fig. 9)."""
+
+    theta_23: NDArray[np.float32]
+    """Alignment, output to input coordinates in [-1, 1]."""
+    ring_half_sides: tuple[float, ...]
+    """Outer half side of each part's square ring, 1.0 = half the aligned square; () if none."""
+    heat_HH: NDArray[np.float32]
+    """Mean activation over the aligned square, scaled to 0..1."""
+
+
+class Embedder:
+    """Safe-Net with trained weights."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        if not checkpoint.config.shared_backbone:
+            raise ConfigError(
+                f"weights {checkpoint.name} have one backbone per view; "
+                "an Embedder needs shared_backbone = true"
+            )
+        self._network = checkpoint.network().to(memory_format=torch.channels_last).to(device)
+        self._device = device
+        self.name = checkpoint.name
+        self.sha256 = checkpoint.sha256
+        self.config = checkpoint.config
+        self.card: dict[str, Any] = checkpoint.card
+        self.input_size = checkpoint.config.input_size
+        self.descriptor_dim = checkpoint.config.descriptor_dim
+
+    @classmethod
+    def load(cls, weights: Path | None = None, *, device: str = "auto") -> "Embedder":
+        """Load weights: the shipped ones, or those at a path.
+
+        Args:
+            weights: a .safetensors file with its JSON beside it; None for the shipped ones.
+            device: a torch device, or `auto`: the GPU where there is one.
+
+        Raises:
+            CheckpointError: the files are missing, damaged or do not fit together.
+            ConfigError: the device does not exist here.
+        """
+        return cls(load_checkpoint(weights or SHIPPED_WEIGHTS), _device(device))
+
+    @property
+    def calibration(self) -> Mapping[str, float] | None:
+        """Score calibration fitted on held-out data, where the weights carry one."""
+        calibration = self.card.get("calibration")
+        if calibration is not None and not isinstance(calibration, dict):
+            raise CheckpointError(f"weights {self.name}: calibration must be an object of numbers")
+        return calibration
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Centre square at input size, uint8 [3, S, S]; thread-safe."""
+        return to_pixels(image, self.input_size)
+
+    @torch.inference_mode()
+    def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Descriptors of preprocessed pictures: float32 [N, D], unit length."""
+        pixels = torch.from_numpy(pixels_N3SS).to(self._device)
+        descriptors_ND = self._network.describe(normalise(pixels, self.config.normalisation))
+        return descriptors_ND.cpu().numpy()
+
+    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Descriptors of pictures of any size and mode: float32 [N, D], unit length."""
+        if not images:
+            return np.empty((0, self.descriptor_dim), dtype=np.float32)
+        pixels_N3SS = np.stack([self.preprocess(image) for image in images])
+        batches = [
+            self.embed_pixels(pixels_N3SS[start : start + BATCH_SIZE])
+            for start in range(0, len(images), BATCH_SIZE)
+        ]
+        return np.concatenate(batches)
+
+    @torch.inference_mode()
+    def explain(self, image: Image.Image) -> Explanation:
+        """Alignment, partition and heat of one picture."""
+        pixels = torch.from_numpy(self.preprocess(image)[None]).to(self._device)
+        seen = self._network.inspect(normalise(pixels, self.config.normalisation))
+        heat_HH = seen.heat_BHH[0].cpu().numpy()
+        spread = max(float(np.ptp(heat_HH)), 1e-6)
+        rings = self._network.map_side // 2
+        last_K = [] if seen.boundaries_BK is None else seen.boundaries_BK[0].tolist()
+        return Explanation(
+            theta_23=seen.theta_B23[0].cpu().numpy(),
+            ring_half_sides=tuple(last / rings for last in last_K),
+            heat_HH=(heat_HH - heat_HH.min()) / spread,
+        )
+
+
+def fuse(descriptors_ND: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One unit descriptor [D] of N views of a place: the mean of their unit descriptors.
+
+    Source: Table VI, multiple-query setting.
+    """
+    mean_D = descriptors_ND.mean(axis=0)
+    unit_D: NDArray[np.float32] = mean_D / np.float32(max(float(np.linalg.norm(mean_D)), 1e-12))
+    return unit_D
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"device = {device!r}: torch knows no such device") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device = {device!r}: no CUDA device here; use cpu or auto")
+    return chosen

@@ -1,0 +1,110 @@
+"""Checkpoints and the embedder: round trip, refusals, descriptors."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.config import ModelConfig
+from model.embedder import Embedder, fuse
+from model.errors import CheckpointError, ConfigError
+from model.network import SafeNet
+
+
+def picture(seed: int, size: tuple[int, int] = (300, 200)) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1] // 20, size[0] // 20, 3))
+    return Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
+
+
+def test_descriptors_are_unit_rows_of_any_size_and_mode(tiny_weights: Path) -> None:
+    embedder = Embedder.load(tiny_weights, device="cpu")
+    images = [picture(0), picture(1, (50, 500)).convert("L"), picture(2, (128, 128))]
+    descriptors = embedder.embed(images)
+    assert (descriptors.shape, descriptors.dtype) == ((3, 80), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1.0, atol=1e-5)
+
+
+def test_a_descriptor_does_not_depend_on_its_batch(tiny_weights: Path) -> None:
+    embedder = Embedder.load(tiny_weights, device="cpu")
+    images = [picture(seed) for seed in range(20)]
+    alone = np.concatenate([embedder.embed([image]) for image in images])
+    np.testing.assert_allclose(embedder.embed(images), alone, atol=1e-6)
+
+
+def test_no_images_give_no_descriptors(tiny_weights: Path) -> None:
+    assert Embedder.load(tiny_weights).embed([]).shape == (0, 80)
+
+
+def test_the_centre_square_is_what_is_seen(tiny_weights: Path) -> None:
+    embedder = Embedder.load(tiny_weights)
+    wide = Image.new("RGB", (400, 200), (255, 0, 0))
+    wide.paste(picture(3, (200, 200)), (100, 0))
+    square = embedder.preprocess(picture(3, (200, 200)))
+    assert np.array_equal(embedder.preprocess(wide), square)
+
+
+def test_fusion_is_the_unit_mean() -> None:
+    rows = np.eye(2, 4, dtype=np.float32)
+    np.testing.assert_allclose(fuse(rows), [0.5**0.5, 0.5**0.5, 0, 0], atol=1e-6)
+
+
+def test_half_precision_weights_load_as_float32_and_carry_their_card(tmp_path: Path) -> None:
+    network = SafeNet(ModelConfig(backbone="test_efficientnet", input_size=128))
+    path = tmp_path / "half.safetensors"
+    save_checkpoint(path, network, {"metrics": {"r1": 1.5}}, dtype=torch.float16)
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.card["metrics"] == {"r1": 1.5}
+    assert checkpoint.name == "half"
+    assert next(checkpoint.network().parameters()).dtype == torch.float32
+
+
+def test_explanation_is_the_identity_before_training(tiny_weights: Path) -> None:
+    explanation = Embedder.load(tiny_weights).explain(picture(4))
+    np.testing.assert_allclose(explanation.theta_23, np.eye(2, 3), atol=1e-6)
+    assert explanation.ring_half_sides[-1] == 1.0
+    assert list(explanation.ring_half_sides) == sorted(explanation.ring_half_sides)
+    assert (explanation.heat_HH.min(), explanation.heat_HH.max()) == (0.0, 1.0)
+
+
+def damaged(weights: Path, folder: Path, damage: str) -> Path:
+    """A copy of the weights with one thing wrong."""
+    copy = folder / "copy.safetensors"
+    data, card = weights.read_bytes(), json.loads(weights.with_suffix(".json").read_text())
+    if damage == "cut":
+        data = data[: len(data) // 2]
+    if damage == "other shape":
+        card["config"]["embedding_dim"] = 8
+    if damage == "unknown setting":
+        card["config"]["colour"] = "blue"
+    if damage == "newer format":
+        card["format"] = 99
+    if damage != "missing":
+        copy.write_bytes(data)
+    copy.with_suffix(".json").write_text(json.dumps(card))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("missing", "not found"),
+        ("cut", "damaged"),
+        ("other shape", "do not fit"),
+        ("unknown setting", "colour"),
+        ("newer format", "format"),
+    ],
+)
+def test_weights_that_cannot_be_used_say_why(
+    tiny_weights: Path, tmp_path: Path, damage: str, words: str
+) -> None:
+    with pytest.raises(CheckpointError, match=words):
+        Embedder.load(damaged(tiny_weights, tmp_path, damage))
+
+
+def test_an_unknown_device_is_refused(tiny_weights: Path) -> None:
+    with pytest.raises(ConfigError, match="toaster"):
+        Embedder.load(tiny_weights, device="toaster")

@@ -1,0 +1,109 @@
+"""One question from bytes to answer: decode, embed in shared batches, fuse, search, judge."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from indexer.answer import Answer, answer
+from indexer.gallery import Gallery
+from indexer.records import Match, View
+from model.embedder import fuse
+from service.decoding import Decoded
+from service.errors import ParameterError
+from service.schemas import QuestionParameters
+from service.state import Running
+
+JUDGED = 10
+"""Matches that the judgement sees even when fewer are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything that an answer in any form is made of; times in ms."""
+
+    matches: list[Match]
+    answer: Answer
+    decoded: list[Decoded]
+    gps_used: bool
+    decode_ms: float
+    queue_ms: float
+    embed_ms: float
+    search_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What one request asks."""
+
+    images: list[bytes]
+    parameters: QuestionParameters
+    view: View
+
+
+def choose_gallery(running: Running, question: QuestionParameters, view: View) -> str:
+    """The gallery's name: the request's, else the configured one, else the only fitting one.
+
+    Raises:
+        UnknownGalleryError: no gallery holds that view.
+        ParameterError: several do.
+    """
+    if question.gallery is not None:
+        return question.gallery
+    settings = running.settings
+    default = settings.localize_gallery if view == "satellite" else settings.navigate_gallery
+    return running.board.choose(view, default)
+
+
+def check_view(gallery: Gallery, view: View) -> None:
+    """Refuse a gallery of the other view.
+
+    Raises:
+        ParameterError: it holds the other view.
+    """
+    if gallery.view != view:
+        other = "/navigate" if gallery.view == "drone" else "/localize"
+        raise ParameterError(
+            f"gallery: {gallery.name!r} holds {gallery.view} images; ask {other}, "
+            f"or name a {view} gallery"
+        )
+
+
+async def ask(running: Running, gallery: Gallery, question: Question) -> Outcome:
+    """Answer one question from one gallery version.
+
+    Cancelling drops the work that has not begun.
+
+    Raises:
+        SafeNetError: the images, the parameters or the queue do not allow it.
+    """
+    parameters = question.parameters
+    with ExitStack() as stack:
+        room = stack.enter_context(running.worker.reserve(len(question.images)))
+        started_at = time.perf_counter()
+        decoded = await running.decoder.decode(question.images, keep=parameters.explain)
+        decode_ms = (time.perf_counter() - started_at) * 1e3
+        embedded = await running.worker.embed(room, [image.pixels_3SS for image in decoded])
+    prior = parameters.prior
+    started_at = time.perf_counter()
+    loop = asyncio.get_running_loop()
+    matches = await loop.run_in_executor(
+        running.searchers,
+        lambda: gallery.search(
+            fuse(embedded.descriptors_ND),
+            top_k=max(parameters.top_k, JUDGED),
+            prior=prior,
+            filters=parameters.filters,
+        ),
+    )
+    search_ms = (time.perf_counter() - started_at) * 1e3
+    return Outcome(
+        matches=matches[: parameters.top_k],
+        answer=answer(matches, running.embedder.calibration, parameters.min_confidence),
+        decoded=decoded,
+        gps_used=False,
+        decode_ms=decode_ms,
+        queue_ms=embedded.queue_ms,
+        embed_ms=embedded.embed_ms,
+        search_ms=search_ms,
+    )

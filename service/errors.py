@@ -1,0 +1,105 @@
+"""What the service raises; `problems.py` gives each class its HTTP status.
+
+SafeNetError
+└── ServiceError
+    ├── SettingsError            a SAFENET_* variable is unknown or out of its bound
+    ├── ParameterError           parameters that are fine alone do not go together
+    ├── UploadError
+    │   ├── EmptyUploadError         no image arrived
+    │   ├── BadMultipartError        the multipart body cannot be parsed
+    │   ├── TooManyViewsError        more images than one question may have
+    │   ├── TooSmallImageError       a side of the image is below the limit
+    │   ├── BodyTooLargeError        more bytes than one request may have
+    │   ├── UnsupportedTypeError     the content type is neither multipart nor image/*
+    │   └── SlowUploadError          the body did not arrive in time
+    ├── AccessError              the key is missing or wrong
+    ├── BusyError                no room now; has `retry_after_s`
+    │   ├── QueueFullError           the service holds as much work as it may
+    │   └── RateLimitedError         this key asked too often
+    ├── DeadlineError            the answer was not ready in time
+    ├── NotReadyError            the model or the galleries are still loading
+    ├── GalleryRefusedError      the published gallery does not fit the weights
+    └── UnknownExplanationError  no such picture, or it was dropped for newer ones
+"""
+
+from model.errors import SafeNetError
+
+
+class ServiceError(SafeNetError):
+    """Root of what the service raises."""
+
+
+class SettingsError(ServiceError):
+    """A SAFENET_* variable is unknown or out of its bound."""
+
+
+class ParameterError(ServiceError):
+    """Parameters that are fine alone do not go together."""
+
+
+class UploadError(ServiceError):
+    """The body of a question cannot be used."""
+
+
+class EmptyUploadError(UploadError):
+    """No image arrived."""
+
+
+class BadMultipartError(UploadError):
+    """The multipart body cannot be parsed."""
+
+
+class TooManyViewsError(UploadError):
+    """More images than one question may have."""
+
+
+class TooSmallImageError(UploadError):
+    """A side of the image is below the limit."""
+
+
+class BodyTooLargeError(UploadError):
+    """More bytes than one request may have."""
+
+
+class UnsupportedTypeError(UploadError):
+    """The content type is neither multipart nor image/*."""
+
+
+class SlowUploadError(UploadError):
+    """The body did not arrive in time."""
+
+
+class AccessError(ServiceError):
+    """The key is missing or wrong."""
+
+
+class BusyError(ServiceError):
+    """No room now; ask again after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QueueFullError(BusyError):
+    """The service holds as much work as it may."""
+
+
+class RateLimitedError(BusyError):
+    """This key asked too often."""
+
+
+class DeadlineError(ServiceError):
+    """The answer was not ready in time."""
+
+
+class NotReadyError(ServiceError):
+    """The model or the galleries are still loading."""
+
+
+class GalleryRefusedError(ServiceError):
+    """The published gallery does not fit the weights."""
+
+
+class UnknownExplanationError(ServiceError):
+    """No such picture, or it was dropped for newer ones."""

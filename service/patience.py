@@ -1,0 +1,44 @@
+"""Work that ends early when its client has gone or its deadline has passed."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from service.errors import DeadlineError
+
+T = TypeVar("T")
+
+
+async def while_wanted(request: Request, work: Coroutine[Any, Any, T], *, deadline_s: float) -> T:
+    """The result of `work`; it is cancelled when nobody waits for it any more.
+
+    Call it once the body has been read: from then on the only message is the disconnect.
+
+    Raises:
+        DeadlineError: the work took longer than the deadline.
+        ClientDisconnect: the client closed the connection.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnect(request))
+    try:
+        done, _ = await asyncio.wait(
+            {task, gone}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if task in done:
+            return task.result()
+        if gone in done:
+            raise ClientDisconnect
+        raise DeadlineError(f"no answer within {deadline_s:g} s; ask again when there is less load")
+    finally:
+        for future in (task, gone):
+            future.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await future
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,147 @@
+"""Every error as application/problem+json (RFC 9457): the one table from class to status."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indexer import errors as gallery_errors
+from model import errors as image_errors
+from service import errors
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="Stable name of the kind of problem.")
+    title: str
+    status: int
+    detail: str = Field(description="What, value, remedy.")
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One row of the table."""
+
+    status: int
+    slug: str
+    title: str
+
+
+TABLE: Mapping[type[Exception], Kind] = {
+    image_errors.NotAnImageError: Kind(400, "not-an-image", "Not an image"),
+    image_errors.TruncatedImageError: Kind(400, "truncated-image", "Truncated or damaged image"),
+    image_errors.TooManyPixelsError: Kind(400, "too-many-pixels", "Too many pixels"),
+    errors.TooSmallImageError: Kind(400, "image-too-small", "Image too small"),
+    errors.EmptyUploadError: Kind(400, "no-image", "No image in the request"),
+    errors.BadMultipartError: Kind(400, "bad-multipart", "Unreadable multipart body"),
+    errors.AccessError: Kind(401, "key-needed", "Key missing or wrong"),
+    gallery_errors.UnknownGalleryError: Kind(404, "unknown-gallery", "Unknown gallery"),
+    gallery_errors.UnknownImageError: Kind(404, "unknown-image", "Unknown image"),
+    errors.UnknownExplanationError: Kind(404, "unknown-explanation", "Unknown explanation"),
+    errors.SlowUploadError: Kind(408, "slow-upload", "Upload too slow"),
+    errors.BodyTooLargeError: Kind(413, "body-too-large", "Body too large"),
+    errors.UnsupportedTypeError: Kind(415, "unsupported-type", "Unsupported content type"),
+    errors.ParameterError: Kind(422, "bad-parameter", "Parameter out of range"),
+    errors.TooManyViewsError: Kind(422, "too-many-views", "Too many images"),
+    gallery_errors.BadFilterError: Kind(422, "bad-parameter", "Parameter out of range"),
+    errors.QueueFullError: Kind(429, "queue-full", "Queue full"),
+    errors.RateLimitedError: Kind(429, "rate-limited", "Too many requests"),
+    errors.DeadlineError: Kind(503, "deadline", "Not answered in time"),
+    errors.NotReadyError: Kind(503, "not-ready", "Not ready"),
+    errors.GalleryRefusedError: Kind(503, "gallery-refused", "Gallery refused"),
+}
+
+INTERNAL = Kind(500, "internal", "Internal error")
+
+
+def problem(
+    request: Request, kind: Kind, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """One problem as a response."""
+    body = Problem(
+        type=f"urn:safenet-geo:problem:{kind.slug}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        request_id=request.scope.get("state", {}).get("request_id"),
+    )
+    content = body.model_dump(exclude_none=True)
+    return JSONResponse(content, kind.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer every exception as a problem."""
+    for error_class in TABLE:
+        app.add_exception_handler(error_class, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def kind_of(error: Exception) -> Kind:
+    """The table's row of an error, by its nearest class."""
+    for error_class in type(error).__mro__:
+        if error_class in TABLE:
+            return TABLE[error_class]
+    return INTERNAL
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.BusyError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.NotReadyError | errors.DeadlineError):
+        headers["Retry-After"] = "1"
+    if isinstance(error, errors.AccessError):
+        headers["WWW-Authenticate"] = 'Bearer, Basic realm="safenet"'
+    return problem(request, kind_of(error), str(error), headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problem(
+        request, Kind(422, "bad-parameter", "Parameter out of range"), _said(error.errors())
+    )
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    slug = phrase.lower().replace(" ", "-")
+    detail = f"{request.method} {request.url.path}: {phrase.lower()}; /docs lists what can be asked"
+    return problem(request, Kind(error.status_code, slug, phrase), detail, error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return problem(
+        request,
+        INTERNAL,
+        "the service failed on this request; its log has the cause under this request id",
+    )
+
+
+def _said(failures: Sequence[Any]) -> str:
+    lines = []
+    for failure in failures[:5]:
+        name = ".".join(
+            str(part) for part in failure["loc"] if part not in ("query", "path", "body")
+        )
+        value = (
+            "" if isinstance(failure.get("input"), dict) else f" (got {failure.get('input')!r:.80})"
+        )
+        lines.append(f"{name}: {failure['msg']}{value}" if name else str(failure["msg"]))
+    return "; ".join(lines)

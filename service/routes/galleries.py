@@ -1,0 +1,52 @@
+"""GET /galleries, their images and the images' metadata."""
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from service.answering import gallery_body, meta_body
+from service.schemas import GalleriesBody, GalleryBody, MetaBody, RefusedGallery
+from service.state import RunningService
+
+router = APIRouter(tags=["galleries"])
+
+
+@router.get("/galleries")
+def galleries(running: RunningService) -> GalleriesBody:
+    """All galleries: those that can be asked, and those refused with the reason."""
+    bodies = []
+    for name in sorted(running.board.names()):
+        with running.board.lease(name) as gallery:
+            bodies.append(gallery_body(gallery))
+    refused = [RefusedGallery(name=n, reason=why) for n, why in running.board.refused.items()]
+    return GalleriesBody(galleries=bodies, refused=refused)
+
+
+@router.get("/galleries/{name}")
+def gallery(name: str, running: RunningService) -> GalleryBody:
+    """One gallery."""
+    with running.board.lease(name) as opened:
+        return gallery_body(opened)
+
+
+@router.get("/galleries/{name}/images/{image_id:path}/meta")
+def meta(name: str, image_id: str, running: RunningService) -> MetaBody:
+    """One image's metadata."""
+    with running.board.lease(name) as opened:
+        return meta_body(opened.record(image_id), name)
+
+
+@router.get(
+    "/galleries/{name}/images/{image_id:path}",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}},
+)
+async def picture(name: str, image_id: str, request: Request, running: RunningService) -> Response:
+    """One image's picture; its content never changes under one ETag."""
+    with running.board.lease(name) as opened:
+        record = await run_in_threadpool(opened.record, image_id)
+        etag = f'"{record.content_sha256}"'
+        headers = {"ETag": etag, "Cache-Control": "private, max-age=3600"}
+        if record.content_sha256 and request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        data = await run_in_threadpool(opened.picture, image_id)
+        return Response(data, media_type="image/jpeg", headers=headers)

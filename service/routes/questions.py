@@ -1,0 +1,69 @@
+"""POST /localize and POST /navigate."""
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from indexer.records import View
+from service.answering import answer_body
+from service.asking import Question, ask, check_view, choose_gallery
+from service.patience import while_wanted
+from service.schemas import AnswerBody, QuestionParameters
+from service.state import Running, RunningService
+from service.uploads import UploadLimits, read_images
+
+router = APIRouter(tags=["questions"])
+Parameters = Annotated[QuestionParameters, Query()]
+
+_IMAGE = {"type": "string", "format": "binary"}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {"image": {"type": "array", "items": _IMAGE, "minItems": 1}},
+                }
+            },
+            "image/*": {"schema": _IMAGE},
+        },
+    }
+}
+
+
+@router.post("/localize", response_model=AnswerBody, openapi_extra=BODY)
+async def localize(request: Request, parameters: Parameters, running: RunningService) -> Response:
+    """Where was this drone image taken? Ranked satellite tiles and one estimate."""
+    return await _answered(request, parameters, running, "satellite")
+
+
+@router.post("/navigate", response_model=AnswerBody, openapi_extra=BODY)
+async def navigate(request: Request, parameters: Parameters, running: RunningService) -> Response:
+    """Which drone images show this satellite tile? Ranked images and their flights."""
+    return await _answered(request, parameters, running, "drone")
+
+
+async def _answered(
+    request: Request, parameters: QuestionParameters, running: Running, view: View
+) -> Response:
+    started_at = time.perf_counter()
+    settings = running.settings
+    limits = UploadLimits(
+        max_bytes=settings.max_body_mib * 2**20,
+        max_views=settings.max_views,
+        timeout_s=settings.upload_s,
+    )
+    name = choose_gallery(running, parameters, view)
+    with running.admission.enter(request), running.board.lease(name) as gallery:
+        check_view(gallery, view)
+        images = await read_images(request, limits, running.admission)
+        question = Question(images=images, parameters=parameters, view=view)
+        outcome = await while_wanted(
+            request, ask(running, gallery, question), deadline_s=settings.deadline_s
+        )
+        total_ms = (time.perf_counter() - started_at) * 1e3
+        body = answer_body(outcome, gallery, running.embedder, total_ms)
+        return Response(body.model_dump_json(), media_type="application/json")

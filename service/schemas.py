@@ -1,0 +1,231 @@
+"""What the service is asked and what it answers, field by field; names are the contract's."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from indexer.records import Filters, Prior
+
+Format = Literal["json", "geojson", "gpx", "kml", "csv"]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+HALF_EQUATOR_M = 20_037_508.0
+"""Half the equator, m: no two places are farther apart."""
+
+
+class QuestionParameters(BaseModel):
+    """Query string of /localize and /navigate; degrees WGS 84, metres."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top_k: int = Field(5, ge=1, le=100, description="How many matches to return.")
+    gallery: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Which gallery; unset: the only fitting one.",
+    )
+    latitude: Latitude | None = Field(None, description="Prior: latitude of its centre, degrees.")
+    longitude: Longitude | None = Field(
+        None, description="Prior: longitude of its centre, degrees."
+    )
+    radius_m: float | None = Field(
+        None,
+        gt=0,
+        le=HALF_EQUATOR_M,
+        allow_inf_nan=False,
+        description="Prior: matches lie within so many metres of its centre.",
+    )
+    use_image_gps: bool = Field(
+        False, description="Take the prior's centre from the GPS inside the image."
+    )
+    min_confidence: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="Below this the status is no_match."
+    )
+    explain: bool = Field(False, description="Add links to pictures of what the model saw.")
+    format: Format = Field("json", description="Form of the answer.")
+    captured_after: datetime | None = Field(None, description="Only images taken at or after this.")
+    captured_before: datetime | None = Field(None, description="Only images taken before this.")
+    source: str | None = Field(None, max_length=500, description="Only images of this source.")
+    flight_id: str | None = Field(None, max_length=200, description="Only images of this flight.")
+
+    @model_validator(mode="after")
+    def _prior_is_whole(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together; send both or neither")
+        if self.latitude is not None and self.radius_m is None:
+            raise ValueError("a prior needs radius_m as well; send metres")
+        if self.latitude is not None and self.use_image_gps:
+            raise ValueError("use_image_gps and latitude + longitude exclude each other; send one")
+        if self.radius_m is not None and self.latitude is None and not self.use_image_gps:
+            raise ValueError("radius_m needs latitude and longitude, or use_image_gps=true")
+        return self
+
+    @property
+    def prior(self) -> Prior | None:
+        """The prior that the caller spelled out."""
+        if self.latitude is None or self.longitude is None or self.radius_m is None:
+            return None
+        return Prior(latitude=self.latitude, longitude=self.longitude, radius_m=self.radius_m)
+
+    @property
+    def filters(self) -> Filters | None:
+        """The conditions besides looking alike."""
+        wanted = Filters(
+            captured_after=self.captured_after,
+            captured_before=self.captured_before,
+            source=self.source,
+            flight_id=self.flight_id,
+        )
+        return None if wanted == Filters() else wanted
+
+
+class EstimateBody(BaseModel):
+    """Fused position, degrees WGS 84, and the radii that hold the truth in 68 and 95 % of cases."""
+
+    latitude: float
+    longitude: float
+    accuracy_m_68: float
+    accuracy_m_95: float
+
+
+class ImageBody(BaseModel):
+    """One gallery image; positions are degrees WGS 84, `bounds` are west, south, east, north."""
+
+    image_id: str
+    latitude: float
+    longitude: float
+    bounds: tuple[float, float, float, float] | None
+    gsd_m: float | None
+    altitude_m: float | None
+    altitude_datum: str | None
+    heading_deg: float | None
+    gimbal_pitch_deg: float | None
+    flight_id: str | None
+    captured_at: datetime | None
+    source: str
+    image_url: str
+
+
+class MetaBody(ImageBody):
+    """One gallery image with what only its own page shows; corners are (latitude, longitude)."""
+
+    view: str
+    corners: list[tuple[float, float]] | None
+    content_sha256: str
+    meta_url: str
+
+
+class MatchBody(ImageBody):
+    """One match: rank from 1, score is the cosine of the descriptors."""
+
+    rank: int
+    score: float
+
+
+class FlightBody(BaseModel):
+    """The matches' part of one flight: its images in order of capture."""
+
+    flight_id: str
+    first_captured_at: datetime | None
+    last_captured_at: datetime | None
+    matched_image_ids: list[str]
+    track: list[ImageBody]
+    truncated: bool = Field(description="Whether the flight goes on beyond the track shown.")
+
+
+class QueryBody(BaseModel):
+    """What arrived: image count, upright size of the first in px, and whether its GPS was used."""
+
+    images: int
+    width: int
+    height: int
+    gps_used: bool
+
+
+class GalleryName(BaseModel):
+    """The gallery version that answered."""
+
+    name: str
+    view: str
+    version: str
+    size: int
+
+
+class ModelBody(BaseModel):
+    """The weights that answered."""
+
+    name: str
+    sha256: str
+    descriptor_dim: int
+
+
+class TimingBody(BaseModel):
+    """Where the time went, ms."""
+
+    decode: float
+    queue: float
+    embed: float
+    search: float
+    total: float
+
+
+class PicturesBody(BaseModel):
+    """Links to what the model saw in one image."""
+
+    image: str
+    aligned_url: str
+    rings_url: str
+    heatmap_url: str
+
+
+class AnswerBody(BaseModel):
+    """The answer of /localize and /navigate."""
+
+    status: Literal["match", "uncertain", "no_match"]
+    confidence: float
+    estimate: EstimateBody | None
+    matches: list[MatchBody]
+    flights: list[FlightBody] | None = None
+    explanation: list[PicturesBody] | None = None
+    query: QueryBody
+    gallery: GalleryName
+    model: ModelBody
+    timing_ms: TimingBody
+
+
+class GalleryBody(GalleryName):
+    """A loaded gallery; `bounds` are west, south, east, north, degrees."""
+
+    bounds: tuple[float, float, float, float] | None
+    weights_sha256: str
+    descriptor_dim: int
+
+
+class RefusedGallery(BaseModel):
+    """A published gallery that cannot be asked, and why."""
+
+    name: str
+    reason: str
+
+
+class GalleriesBody(BaseModel):
+    """All galleries of the store."""
+
+    galleries: list[GalleryBody]
+    refused: list[RefusedGallery]
+
+
+class HealthBody(BaseModel):
+    """Whether the service lives."""
+
+    status: Literal["alive", "ready"]
+
+
+class ReloadBody(BaseModel):
+    """What a reload changed: gallery → version now, None where it is gone."""
+
+    changed: dict[str, str | None]
+    refused: list[RefusedGallery]

@@ -1,0 +1,164 @@
+"""Everything an operator can set, read once from SAFENET_* variables; docs/settings.md explains."""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import SettingsError
+
+PREFIX = "SAFENET_"
+
+
+class Settings(BaseSettings):
+    """The service's configuration; units are in the names."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    store: Path = Field(Path("var/galleries"), description="Folder that holds the galleries.")
+    weights: Path | None = Field(
+        None,
+        description="Weights (.safetensors with its .json beside it); unset: the shipped ones.",
+    )
+    device: str = Field("auto", description="Where the model runs: auto, cpu, cuda or cuda:N.")
+    localize_gallery: str | None = Field(
+        None, description="Satellite gallery that /localize asks when a request names none."
+    )
+    navigate_gallery: str | None = Field(
+        None, description="Drone gallery that /navigate asks when a request names none."
+    )
+    watch_s: float = Field(
+        2.0,
+        ge=0,
+        le=3600,
+        description="Seconds between looks for newly published galleries; 0: never.",
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any free one.")
+    cors_origins: str = Field(
+        "", description="Comma-separated origins whose pages may call the service; empty: none."
+    )
+    api_keys: str = Field(
+        "", description="Comma-separated NAME=sha256:HEX, as `safenet-serve new-key NAME` prints."
+    )
+    keys: Literal["auto", "required", "off"] = Field(
+        "auto", description="auto: keys are required unless none is set and the host is loopback."
+    )
+    rate_per_minute: int = Field(
+        0, ge=0, description="Questions one key may ask per minute; 0: unlimited."
+    )
+
+    max_body_mib: int = Field(64, ge=1, le=4096, description="Largest request body, MiB.")
+    max_pending_mib: int = Field(
+        512, ge=1, description="Upload bytes held in memory by all requests together, MiB."
+    )
+    max_megapixels: float = Field(
+        100.0, gt=0, le=1000, description="Largest image, megapixels; checked before decoding."
+    )
+    min_side_px: int = Field(16, ge=1, le=1024, description="Smallest accepted image side, px.")
+    max_views: int = Field(54, ge=1, le=54, description="Most images in one question.")
+    max_top_k: int = Field(100, ge=1, le=100, description="Largest top_k that a request may ask.")
+    image_gps_radius_m: float = Field(
+        1000.0, gt=0, description="Prior radius around an image's own GPS when none is given, m."
+    )
+
+    max_requests: int = Field(128, ge=1, description="Questions in progress; more get 429.")
+    queue_images: int = Field(256, ge=1, description="Images waiting or running; more get 429.")
+    max_batch: int = Field(16, ge=1, le=1024, description="Most images per run of the model.")
+    max_wait_ms: float = Field(
+        8.0, ge=0, le=1000, description="Longest wait for images still being decoded, ms."
+    )
+    decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images.")
+    search_threads: int = Field(2, ge=1, le=64, description="Threads that search galleries.")
+    deadline_s: float = Field(
+        30.0, gt=0, le=3600, description="Longest time from a full body to its answer, s."
+    )
+    upload_s: float = Field(
+        30.0, gt=0, le=3600, description="Longest time for a body to arrive, s."
+    )
+    drain_s: float = Field(
+        0.0, ge=0, le=600, description="Seconds to go on serving, not ready, after SIGTERM."
+    )
+    shutdown_s: int = Field(
+        60, ge=1, le=3600, description="Longest wait at shutdown for running requests, s."
+    )
+    explanations_kept: int = Field(
+        16, ge=0, le=1000, description="Questions whose explain pictures can be made; 0: none."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line that is written."
+    )
+    log_format: Literal["json", "text"] = Field(
+        "json", description="One JSON object per line, or text."
+    )
+    telemetry: bool = Field(
+        False, description="Send OpenTelemetry traces (extra `telemetry`; OTEL_* says where)."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_bare(cls, host: str) -> str:
+        if not host or "/" in host:
+            raise ValueError("must be an address such as 127.0.0.1, without scheme or path")
+        return host
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether a request needs a key."""
+        if self.keys == "auto":
+            return bool(self.api_keys) or not self.is_loopback
+        return self.keys == "required"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Args:
+        environment: variables to read; None: those of the process.
+
+    Raises:
+        SettingsError: a SAFENET_* variable is unknown, or its value is out of its bound.
+    """
+    variables = os.environ if environment is None else environment
+    chosen = {
+        name[len(PREFIX) :].lower(): value
+        for name, value in variables.items()
+        if name.upper().startswith(PREFIX)
+    }
+    for name in chosen:
+        if name not in Settings.model_fields:
+            raise SettingsError(_unknown(name))
+    try:
+        return Settings(**{name: value for name, value in chosen.items() if value != ""})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(_explained(error)) from error
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.5)
+    hint = f"did you mean {PREFIX}{near[0].upper()}?" if near else "docs/settings.md lists all"
+    return f"{PREFIX}{name.upper()} is not a setting; {hint}"
+
+
+def _explained(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = PREFIX + str(first["loc"][0]).upper()
+    value = "its value" if "KEY" in name else repr(first["input"])
+    return f"{name}: {value} is refused: {first['msg']}; see docs/settings.md"

@@ -1,0 +1,43 @@
+"""What one running service holds, made by the app's lifespan and reached through the request."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from model.embedder import DescriptorModel
+from service.admission import Admission
+from service.batching import BatchWorker
+from service.board import GalleryBoard
+from service.decoding import Decoder
+from service.errors import NotReadyError
+from service.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """The parts of a service whose model is loaded."""
+
+    settings: Settings
+    embedder: DescriptorModel
+    worker: BatchWorker
+    decoder: Decoder
+    searchers: ThreadPoolExecutor
+    board: GalleryBoard
+    admission: Admission
+
+
+def running(request: Request) -> Running:
+    """The running service.
+
+    Raises:
+        NotReadyError: the model or the galleries are still loading.
+    """
+    parts = getattr(request.app.state, "running", None)
+    if parts is None:
+        raise NotReadyError("the model and the galleries are still loading; ask again in 1 s")
+    return cast(Running, parts)
+
+
+RunningService = Annotated[Running, Depends(running)]

@@ -1,0 +1,59 @@
+"""The package table and the pins cover what the tree holds."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+TOP_LEVEL = ("model", "training", "indexer", "service")
+
+
+def normal_name(requirement: str) -> str:
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert name is not None, requirement
+    return re.sub(r"[-_.]+", "-", name.group()).lower()
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return {normal_name(line): line for line in lines}
+
+
+def test_every_folder_of_python_files_is_an_installed_package() -> None:
+    folders = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for top in TOP_LEVEL
+        for path in (ROOT / top).rglob("*.py")
+    }
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == folders
+
+
+def test_a_pin_is_a_name_and_a_version_and_nothing_else() -> None:
+    odd = [
+        line for line in pins().values() if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line)
+    ]
+    assert odd == []
+
+
+def test_every_dependency_of_every_extra_is_pinned() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *(each for extra in extras.values() for each in extra)]
+    missing = {normal_name(each) for each in wanted} - set(pins())
+    assert missing == set(), "run `make setup constraints`"
+
+
+@pytest.mark.parametrize("command", sorted(PROJECT["project"]["scripts"]))
+def test_every_console_command_names_an_attribute_that_exists(command: str) -> None:
+    module, _, attribute = PROJECT["project"]["scripts"][command].partition(":")
+    file = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    assert re.search(rf"^{attribute}\b.*=", file.read_text(), flags=re.MULTILINE)
+
+
+def test_package_data_patterns_match_files() -> None:
+    for package, patterns in PROJECT["tool"]["setuptools"]["package-data"].items():
+        folder = ROOT.joinpath(*package.split("."))
+        for pattern in patterns:
+            assert any(folder.glob(pattern)), f"{package}: {pattern} matches nothing"

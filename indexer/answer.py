@@ -1,17 +1,35 @@
 """From ranked matches to one position, its accuracy and a calibrated confidence."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from indexer.geo import distance_m, metres_between, offset
 from indexer.records import Match
 
 Status = Literal["match", "uncertain", "no_match"]
 
+UNCALIBRATED: Mapping[str, float] = {
+    "bias": -8.0,
+    "score": 8.0,
+    "margin": 25.0,
+    "agreement": 2.0,
+    "temperature": 0.05,
+    "no_match_below": 0.2,
+    "match_from": 0.6,
+    "scale_68": 1.0,
+    "scale_95": 3.0,
+}
+"""Ours: cautious guesses, for weights that carry no fitted parameters."""
+
+USUAL_REACH_M = 50.0
+"""Ours: how far apart two images of one place may lie where the ground size is unknown."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Fused position, degrees WGS 84, with the radii that hold the truth in 68 and 95 % of cases."""
+    """Fused position, degrees WGS 84, and the radii that hold the truth in 68 and 95 % of cases."""
 
     latitude: float
     longitude: float
@@ -28,6 +46,19 @@ class Answer:
     estimate: Estimate | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the confidence is made of.
+
+    `score` is the best cosine, `margin` its lead over the best match that lies elsewhere (beyond
+    the reach of the best one's ground area), `agreement` the share of the weight nearby.
+    """
+
+    score: float
+    margin: float
+    agreement: float
+
+
 def answer(
     matches: Sequence[Match],
     calibration: Mapping[str, float] | None,
@@ -40,4 +71,80 @@ def answer(
         calibration: the weights' fitted parameters (`embedder.calibration`), or None.
         min_confidence: below this the status is no_match, 0..1.
     """
-    raise NotImplementedError
+    if not matches:
+        return Answer(status="no_match", confidence=0.0, estimate=None)
+    fitted = {**UNCALIBRATED, **(calibration or {})}
+    sure = confidence(evidence(matches, fitted["temperature"]), fitted)
+    if sure < max(min_confidence, fitted["no_match_below"]):
+        return Answer(status="no_match", confidence=sure, estimate=None)
+    return Answer(
+        status="match" if sure >= fitted["match_from"] else "uncertain",
+        confidence=sure,
+        estimate=fuse_positions(matches, fitted),
+    )
+
+
+def confidence(seen: Evidence, fitted: Mapping[str, float]) -> float:
+    """Probability that the best match shows the query's place (logistic model)."""
+    logit = (
+        fitted["bias"]
+        + fitted["score"] * seen.score
+        + fitted["margin"] * seen.margin
+        + fitted["agreement"] * seen.agreement
+    )
+    return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit))))
+
+
+def evidence(matches: Sequence[Match], temperature: float) -> Evidence:
+    """What ranked matches say about their best one."""
+    best = matches[0]
+    reach = reach_m(best)
+    near = [_apart_m(best, match) <= reach for match in matches]
+    elsewhere = [match.score for match, close in zip(matches, near, strict=True) if not close]
+    weights = _weights(matches, temperature)
+    return Evidence(
+        score=best.score,
+        margin=best.score - max(elsewhere, default=matches[-1].score),
+        agreement=sum(w for w, close in zip(weights, near, strict=True) if close) / sum(weights),
+    )
+
+
+def fuse_positions(matches: Sequence[Match], fitted: Mapping[str, float]) -> Estimate:
+    """The weighted mean position of the matches around the best one."""
+    best = matches[0].record
+    reach = reach_m(matches[0])
+    weights = _weights(matches, fitted["temperature"])
+    pull = [
+        (
+            weight,
+            *metres_between(best.latitude, best.longitude, m.record.latitude, m.record.longitude),
+        )
+        for weight, m in zip(weights, matches, strict=True)
+        if _apart_m(matches[0], m) <= reach
+    ]
+    total = sum(weight for weight, _, _ in pull)
+    north_m = sum(weight * north for weight, north, _ in pull) / total
+    east_m = sum(weight * east for weight, _, east in pull) / total
+    latitude, longitude = offset(best.latitude, best.longitude, north_m, east_m)
+    extent_m = reach / 2
+    return Estimate(
+        latitude=latitude,
+        longitude=longitude,
+        accuracy_m_68=fitted["scale_68"] * extent_m,
+        accuracy_m_95=fitted["scale_95"] * extent_m,
+    )
+
+
+def reach_m(match: Match) -> float:
+    """How far from a match another one may lie and still show the same place, m."""
+    ground_m = match.record.ground_m
+    return USUAL_REACH_M if ground_m is None else 1.5 * ground_m
+
+
+def _weights(matches: Sequence[Match], temperature: float) -> list[float]:
+    top = matches[0].score
+    return [math.exp((match.score - top) / temperature) for match in matches]
+
+
+def _apart_m(a: Match, b: Match) -> float:
+    return distance_m(a.record.latitude, a.record.longitude, b.record.latitude, b.record.longitude)

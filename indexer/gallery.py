@@ -2,26 +2,55 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer import lookup
+from indexer.database import Database
+from indexer.descriptors import DescriptorFile
+from indexer.errors import GalleryMismatchError, UnknownImageError
+from indexer.layout import GalleryFolder, current_version, gallery_folder, list_galleries
+from indexer.manifest import Manifest, file_sha256, read_manifest
+from indexer.pictures import PictureStore
 from indexer.records import Bounds, Filters, ImageRecord, Match, Prior, View
-from model.embedder import DescriptorModel
+from indexer.vectors import Searcher
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+EXACT_LIMIT = 10_000
+"""Ours: up to that many candidates are scored one by one (51 MB read at 2560-d), above it the
+index searches among them first."""
+
+__all__ = ["Gallery", "current_version", "list_galleries"]
 
 
 class Gallery:
-    """One version of a gallery; immutable, and safe to read from several threads."""
+    """One version of a gallery; immutable, and safe to read from several threads.
 
-    name: str
-    view: View
-    version: str
-    size: int
-    descriptor_dim: int
-    weights_sha256: str
+    Scores are inner products of the query with the stored fp16 descriptors, whatever the index
+    type: the index finds candidates, the descriptors on disk rank them.
+    """
+
+    def __init__(self, folder: GalleryFolder, manifest: Manifest, *, gpu: bool = True) -> None:
+        """Open a version's files; `Gallery.open` is the way in."""
+        place = folder.version(manifest.version)
+        self.name = manifest.gallery
+        self.view: View = cast(View, manifest.view)
+        self.version = manifest.version
+        self.size = manifest.size
+        self.descriptor_dim = manifest.descriptor_dim
+        self.weights_sha256 = manifest.weights_sha256
+        self.manifest = manifest
+        self._database = Database.open_snapshot(place / "gallery.sqlite")
+        self._descriptors = DescriptorFile(place / "descriptors.f16", manifest.descriptor_dim)
+        self._pictures = PictureStore(folder.pictures)
+        self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
 
     @classmethod
-    def open(cls, store: Path, name: str, *, embedder: DescriptorModel | None) -> "Gallery":
+    def open(cls, store: Path, name: str, *, embedder: "DescriptorModel | None") -> "Gallery":
         """Open the newest published version.
 
         Args:
@@ -33,7 +62,19 @@ class Gallery:
             UnknownGalleryError: nothing is published under that name.
             GalleryMismatchError: index, database and weights do not belong together.
         """
-        raise NotImplementedError
+        version = current_version(store, name)
+        folder = gallery_folder(store, name)
+        manifest = read_manifest(folder.version(version) / "manifest.json")
+        _check_weights(manifest, embedder)
+        _check_files(folder.version(version), manifest)
+        gallery = cls(folder, manifest)
+        if gallery._index.size != manifest.size:
+            gallery.close()
+            raise GalleryMismatchError(
+                f"gallery {name!r}: the index has {gallery._index.size} rows, the database "
+                f"{manifest.size}; run: safenet-index rebuild {name}"
+            )
+        return gallery
 
     def search(
         self,
@@ -47,8 +88,36 @@ class Gallery:
 
         Raises:
             BadFilterError: a filter or the prior is out of its range.
+            GalleryMismatchError: the descriptor has another length than the gallery's.
         """
-        raise NotImplementedError
+        if descriptor_D.shape != (self.descriptor_dim,):
+            raise GalleryMismatchError(
+                f"gallery {self.name!r} holds {self.descriptor_dim}-d descriptors, the query is "
+                f"{descriptor_D.shape}; use the weights the gallery was made with"
+            )
+        allowed = lookup.slots_within(self._database, filters, prior)
+        candidates = self._candidates(descriptor_D, top_k, allowed)
+        scores_N = self._scores(descriptor_D, candidates)
+        best = np.argsort(-scores_N, kind="stable")[:top_k]
+        records = lookup.records_at(self._database, [int(candidates[i]) for i in best])
+        return [
+            Match(record=records[int(candidates[i])], score=float(scores_N[i]), rank=rank)
+            for rank, i in enumerate(best, start=1)
+        ]
+
+    def _candidates(
+        self, descriptor_D: NDArray[np.float32], top_k: int, allowed: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        if allowed is not None and (len(allowed) <= EXACT_LIMIT or self._index.on_gpu):
+            return allowed
+        depth = max(self._index.depth, 2 * top_k)
+        return np.sort(self._index.search(descriptor_D, depth, allowed))
+
+    def _scores(
+        self, descriptor_D: NDArray[np.float32], slots: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        parts = [rows_nD @ descriptor_D for _, rows_nD in self._descriptors.chunks(slots)]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
     def record(self, image_id: str) -> ImageRecord:
         """One image's metadata.
@@ -56,40 +125,73 @@ class Gallery:
         Raises:
             UnknownImageError: no such image.
         """
-        raise NotImplementedError
+        return self._find(image_id)[0]
 
     def picture(self, image_id: str) -> bytes:
         """The stored picture as JPEG bytes.
 
         Raises:
             UnknownImageError: no such image.
+            GalleryMismatchError: its picture is gone from the disk.
         """
-        raise NotImplementedError
+        try:
+            return self._pictures.read(self._find(image_id)[1])
+        except OSError as error:
+            raise GalleryMismatchError(
+                f"the picture of {image_id!r} is missing from gallery {self.name!r}; "
+                f"run: safenet-index rebuild {self.name}"
+            ) from error
+
+    def _find(self, image_id: str) -> tuple[ImageRecord, str]:
+        found = lookup.find(self._database, image_id)
+        if found is None:
+            raise UnknownImageError(
+                f"no image {image_id[:200]!r} is in gallery {self.name!r}; check the id"
+            )
+        return found
 
     def records(
         self, *, within: Bounds | None = None, limit: int | None = None
     ) -> Iterator[ImageRecord]:
         """Metadata of all images, or of those whose centre lies within the bounds, by id."""
-        raise NotImplementedError
+        return lookup.records(self._database, within, limit)
 
     def extent(self) -> Bounds | None:
-        """(west, south, east, north) of all images; None for an empty gallery."""
-        raise NotImplementedError
+        """(west, south, east, north) of all image centres; None for an empty gallery."""
+        return lookup.extent(self._database)
 
     def close(self) -> None:
         """Free the index and the database; no search may run or follow."""
-        raise NotImplementedError
+        self._index.close()
+        self._descriptors.close()
+        self._database.close()
 
 
-def list_galleries(store: Path) -> list[str]:
-    """Names of the galleries with a published version, sorted."""
-    raise NotImplementedError
+def _check_weights(manifest: Manifest, embedder: "DescriptorModel | None") -> None:
+    if embedder is not None and embedder.sha256 != manifest.weights_sha256:
+        raise GalleryMismatchError(
+            f"gallery {manifest.gallery!r} was made with weights {manifest.weights_name} "
+            f"({manifest.weights_sha256[:8]}, {manifest.descriptor_dim}-d), these are "
+            f"{embedder.name} ({embedder.sha256[:8]}, {embedder.descriptor_dim}-d); "
+            "load those, or build the gallery again"
+        )
 
 
-def current_version(store: Path, name: str) -> str:
-    """The newest published version's name; one small file is read.
+def _check_files(place: Path, manifest: Manifest) -> None:
+    wanted = {
+        "gallery.sqlite": manifest.database_sha256,
+        "index.faiss": manifest.index_sha256,
+    }
+    for file, sha256 in wanted.items():
+        if not (place / file).is_file() or file_sha256(place / file) != sha256:
+            raise _drift(manifest, file)
+    rows = place / "descriptors.f16"
+    if not rows.is_file() or rows.stat().st_size < manifest.descriptors_bytes:
+        raise _drift(manifest, rows.name)
 
-    Raises:
-        UnknownGalleryError: nothing is published under that name.
-    """
-    raise NotImplementedError
+
+def _drift(manifest: Manifest, file: str) -> GalleryMismatchError:
+    return GalleryMismatchError(
+        f"gallery {manifest.gallery!r}: {file} is not the one that version {manifest.version} "
+        f"was published with; run: safenet-index rebuild {manifest.gallery}"
+    )

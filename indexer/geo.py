@@ -7,6 +7,9 @@ with west > east across the antimeridian.
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius of the WGS 84 ellipsoid (IUGG)."""
 
@@ -147,7 +150,7 @@ def tile_corner(zoom: int, x: float, y: float) -> tuple[float, float]:
 
 
 def tile_address(zoom: int, latitude: float, longitude: float) -> tuple[float, float]:
-    """Fractional (x, y) of a position in the web-mercator grid of a zoom; inverse of tile_corner."""
+    """Fractional (x, y) of a position in a zoom's web-mercator grid; inverse of tile_corner."""
     side = 2**zoom
     clipped = max(-MERCATOR_MAX_LATITUDE_DEG, min(MERCATOR_MAX_LATITUDE_DEG, latitude))
     y = (1 - math.asinh(math.tan(math.radians(clipped))) / math.pi) / 2 * side
@@ -161,4 +164,20 @@ def tile_corners(zoom: int, x: int, y: int) -> tuple[tuple[float, float], ...]:
 
 def tile_gsd_m(zoom: int, latitude: float, tile_px: int) -> float:
     """Ground metres per pixel of a web-mercator tile at a latitude."""
-    return MERCATOR_EQUATOR_M * math.cos(math.radians(latitude)) / (2**zoom * tile_px)
+    return MERCATOR_EQUATOR_M * math.cos(math.radians(latitude)) / float(2**zoom * tile_px)
+
+
+def metres_to_all(
+    latitude: float,
+    longitude: float,
+    latitudes_N: NDArray[np.float64],
+    longitudes_N: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Great-circle distances from one position to many, m: float64 [N]; as `distance_m`."""
+    phi, phi_N = np.radians(latitude), np.radians(latitudes_N)
+    half_lambda_N = np.radians(longitudes_N - longitude) / 2
+    chord_N = (
+        np.sin((phi_N - phi) / 2) ** 2 + np.cos(phi) * np.cos(phi_N) * np.sin(half_lambda_N) ** 2
+    )
+    away_N: NDArray[np.float64] = 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.minimum(1.0, chord_N)))
+    return away_N

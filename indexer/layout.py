@@ -1,0 +1,140 @@
+"""Where a gallery's files lie, and how they are replaced without a moment in between.
+
+STORE/<gallery>/
+├── CURRENT               name of the version that readers open
+├── versions/<version>/   published and never changed: manifest.json, gallery.sqlite,
+│                         index.faiss, descriptors.f16 (a hard link of the writer's file)
+├── pictures/ab/<sha256>.jpg   content-addressed, shared by all versions
+├── work/                 the writer's own: gallery.sqlite (WAL), descriptors-<generation>.f16
+├── failed.csv            images of the last run that could not be read, with the reason
+└── .lock                 held by the one writer
+"""
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import UnknownGalleryError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class GalleryFolder:
+    """The paths of one gallery; nothing is created."""
+
+    root: Path
+
+    @property
+    def current(self) -> Path:
+        """The pointer file."""
+        return self.root / "CURRENT"
+
+    @property
+    def versions(self) -> Path:
+        """Folder of the published versions."""
+        return self.root / "versions"
+
+    @property
+    def pictures(self) -> Path:
+        """Folder of the pictures."""
+        return self.root / "pictures"
+
+    @property
+    def work(self) -> Path:
+        """The writer's folder."""
+        return self.root / "work"
+
+    @property
+    def database(self) -> Path:
+        """The writer's database."""
+        return self.work / "gallery.sqlite"
+
+    def descriptors(self, generation: int) -> Path:
+        """The writer's descriptor file; `compact` starts a new generation."""
+        return self.work / f"descriptors-{generation}.f16"
+
+    @property
+    def failed_csv(self) -> Path:
+        """List of what could not be read."""
+        return self.root / "failed.csv"
+
+    @property
+    def lock(self) -> Path:
+        """The writer's lock."""
+        return self.root / ".lock"
+
+    def version(self, version: str) -> Path:
+        """Folder of one published version."""
+        return self.versions / version
+
+
+def gallery_folder(store: Path, name: str) -> GalleryFolder:
+    """The paths of a gallery.
+
+    Raises:
+        UnknownGalleryError: the name could not be a gallery's.
+    """
+    if not _NAME.fullmatch(name):
+        raise UnknownGalleryError(
+            f"{name[:80]!r} is no gallery name; use up to 64 letters, digits, '-', '_' and '.'"
+        )
+    return GalleryFolder(store / name)
+
+
+def list_galleries(store: Path) -> list[str]:
+    """Names of the galleries with a published version, sorted."""
+    if not store.is_dir():
+        return []
+    return sorted(path.parent.name for path in store.glob("*/CURRENT"))
+
+
+def current_version(store: Path, name: str) -> str:
+    """The newest published version's name; one small file is read.
+
+    Raises:
+        UnknownGalleryError: nothing is published under that name.
+    """
+    try:
+        return gallery_folder(store, name).current.read_text().strip()
+    except OSError as error:
+        known = ", ".join(list_galleries(store)) or "none"
+        raise UnknownGalleryError(
+            f"no gallery {name!r} is published here (there are: {known}); "
+            "build it with: safenet-index build"
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's bytes survive a power cut."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Replace a file whole: readers see the old bytes or the new ones."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            if sync:
+                stream.flush()
+                os.fsync(stream.fileno())
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    if sync:
+        sync_folder(path.parent)

@@ -1,0 +1,167 @@
+"""Questions that readers ask a published version's database."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from indexer.database import Database, record_of, utc_text
+from indexer.errors import BadFilterError
+from indexer.geo import bounds_around, bounds_of, inside_polygon, metres_to_all
+from indexer.records import Bounds, Filters, ImageRecord, Prior
+from indexer.schema import IMAGE_PLACE, ImageRow
+
+
+def slots_within(
+    database: Database, filters: Filters | None, prior: Prior | None
+) -> NDArray[np.int64] | None:
+    """The slots of every image that satisfies the filters and the prior, ascending.
+
+    None where there is no condition at all.
+
+    Raises:
+        BadFilterError: a filter is out of its range.
+    """
+    conditions = [] if filters is None else _conditions(filters)
+    if prior is not None:
+        _check_prior(prior)
+        around = bounds_around(prior.latitude, prior.longitude, prior.radius_m)
+        conditions.append(_within(around))
+    if not conditions:
+        return None
+    columns = (ImageRow.slot, ImageRow.latitude, ImageRow.longitude)
+    with database.engine.connect() as connection:
+        rows = connection.execute(select(*columns).where(*conditions).order_by(ImageRow.slot))
+        found_N3 = np.array(rows.fetchall(), dtype=np.float64).reshape(-1, 3)
+    keep_N = np.ones(len(found_N3), dtype=bool)
+    if prior is not None:
+        away_N = metres_to_all(prior.latitude, prior.longitude, found_N3[:, 1], found_N3[:, 2])
+        keep_N &= away_N <= prior.radius_m
+    if filters is not None and filters.polygon is not None:
+        keep_N &= np.array(
+            [inside_polygon(lat, lon, filters.polygon) for _, lat, lon in found_N3], dtype=bool
+        )
+    slots_N: NDArray[np.int64] = found_N3[keep_N, 0].astype(np.int64)
+    return slots_N
+
+
+def records_at(database: Database, slots: Sequence[int]) -> dict[int, ImageRecord]:
+    """Metadata by slot."""
+    with Session(database.engine) as session:
+        rows = session.scalars(select(ImageRow).where(ImageRow.slot.in_(slots)))
+        return {row.slot: record_of(row) for row in rows}
+
+
+def find(database: Database, image_id: str) -> tuple[ImageRecord, str] | None:
+    """One image's metadata and its picture's sha256."""
+    with Session(database.engine) as session:
+        row = session.scalars(select(ImageRow).filter_by(image_id=image_id)).first()
+        return None if row is None else (record_of(row), row.picture_sha256)
+
+
+def records(
+    database: Database, within: Bounds | None, limit: int | None, page: int = 500
+) -> Iterator[ImageRecord]:
+    """Metadata by id, a page at a time."""
+    last, left = "", limit
+    while left is None or left > 0:
+        size = page if left is None else min(page, left)
+        query = select(ImageRow).where(ImageRow.image_id > last).order_by(ImageRow.image_id)
+        if within is not None:
+            query = query.where(_within(within))
+        with Session(database.engine) as session:
+            found = [record_of(row) for row in session.scalars(query.limit(size))]
+        yield from found
+        if len(found) < size:
+            return
+        last = found[-1].image_id
+        left = None if left is None else left - size
+
+
+def extent(database: Database) -> Bounds | None:
+    """(west, south, east, north) of all image centres, the short way round."""
+    columns = (func.min(ImageRow.latitude), func.max(ImageRow.latitude), *_longitude_ends())
+    with database.engine.connect() as connection:
+        south, north, west, east, west_0_360, east_0_360 = connection.execute(
+            select(*columns)
+        ).one()
+    if south is None:
+        return None
+    if east_0_360 - west_0_360 < east - west:
+        west = west_0_360 - 360.0 if west_0_360 > 180.0 else west_0_360
+        east = east_0_360 - 360.0 if east_0_360 > 180.0 else east_0_360
+    return west, south, east, north
+
+
+def _longitude_ends() -> tuple[ColumnElement[Any], ...]:
+    turned = func.iif(ImageRow.longitude < 0, ImageRow.longitude + 360.0, ImageRow.longitude)
+    return (
+        func.min(ImageRow.longitude),
+        func.max(ImageRow.longitude),
+        func.min(turned),
+        func.max(turned),
+    )
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.bounds is not None:
+        _check_bounds(filters.bounds)
+        found.append(_within(filters.bounds))
+    if filters.polygon is not None:
+        found.append(_within(_polygon_bounds(filters.polygon)))
+    if filters.captured_after is not None:
+        found.append(ImageRow.captured_at >= utc_text(filters.captured_after))
+    if filters.captured_before is not None:
+        found.append(ImageRow.captured_at <= utc_text(filters.captured_before))
+    if filters.source is not None:
+        found.append(ImageRow.source == filters.source)
+    if filters.flight_id is not None:
+        found.append(ImageRow.flight_id == filters.flight_id)
+    if filters.min_ground_m is not None:
+        found.append(ImageRow.ground_m >= filters.min_ground_m)
+    if filters.max_ground_m is not None:
+        found.append(ImageRow.ground_m <= filters.max_ground_m)
+    return found
+
+
+def _within(bounds: Bounds) -> ColumnElement[bool]:
+    west, south, east, north = bounds
+    if west > east:
+        return or_(_within((west, south, 180.0, north)), _within((-180.0, south, east, north)))
+    place = IMAGE_PLACE.c
+    near = select(place.id).where(
+        place.east >= west, place.west <= east, place.north >= south, place.south <= north
+    )
+    return and_(
+        ImageRow.id.in_(near),
+        ImageRow.latitude.between(south, north),
+        ImageRow.longitude.between(west, east),
+    )
+
+
+def _check_prior(prior: Prior) -> None:
+    if not (-90 <= prior.latitude <= 90 and -180 <= prior.longitude <= 180):
+        raise BadFilterError(
+            f"prior {prior.latitude}, {prior.longitude} is no position; "
+            "latitude is -90..90, longitude -180..180"
+        )
+    if not 0 < prior.radius_m < float("inf"):
+        raise BadFilterError(f"radius_m {prior.radius_m} must be above 0")
+
+
+def _check_bounds(bounds: Bounds) -> None:
+    west, south, east, north = bounds
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise BadFilterError(
+            f"bounds {bounds} are no box; give west,south,east,north in degrees, south <= north"
+        )
+
+
+def _polygon_bounds(polygon: Sequence[tuple[float, float]]) -> Bounds:
+    if len(polygon) < 3:
+        raise BadFilterError(f"a polygon of {len(polygon)} points has no inside; give 3 or more")
+    return bounds_of(polygon)

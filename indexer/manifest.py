@@ -1,0 +1,70 @@
+"""The small file that ties a version's index, database, descriptors and weights together."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from indexer.errors import GalleryMismatchError
+
+FORMAT = 1
+"""Raised when a version's files change their meaning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What one published version is made of; sizes in bytes, digests are sha256."""
+
+    format: int
+    gallery: str
+    view: str
+    version: str
+    revision: int
+    size: int
+    rows: int
+    descriptor_dim: int
+    weights_name: str
+    weights_sha256: str
+    index_kind: str
+    index_sha256: str
+    index_bytes: int
+    database_sha256: str
+    descriptors_sha256: str
+    descriptors_bytes: int
+    created_at: str
+
+    def to_json(self) -> bytes:
+        """Readable JSON, one key per line."""
+        return (json.dumps(asdict(self), indent=2) + "\n").encode()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        GalleryMismatchError: it is missing, damaged or of another format.
+    """
+    try:
+        manifest = Manifest(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise GalleryMismatchError(
+            f"the manifest of gallery version {path.parent.name!r} cannot be read; "
+            "run: safenet-index rebuild"
+        ) from error
+    if manifest.format != FORMAT:
+        raise GalleryMismatchError(
+            f"gallery version {path.parent.name!r} has format {manifest.format}, "
+            f"this release reads {FORMAT}; run: safenet-index rebuild"
+        )
+    return manifest
+
+
+def file_sha256(path: Path, size: int | None = None) -> str:
+    """The sha256 of a file's first `size` bytes (None: all of it), read in pieces."""
+    digest = hashlib.sha256()
+    left = path.stat().st_size if size is None else size
+    with path.open("rb") as stream:
+        while left > 0 and (piece := stream.read(min(left, 1 << 20))):
+            digest.update(piece)
+            left -= len(piece)
+    return digest.hexdigest()

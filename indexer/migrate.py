@@ -1,0 +1,32 @@
+"""Brings a gallery's database to the newest schema, with the migrations shipped in the package."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+HEAD = "0001"
+"""The newest migration; readers refuse a database of another one."""
+
+
+def upgrade(engine: Engine) -> None:
+    """Run every migration that the database lacks, in one transaction each."""
+    with engine.connect() as connection:
+        if schema_revision(connection) == HEAD:
+            return
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+
+
+def schema_revision(connection: Connection) -> str | None:
+    """Which migration a database has reached; None for an empty one."""
+    known = text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
+    if connection.execute(known).first() is None:
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)

@@ -1,0 +1,260 @@
+"""What a user can do to a gallery's images: build, add, update, remove."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.database import Database
+from indexer.errors import (
+    DuplicateIdError,
+    EmptySourceError,
+    GalleryExistsError,
+    GalleryMismatchError,
+    UnknownGalleryError,
+    UnknownImageError,
+)
+from indexer.layout import gallery_folder
+from indexer.progress import Progress, Silent
+from indexer.publish import KEEP, published
+from indexer.schema import GalleryRow
+from indexer.sources.candidate import Source, options_text
+from indexer.writer import Tally, Writer, open_writer
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an operation did; `size` counts the gallery's images after it."""
+
+    tally: Tally
+    version: str
+    size: int
+
+
+def build(
+    store: Path,
+    name: str,
+    source: Source,
+    embedder: "DescriptorModel",
+    *,
+    index_kind: str = "auto",
+    replace: bool = False,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Make a gallery of one source, or go on where an interrupted run stopped.
+
+    Args:
+        store: folder of the galleries.
+        name: the gallery's name.
+        source: where the images come from.
+        embedder: the weights.
+        index_kind: one of `vectors.INDEX_KINDS`.
+        replace: start anew even if the gallery holds something else; readers keep the old
+            version until the new one is published.
+        keep: how many versions stay.
+        progress: where to report.
+
+    Raises:
+        GalleryExistsError: the gallery was made of something else.
+        GalleryMismatchError: it was made with other weights.
+        DuplicateIdError: two images of the source claim one id; nothing was changed.
+        SourceError: the source is not usable; nothing was changed.
+    """
+    total = survey(source)
+    fresh = new_row(name, source, embedder, index_kind)
+    with open_writer(store, name, progress or Silent()) as writer:
+        row = writer.database.gallery()
+        if row is None:
+            writer.database.create(fresh)
+        elif _starts_anew(writer, source, replace):
+            writer.database.reset(fresh)
+        else:
+            check_fits(row, source, embedder)
+        return _ingest(writer, source, embedder, total=total, reread=False, keep=keep)
+
+
+def add(
+    store: Path,
+    name: str,
+    source: Source,
+    embedder: "DescriptorModel",
+    *,
+    reread: bool = False,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Bring another source in, or what is new in a known one; failed images are tried again.
+
+    `reread` also looks again at files that changed since (update).
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        GalleryMismatchError: it was made with other weights, or holds the other view.
+        DuplicateIdError: an id is taken by another source; nothing was changed.
+        SourceError: the source is not usable; nothing was changed.
+    """
+    require(store, name)
+    survey(source)
+    with open_writer(store, name, progress or Silent()) as writer:
+        check_fits(writer.row, source, embedder)
+        total = survey(source, writer.database)
+        return _ingest(writer, source, embedder, total=total, reread=reread, keep=keep)
+
+
+def remove(
+    store: Path,
+    name: str,
+    image_ids: Sequence[str],
+    *,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Take images out, all in one transaction; ids that are gone already are no error.
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        UnknownImageError: none of the ids is in the gallery, and nothing waits to be published.
+    """
+    require(store, name)
+    with open_writer(store, name, progress or Silent()) as writer:
+        removed = writer.database.remove(image_ids)
+        before = published(writer.folder)
+        if not removed and (before is None or before.revision == writer.row.revision):
+            raise UnknownImageError(
+                f"gallery {name!r} holds none of the {len(image_ids)} ids given "
+                f"(first: {image_ids[0] if image_ids else 'none'!r}); list them with: "
+                "safenet-index export"
+            )
+        version = writer.publish(keep)
+        return Outcome(tally=Tally(added=-removed), version=version, size=writer.database.count())
+
+
+def require(store: Path, name: str) -> None:
+    """Refuse to work on a gallery that is not there.
+
+    Raises:
+        UnknownGalleryError: it was never built.
+    """
+    if not gallery_folder(store, name).database.exists():
+        raise UnknownGalleryError(
+            f"no gallery {name!r} is here; build it with: safenet-index build"
+        )
+
+
+def survey(source: Source, database: Database | None = None) -> int:
+    """Look at every candidate's metadata; returns how many there are.
+
+    Raises:
+        EmptySourceError: there is none.
+        DuplicateIdError: an id comes twice, or belongs to another source of the gallery.
+    """
+    seen: set[str] = set()
+    own = None if database is None else database.find_source(*identity(source))
+    for candidate in source.candidates():
+        image_id = candidate.record.image_id
+        if image_id in seen:
+            raise DuplicateIdError(
+                f"{source.path.name}: id {image_id!r} comes twice (again at "
+                f"{Path(candidate.location).name}); make the ids unique"
+            )
+        seen.add(image_id)
+        if database is not None:
+            known = database.known([image_id]).get(image_id)
+            if known is not None and (own is None or known.source_id != own):
+                raise DuplicateIdError(
+                    f"{source.path.name}: id {image_id!r} is taken by another source of the "
+                    "gallery; choose a prefix with --id-prefix"
+                )
+    if not seen:
+        raise EmptySourceError(
+            f"{source.path} ({source.kind}) holds no {source.view} image; check path and options"
+        )
+    return len(seen)
+
+
+def identity(source: Source) -> tuple[str, str]:
+    """What makes a source the same one again: its place and how it is cut."""
+    return str(source.path.resolve()), options_text(source.options)
+
+
+def new_row(name: str, source: Source, embedder: "DescriptorModel", index_kind: str) -> GalleryRow:
+    """A new gallery's own row."""
+    return GalleryRow(
+        id=1,
+        name=name,
+        view=source.view,
+        weights_name=embedder.name,
+        weights_sha256=embedder.sha256,
+        descriptor_dim=embedder.descriptor_dim,
+        index_kind=index_kind,
+        next_slot=0,
+        generation=0,
+        revision=0,
+    )
+
+
+def check_fits(row: GalleryRow, source: Source, embedder: "DescriptorModel") -> None:
+    """Refuse weights or a view that the gallery was not made with.
+
+    Raises:
+        GalleryMismatchError: they differ.
+    """
+    if row.weights_sha256 != embedder.sha256:
+        raise GalleryMismatchError(
+            f"gallery {row.name!r} was made with weights {row.weights_name} "
+            f"({row.weights_sha256[:8]}, {row.descriptor_dim}-d), these are {embedder.name} "
+            f"({embedder.sha256[:8]}, {embedder.descriptor_dim}-d); "
+            "use those, or: safenet-index build --replace"
+        )
+    if row.view != source.view:
+        raise GalleryMismatchError(
+            f"gallery {row.name!r} holds {row.view} images, {source.path.name} gives "
+            f"{source.view} ones; put them into a gallery of their own"
+        )
+
+
+def _starts_anew(writer: Writer, source: Source, replace: bool) -> bool:
+    sources = writer.database.sources()
+    own = identity(source)
+    others = [info for info in sources if (info.location, info.options) != own]
+    if replace:
+        return bool(others) or any(info.state == "done" for info in sources)
+    if others and not writer.database.count() and published(writer.folder) is None:
+        return True
+    if others:
+        raise GalleryExistsError(
+            f"gallery {writer.folder.root.name!r} already holds "
+            f"{Path(others[0].location).name!r} (cut as {others[0].options}); "
+            "use: safenet-index add, or build --replace"
+        )
+    return False
+
+
+def _ingest(
+    writer: Writer,
+    source: Source,
+    embedder: "DescriptorModel",
+    *,
+    total: int,
+    reread: bool,
+    keep: int,
+) -> Outcome:
+    info = writer.database.enter_source(*identity(source), source.kind)
+    for note in source.notes:
+        writer.progress.note(note)
+    writer.progress.start(total)
+    try:
+        tally = writer.ingest(source, info, embedder, reread=reread)
+    finally:
+        writer.progress.stop()
+    size = writer.database.count()
+    if size == 0:
+        raise EmptySourceError(
+            f"none of the {total} images of {source.path.name} could be used ({tally.skipped} "
+            f"skipped, {tally.failed} failed); see {writer.folder.failed_csv}"
+        )
+    return Outcome(tally=tally, version=writer.publish(keep), size=size)

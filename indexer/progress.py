@@ -1,0 +1,164 @@
+"""How a build tells what it does: a bar on a terminal, plain lines elsewhere, or JSON lines."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
+
+
+class Progress(Protocol):
+    """What a build reports to."""
+
+    def start(self, total: int) -> None:
+        """So many images are to be looked at."""
+
+    def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
+        """So many more were looked at."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+
+    def stop(self) -> None:
+        """The work is over, well or not."""
+
+
+class Silent:
+    """Reports nothing."""
+
+    def start(self, total: int) -> None:
+        """Nothing."""
+
+    def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+class _Counting:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.total = 0
+        self.counts = {"added": 0, "skipped": 0, "failed": 0, "unchanged": 0}
+        self._began = clock()
+
+    def start(self, total: int) -> None:
+        """Begin to count; the clock starts here."""
+        self.total = total
+        self._began = self._clock()
+
+    def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
+        """Count."""
+        for key, more in zip(self.counts, (added, skipped, failed, unchanged), strict=True):
+            self.counts[key] += more
+
+    def stop(self) -> None:
+        """Nothing is left to do."""
+
+    @property
+    def seen(self) -> int:
+        return sum(self.counts.values())
+
+    def per_second(self) -> float:
+        """Images looked at per second; what was there already does not count."""
+        return (self.seen - self.counts["unchanged"]) / max(1e-6, self._clock() - self._began)
+
+    def eta_s(self) -> float | None:
+        """Seconds that are left at this pace."""
+        pace = self.per_second()
+        return (self.total - self.seen) / pace if pace > 0 else None
+
+    def text(self) -> str:
+        """One line of state."""
+        eta_s = self.eta_s()
+        eta = "" if eta_s is None else f", {eta_s:.0f} s left"
+        return (
+            f"{self.seen}/{self.total} images, {self.per_second():.1f} images/s{eta}"
+            f" ({self.counts['skipped']} skipped, {self.counts['failed']} failed)"
+        )
+
+
+class PlainLines(_Counting):
+    """A line every few seconds, for logs."""
+
+    def __init__(self, stream: TextIO = sys.stderr, every_s: float = 5.0) -> None:
+        super().__init__()
+        self._stream, self._every_s = stream, every_s
+        self._last = self._clock()
+
+    def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
+        """Count, and say so now and then."""
+        super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
+        now = self._clock()
+        if now - self._last >= self._every_s or self.seen == self.total:
+            self._last = now
+            print(self.text(), file=self._stream, flush=True)
+
+    def note(self, text: str) -> None:
+        """Say it."""
+        print(text, file=self._stream, flush=True)
+
+
+class JsonLines(_Counting):
+    """One JSON object per line, for programs; times in seconds."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
+        """Count, and write the state."""
+        super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
+        eta_s = self.eta_s()
+        self._write(
+            "progress",
+            total=self.total,
+            seen=self.seen,
+            **self.counts,
+            images_per_s=round(self.per_second(), 2),
+            eta_s=None if eta_s is None else round(eta_s, 1),
+        )
+
+    def note(self, text: str) -> None:
+        """Write it."""
+        self._write("note", text=text)
+
+    def _write(self, event: str, **fields: Any) -> None:
+        print(json.dumps({"event": event, **fields}), file=self._stream, flush=True)
+
+
+class Bar(_Counting):
+    """A bar with pace and remaining time, for people at a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            BarColumn(), TextColumn("{task.fields[state]}"), console=Console(stderr=True)
+        )
+
+    def start(self, total: int) -> None:
+        """Show the bar."""
+        super().start(total)
+        self._bar.start()
+        self._task = self._bar.add_task("", total=total, state=self.text())
+
+    def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
+        """Move the bar."""
+        super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
+        self._bar.update(self._task, completed=self.seen, state=self.text())
+
+    def note(self, text: str) -> None:
+        """Print above the bar."""
+        self._bar.console.print(text, highlight=False, markup=False)
+
+    def stop(self) -> None:
+        """Leave the terminal clean."""
+        self._bar.stop()

@@ -1,0 +1,292 @@
+"""Footprints and roofs: what stands on a lot, as oriented boxes.
+
+A building is a list of `Part`s in the lot's frame (metres, a across and b along the lot).
+"""
+
+from dataclasses import dataclass, replace
+
+from training.world.chance import Dice
+
+FLAT, GABLE, HIP, SAW, ROUND, DOME, SLOPE = range(7)
+WINDOWS, RIBBONS, GLASS, RIBS, HOUSE = range(5)
+Colour = tuple[float, float, float]
+
+TILE_ROOFS: tuple[Colour, ...] = (
+    (172, 94, 66),
+    (150, 78, 58),
+    (122, 88, 72),
+    (92, 84, 82),
+    (76, 80, 88),
+    (188, 122, 90),
+    (138, 120, 104),
+)
+FLAT_ROOFS: tuple[Colour, ...] = (
+    (206, 204, 198),
+    (168, 166, 160),
+    (132, 130, 126),
+    (100, 98, 96),
+    (186, 176, 156),
+    (148, 134, 118),
+    (120, 132, 120),
+)
+METAL_ROOFS: tuple[Colour, ...] = (
+    (222, 222, 218),
+    (150, 160, 168),
+    (96, 124, 160),
+    (116, 146, 124),
+    (164, 96, 80),
+    (196, 188, 168),
+    (110, 112, 116),
+)
+WALLS: tuple[Colour, ...] = (
+    (206, 196, 178),
+    (180, 108, 84),
+    (222, 220, 214),
+    (150, 146, 140),
+    (196, 170, 130),
+    (158, 132, 112),
+    (126, 136, 146),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One oriented box with a roof; lengths in metres, heights above the ground."""
+
+    a_m: float
+    b_m: float
+    half_a_m: float
+    half_b_m: float
+    eave_m: float
+    rise_m: float = 0.0
+    roof: int = FLAT
+    roof_rgb: Colour = (150, 150, 150)
+    wall_rgb: Colour = (180, 180, 180)
+    style: int = WINDOWS
+    floor_m: float = 3.2
+    bay_m: float = 3.0
+
+
+def _tint(dice: Dice, colour: Colour, spread: float = 14.0) -> Colour:
+    shift = dice.between(-spread, spread)
+    r, g, b = (min(245.0, max(20.0, c + shift + dice.between(-6, 6))) for c in colour)
+    return (r, g, b)
+
+
+def _pick(dice: Dice, palette: tuple[Colour, ...]) -> Colour:
+    return _tint(dice, palette[dice.below(len(palette))])
+
+
+def _body(
+    dice: Dice, half_a: float, half_b: float, floors: int, palette: tuple[Colour, ...]
+) -> Part:
+    floor_m = dice.between(2.9, 3.8)
+    return Part(
+        a_m=0,
+        b_m=0,
+        half_a_m=half_a,
+        half_b_m=half_b,
+        eave_m=floors * floor_m,
+        floor_m=floor_m,
+        roof_rgb=_pick(dice, palette),
+        wall_rgb=_pick(dice, WALLS),
+        bay_m=dice.between(2.2, 4.2),
+        style=(WINDOWS, WINDOWS, RIBBONS, GLASS)[dice.below(4)],
+    )
+
+
+def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
+    """A one-family house: a gable or hip, often an L, sometimes a garage or a shed."""
+    w = min(half_a * dice.between(0.5, 0.75), 9.0)
+    d = min(half_b * dice.between(0.4, 0.65), 8.0)
+    roof = GABLE if dice.chance(0.6) else HIP
+    floors = 1 + dice.below(2)
+    main = replace(
+        _body(dice, w, d, floors, TILE_ROOFS),
+        a_m=dice.between(-0.2, 0.2) * half_a,
+        b_m=dice.between(-0.3, 0.3) * half_b,
+        roof=roof,
+        rise_m=min(w, d) * dice.between(0.45, 0.8),
+        style=HOUSE,
+    )
+    parts = [main]
+    if dice.chance(0.45):
+        side = 1 if dice.chance(0.5) else -1
+        parts.append(
+            replace(
+                main,
+                a_m=main.a_m + side * w * 0.55,
+                b_m=main.b_m + d * 0.75,
+                half_a_m=w * 0.42,
+                half_b_m=d * 0.75,
+                rise_m=main.rise_m * 0.7,
+            )
+        )
+    if dice.chance(0.5):
+        parts.append(
+            replace(
+                _body(dice, 2.2, 3.0, 1, FLAT_ROOFS),
+                a_m=half_a * dice.between(-0.75, 0.75),
+                b_m=half_b * dice.between(-0.8, 0.8),
+                eave_m=2.5,
+                style=RIBS,
+            )
+        )
+    return parts
+
+
+def _frame(shape: int, a: float, b: float, t: float) -> list[tuple[float, float, float, float]]:
+    """Boxes (a, b, half_a, half_b) of a slab, L, U, ring, H, T, comb or Z (shape 0 to 7)."""
+    n = (0, b - t, a, t)
+    s = (0, t - b, a, t)
+    w = (t - a, 0, t, b)
+    e = (a - t, 0, t, b)
+    m = (0, 0, a, t)
+    spine = (0, 0, t, b)
+    shapes = (
+        [m],
+        [n, w],
+        [n, w, e],
+        [n, s, w, e],
+        [w, e, m],
+        [n, spine],
+        [n, w, e, (0, 0, t, b)],
+        [(a / 2, b - t, a / 2, t), (-a / 2, t - b, a / 2, t), spine],
+    )
+    return list(shapes[shape])
+
+
+def _equipment(dice: Dice, part: Part, count: int) -> list[Part]:
+    boxes = []
+    for _ in range(count):
+        grey = dice.between(110, 225)
+        size = dice.between(0.8, 2.6)
+        boxes.append(
+            replace(
+                part,
+                a_m=part.a_m + part.half_a_m * dice.between(-0.8, 0.8),
+                b_m=part.b_m + part.half_b_m * dice.between(-0.7, 0.7),
+                half_a_m=size,
+                half_b_m=size * dice.between(0.5, 1.5),
+                eave_m=part.eave_m + dice.between(1.0, 3.2),
+                roof_rgb=(grey, grey, grey),
+                wall_rgb=(grey * 0.8,) * 3,
+                style=RIBS,
+                roof=FLAT,
+                rise_m=0.0,
+            )
+        )
+    return boxes
+
+
+def block(dice: Dice, half_a: float, half_b: float, floors: int, pitched: float) -> list[Part]:
+    """A large building of one of eight footprints; wings may differ in height."""
+    a, b = half_a * dice.between(0.6, 0.92), half_b * dice.between(0.6, 0.92)
+    t = min(dice.between(5.5, 9.5), a * 0.42, b * 0.42)
+    is_pitched = dice.chance(pitched)
+    body = _body(dice, a, b, floors, TILE_ROOFS if is_pitched else FLAT_ROOFS)
+    flip_a, flip_b = (1 if dice.chance(0.5) else -1), (1 if dice.chance(0.5) else -1)
+    parts: list[Part] = []
+    for x, y, wa, wb in _frame(dice.below(8), a, b, t):
+        wing = replace(
+            body,
+            a_m=x * flip_a,
+            b_m=y * flip_b,
+            half_a_m=wa,
+            half_b_m=wb,
+            eave_m=body.eave_m + (body.floor_m * (dice.below(3) - 1) if dice.chance(0.35) else 0.0),
+        )
+        if is_pitched:
+            wing = replace(
+                wing, roof=GABLE if dice.chance(0.6) else HIP, rise_m=t * dice.between(0.4, 0.7)
+            )
+        parts.append(wing)
+        if not is_pitched:
+            parts += _equipment(dice, wing, 1 + dice.below(5))
+    return parts
+
+
+def tower(dice: Dice, half_a: float, half_b: float) -> list[Part]:
+    """A tower on a podium, square or round."""
+    podium = _body(
+        dice,
+        half_a * dice.between(0.6, 0.9),
+        half_b * dice.between(0.6, 0.9),
+        1 + dice.below(3),
+        FLAT_ROOFS,
+    )
+    size = min(half_a, half_b, 17.0) * dice.between(0.45, 0.75)
+    shaft = replace(
+        _body(dice, size, size * dice.between(0.7, 1.4), 8 + dice.below(9), FLAT_ROOFS),
+        a_m=half_a * dice.between(-0.3, 0.3),
+        b_m=half_b * dice.between(-0.3, 0.3),
+        roof=ROUND if dice.chance(0.3) else FLAT,
+    )
+    parts = [podium, *_equipment(dice, podium, 3 + dice.below(5)), shaft]
+    return [*parts, *_equipment(dice, replace(shaft, half_a_m=size * 0.7, half_b_m=size * 0.7), 3)]
+
+
+def hall(dice: Dice, half_a: float, half_b: float) -> list[Part]:
+    """An industrial hall, with an office wing and perhaps tanks beside it."""
+    body = replace(
+        _body(
+            dice, half_a * dice.between(0.5, 0.85), half_b * dice.between(0.45, 0.8), 2, METAL_ROOFS
+        ),
+        eave_m=dice.between(6, 13),
+        style=RIBS,
+        a_m=half_a * dice.between(-0.12, 0.12),
+        b_m=half_b * dice.between(-0.15, 0.15),
+    )
+    roof = (FLAT, GABLE, SAW, FLAT)[dice.below(4)]
+    body = replace(body, roof=roof, rise_m={GABLE: 2.6, SAW: 2.4}.get(roof, 0.0))
+    parts = [body]
+    if roof == FLAT:
+        parts += _equipment(dice, body, 4 + dice.below(10))
+    if dice.chance(0.6):
+        parts.append(
+            replace(
+                _body(dice, body.half_a_m * 0.35, 6.0, 2, FLAT_ROOFS),
+                a_m=body.a_m + body.half_a_m * dice.between(-0.6, 0.6),
+                b_m=body.b_m - body.half_b_m - 4.0,
+            )
+        )
+    for k in range(dice.below(5) if dice.chance(0.4) else 0):
+        parts.append(tank(dice, half_a * 0.85, -half_b * 0.8 + k * 12.0))
+    return parts
+
+
+def tank(dice: Dice, a_m: float, b_m: float) -> Part:
+    """A storage tank: a low round tower with a pale dome."""
+    radius = dice.between(3.5, 5.6)
+    return Part(
+        a_m=a_m,
+        b_m=b_m,
+        half_a_m=radius,
+        half_b_m=radius,
+        eave_m=dice.between(5, 9),
+        rise_m=1.2,
+        roof=DOME,
+        roof_rgb=_pick(dice, METAL_ROOFS[:2]),
+        wall_rgb=(200, 200, 196),
+        style=RIBS,
+    )
+
+
+def stadium(dice: Dice, half_a: float, half_b: float) -> list[Part]:
+    """Four stands that slope down to a pitch."""
+    t = min(half_a, half_b) * 0.24
+    seat = _pick(dice, METAL_ROOFS)
+    base = Part(
+        a_m=0,
+        b_m=0,
+        half_a_m=half_a,
+        half_b_m=half_b,
+        eave_m=dice.between(8, 15),
+        roof_rgb=seat,
+        wall_rgb=(170, 168, 164),
+        style=RIBBONS,
+    )
+    return [
+        replace(base, a_m=x, b_m=y, half_a_m=wa, half_b_m=wb)
+        for x, y, wa, wb in _frame(3, half_a * 0.95, half_b * 0.95, t * 0.5)
+    ]

@@ -1,0 +1,26 @@
+"""What the rendered world raises.
+
+SafeNetError
+└── WorldError
+    ├── UnknownPresetError   no flight or map preset of that name
+    ├── WorldOutputError     the output folder holds another render
+    └── MapSourceError       a user's orthophoto, DSM or texture folder cannot be read
+"""
+
+from model.errors import SafeNetError
+
+
+class WorldError(SafeNetError):
+    """The rendered world cannot do what was asked."""
+
+
+class UnknownPresetError(WorldError, ValueError):
+    """No flight preset of that name."""
+
+
+class WorldOutputError(WorldError):
+    """The output folder holds a render of other settings."""
+
+
+class MapSourceError(WorldError):
+    """A user's orthophoto, DSM or texture folder cannot be read."""

@@ -1,0 +1,300 @@
+"""The plan of one map cell: streets by recursive subdivision, lots, and the buildings on them.
+
+The world is cut into cells by jittered lines about 360 m apart in the warped street grid. A
+cell's plan is a pure function of (seed, i, j) and is laid out in the cell's own rotated frame.
+"""
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from training.world import buildings
+from training.world.buildings import Part
+from training.world.chance import Dice, river_distance_m, unwarp
+
+CELL_M = 360.0
+SIDEWALK_M = 2.2
+RESIDENTIAL, DENSE, INDUSTRIAL, CAMPUS, RURAL = range(5)
+DISTRICTS = ("residential", "dense", "industrial", "campus", "rural")
+GARDEN, LAWN, WOOD, FIELD, PARKING, YARD, PITCH, POND, BARE, PLAZA, MEADOW, ORCHARD, COURT = range(
+    13
+)
+_BLOCK_M = (120.0, 140.0, 190.0, 190.0, 260.0)
+_LOT_M = (31.0, 66.0, 100.0, 88.0, 150.0)
+_STREET_M = (7.0, 10.0, 9.0, 7.0, 5.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lot:
+    """One leaf of the plan: its ground kind and its rectangle in the cell's frame (metres)."""
+
+    kind: int
+    p_m: float
+    q_m: float
+    half_p_m: float
+    half_q_m: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedPart:
+    """A building part in world metres, turned by `angle_rad` anticlockwise from east."""
+
+    x_m: float
+    y_m: float
+    angle_rad: float
+    part: Part
+    seed: int
+
+
+@dataclass(kw_only=True)
+class CellPlan:
+    """A cell's split tree (arrays), lots, parts and the place its landmark stands at."""
+
+    district: int
+    u_m: float
+    v_m: float
+    angle_rad: float
+    axis: list[int] = field(default_factory=list)
+    split_m: list[float] = field(default_factory=list)
+    road_m: list[float] = field(default_factory=list)
+    low: list[int] = field(default_factory=list)
+    high: list[int] = field(default_factory=list)
+    lots: list[Lot] = field(default_factory=list)
+    parts: list[PlacedPart] = field(default_factory=list)
+    landmark: tuple[float, float] = (0.0, 0.0)
+
+
+def grid_line_m(seed: int, axis: int, index: int) -> float:
+    """Where the street-grid's line `index` runs (metres in u for axis 0, v for axis 1)."""
+    return index * CELL_M + Dice(seed, 5, axis, index).between(-38, 38)
+
+
+def arterial_half_m(seed: int, axis: int, index: int) -> float:
+    """Half the width of the main road along that line, metres."""
+    return Dice(seed, 6, axis, index).between(4.5, 9.5)
+
+
+def district_of(seed: int, i: int, j: int) -> int:
+    """The cell's district; neighbours tend to differ."""
+    roll = Dice(seed, 7, i, j).unit()
+    return (
+        RESIDENTIAL
+        if roll < 0.33
+        else DENSE
+        if roll < 0.56
+        else INDUSTRIAL
+        if roll < 0.72
+        else CAMPUS
+        if roll < 0.88
+        else RURAL
+    )
+
+
+@lru_cache(maxsize=256)
+def plan_cell(seed: int, i: int, j: int) -> CellPlan:
+    """Lay out cell (i, j) of the world `seed`; the result is shared, do not change it."""
+    dice = Dice(seed, 8, i, j)
+    bounds = (
+        grid_line_m(seed, 0, i),
+        grid_line_m(seed, 0, i + 1),
+        grid_line_m(seed, 1, j),
+        grid_line_m(seed, 1, j + 1),
+    )
+    angle = dice.between(-0.78, 0.78) if dice.chance(0.55) else dice.between(-0.06, 0.06)
+    plan = CellPlan(
+        district=district_of(seed, i, j),
+        u_m=(bounds[0] + bounds[1]) / 2,
+        v_m=(bounds[2] + bounds[3]) / 2,
+        angle_rad=angle,
+    )
+    half = CELL_M * (0.6 + 0.2 * min(1.0, abs(angle) * 2))
+    _Builder(seed, plan, bounds, dice).split(-half, half, -half, half, 0)
+    plan.landmark = _landmark(plan, seed)
+    return plan
+
+
+def _landmark(plan: CellPlan, seed: int) -> tuple[float, float]:
+    """The most conspicuous part near the cell's middle, else the middle itself."""
+    middle = unwarp(seed, plan.u_m, plan.v_m)
+    best, best_score = middle, 0.0
+    for placed in plan.parts:
+        distance = math.hypot(placed.x_m - middle[0], placed.y_m - middle[1])
+        size = math.sqrt(placed.part.half_a_m * placed.part.half_b_m) * (10.0 + placed.part.eave_m)
+        score = size * (1.0 - distance / 80.0)
+        if score > best_score:
+            best, best_score = (placed.x_m, placed.y_m), score
+    return best
+
+
+class _Builder:
+    """Splits a cell into lots and furnishes them."""
+
+    def __init__(
+        self, seed: int, plan: CellPlan, bounds: tuple[float, float, float, float], dice: Dice
+    ) -> None:
+        self.seed, self.plan, self.bounds, self.dice = seed, plan, bounds, dice
+        self.cos, self.sin = math.cos(plan.angle_rad), math.sin(plan.angle_rad)
+
+    def split(self, p0: float, p1: float, q0: float, q1: float, depth: int) -> int:
+        """Split the rectangle (cell frame, metres) and return its node; a leaf is -1 - lot."""
+        width, height = p1 - p0, q1 - q0
+        dice, district = self.dice, self.plan.district
+        if max(width, height) < _LOT_M[district] * dice.between(0.8, 1.5) or depth > 11:
+            return self._lot(p0, p1, q0, q1)
+        axis = 0 if width > height else 1
+        length = max(width, height)
+        middle = (
+            (p0 + width * dice.between(0.36, 0.64))
+            if axis == 0
+            else (q0 + height * dice.between(0.36, 0.64))
+        )
+        road = _STREET_M[district] * dice.between(0.8, 1.25) if length > _BLOCK_M[district] else 0.0
+        gap = road / 2 + SIDEWALK_M if road else 0.0
+        plan, node = self.plan, len(self.plan.axis)
+        plan.axis.append(axis)
+        plan.split_m.append(middle)
+        plan.road_m.append(road)
+        plan.low.append(0)
+        plan.high.append(0)
+        if axis == 0:
+            plan.low[node] = self.split(p0, middle - gap, q0, q1, depth + 1)
+            plan.high[node] = self.split(middle + gap, p1, q0, q1, depth + 1)
+        else:
+            plan.low[node] = self.split(p0, p1, q0, middle - gap, depth + 1)
+            plan.high[node] = self.split(p0, p1, middle + gap, q1, depth + 1)
+        return node
+
+    def _world(self, p: float, q: float) -> tuple[float, float]:
+        u = self.plan.u_m + self.cos * p - self.sin * q
+        v = self.plan.v_m + self.sin * p + self.cos * q
+        return unwarp(self.seed, u, v)
+
+    def _lot(self, p0: float, p1: float, q0: float, q1: float) -> int:
+        dice, plan = self.dice, self.plan
+        kind, parts = _furnish(dice, plan.district, (p1 - p0) / 2, (q1 - q0) / 2)
+        lot = Lot(
+            kind=kind,
+            p_m=(p0 + p1) / 2,
+            q_m=(q0 + q1) / 2,
+            half_p_m=(p1 - p0) / 2,
+            half_q_m=(q1 - q0) / 2,
+            seed=dice.below(1 << 30),
+        )
+        plan.lots.append(lot)
+        placed = self._place(lot, parts)
+        if parts and not placed:
+            plan.lots[-1] = Lot(**{**lot.__dict__, "kind": MEADOW if kind != GARDEN else GARDEN})
+        plan.parts += placed
+        return -len(plan.lots)
+
+    def _place(self, lot: Lot, parts: list[Part]) -> list[PlacedPart]:
+        """The parts in world metres, or none if any would stand on a main road or in the river."""
+        if not parts or not self._inside(lot.p_m, lot.q_m, 6.0):
+            return []
+        east, west = self._world(lot.p_m + 4, lot.q_m), self._world(lot.p_m - 4, lot.q_m)
+        angle = math.atan2(east[1] - west[1], east[0] - west[0])
+        scale = math.hypot(east[0] - west[0], east[1] - west[1]) / 8.0
+        x, y = self._world(lot.p_m, lot.q_m)
+        placed = []
+        for part in parts:
+            for sa in (-1, 1):
+                for sb in (-1, 1):
+                    a, b = part.a_m + sa * part.half_a_m, part.b_m + sb * part.half_b_m
+                    if not self._inside(lot.p_m + a / scale, lot.q_m + b / scale, 13.0):
+                        return []
+                    wx, wy = (
+                        x + a * math.cos(angle) - b * math.sin(angle),
+                        y + a * math.sin(angle) + b * math.cos(angle),
+                    )
+                    if river_distance_m(self.seed, wx, wy) < 12.0:
+                        return []
+            cx = x + part.a_m * math.cos(angle) - part.b_m * math.sin(angle)
+            cy = y + part.a_m * math.sin(angle) + part.b_m * math.cos(angle)
+            placed.append(
+                PlacedPart(
+                    x_m=cx, y_m=cy, angle_rad=angle, part=part, seed=self.dice.below(1 << 30)
+                )
+            )
+        return placed
+
+    def _inside(self, p: float, q: float, margin_m: float) -> bool:
+        u = self.plan.u_m + self.cos * p - self.sin * q
+        v = self.plan.v_m + self.sin * p + self.cos * q
+        low_u, high_u, low_v, high_v = self.bounds
+        return low_u + margin_m < u < high_u - margin_m and low_v + margin_m < v < high_v - margin_m
+
+
+def _furnish(dice: Dice, district: int, a: float, b: float) -> tuple[int, list[Part]]:
+    """Ground kind and building parts of a lot of half sizes a, b metres."""
+    roll = dice.unit()
+    if district == RESIDENTIAL:
+        return _residential(dice, roll, a, b)
+    if district == DENSE:
+        if roll < 0.07:
+            return PARKING, []
+        if roll < 0.15:
+            return (PLAZA if dice.chance(0.5) else LAWN), []
+        if roll < 0.3:
+            return PLAZA, buildings.tower(dice, a, b)
+        return (COURT if dice.chance(0.6) else PLAZA), buildings.block(
+            dice, a, b, 3 + dice.below(5), 0.4
+        )
+    if district == INDUSTRIAL:
+        if roll < 0.14:
+            return PARKING, []
+        if roll < 0.24:
+            return BARE, []
+        return YARD, buildings.hall(dice, a, b)
+    if district == CAMPUS:
+        return _campus(dice, roll, a, b)
+    return _rural(dice, roll, a, b)
+
+
+def _residential(dice: Dice, roll: float, a: float, b: float) -> tuple[int, list[Part]]:
+    if roll < 0.05:
+        return LAWN, []
+    if roll < 0.08:
+        return WOOD, []
+    if roll < 0.11:
+        return PARKING, []
+    if roll < 0.2:
+        return LAWN, buildings.block(dice, a, b, 2 + dice.below(3), 0.6)
+    return GARDEN, buildings.house(dice, a, b)
+
+
+def _campus(dice: Dice, roll: float, a: float, b: float) -> tuple[int, list[Part]]:
+    if roll < 0.1:
+        return PITCH, []
+    if roll < 0.2:
+        return PARKING, []
+    if roll < 0.27:
+        return LAWN, []
+    if roll < 0.31:
+        return POND, []
+    if roll < 0.37 and min(a, b) > 25:
+        return PITCH, buildings.stadium(dice, a * 0.95, b * 0.95)
+    if roll < 0.44:
+        return PLAZA, buildings.tower(dice, a, b)
+    return LAWN, buildings.block(dice, a * 0.95, b * 0.95, 2 + dice.below(4), 0.25)
+
+
+def _rural(dice: Dice, roll: float, a: float, b: float) -> tuple[int, list[Part]]:
+    if roll < 0.45:
+        return FIELD, []
+    if roll < 0.55:
+        return WOOD, []
+    if roll < 0.63:
+        return ORCHARD, []
+    if roll < 0.68:
+        return POND, []
+    if roll < 0.75:
+        return MEADOW, []
+    farm = buildings.house(dice, 14.0, 14.0)
+    barn = buildings.hall(dice, min(a, 26.0), min(b, 20.0))
+    return (BARE if dice.chance(0.3) else MEADOW), [*barn[:1], *_beside(farm, barn[0])]
+
+
+def _beside(parts: list[Part], other: Part) -> list[Part]:
+    shift = other.a_m + other.half_a_m + 16.0
+    return [Part(**{**part.__dict__, "a_m": part.a_m + shift}) for part in parts]

@@ -1,0 +1,190 @@
+"""One place of the world: its satellite view, its drone views and their true coordinates."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.world.camera import Camera, Jitter, fly
+from training.world.chance import Dice
+from training.world.geo import to_latlon
+from training.world.layout import DISTRICTS, plan_cell
+from training.world.light import draw_light
+from training.world.march import drone_view, satellite_view
+from training.world.scene import LitScene, build_scene, light_scene
+from training.world.sensor import draw_sensor, expose
+
+TEST_ROW = 120
+"""Ours: test places spiral out from cell (0, 120), 43 km north of the training places' (0, 0)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderSettings:
+    """How places are rendered; metres and pixels."""
+
+    preset: str = "university-1652"
+    views: int = 54
+    size_px: int = 256
+    satellite_span_m: tuple[float, float] = (150.0, 195.0)
+    misregistration_m: float = 3.0
+    drone_lights: int = 1
+    jitter: Jitter = field(default_factory=Jitter)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One image's truth; degrees WGS 84, metres above ground. Pixels are RGB uint8 [S, S, 3]."""
+
+    kind: str
+    latitude: float
+    longitude: float
+    altitude_m: float | None
+    heading_deg: float
+    gimbal_pitch_deg: float
+    gsd_m: float
+    field_of_view_deg: float | None
+    footprint: tuple[tuple[float, float], ...]
+    target: tuple[float, float]
+    jpeg_quality: int
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A rendered place."""
+
+    index: int
+    split: str
+    district: str
+    x_m: float
+    y_m: float
+    satellite: View
+    drones: list[View]
+
+
+def cell_of_place(index: int, split: str) -> tuple[int, int]:
+    """The map cell of place `index`: a square spiral about the split's own centre cell."""
+    ring = math.ceil((math.sqrt(index + 1) - 1) / 2)
+    side, rest = 2 * ring, index - (2 * ring - 1) ** 2 if ring else 0
+    k, step = (rest // side, rest % side) if ring else (0, 0)
+    di, dj = (
+        (ring, step - ring + 1),
+        (ring - 1 - step, ring),
+        (-ring, ring - 1 - step),
+        (step - ring + 1, -ring),
+    )[k]
+    row = TEST_ROW if split == "test" else 0
+    return (di, row + dj) if ring else (0, row)
+
+
+def place_point(seed: int, index: int, split: str = "train") -> tuple[float, float]:
+    """World (x, y), metres, of the landmark at the middle of place `index`."""
+    return plan_cell(seed, *cell_of_place(index, split)).landmark
+
+
+def render_place(seed: int, index: int, settings: RenderSettings, split: str = "train") -> Place:
+    """Render place `index` of the world `seed`: the same arguments give the same pixels.
+
+    Raises:
+        UnknownPresetError: settings name no known flight.
+    """
+    cell = cell_of_place(index, split)
+    plan = plan_cell(seed, *cell)
+    x, y = plan.landmark
+    dice = Dice(seed, 21, *cell)
+    cameras = fly(settings.preset, settings.views, x, y, dice, settings.jitter)
+    span = dice.between(*settings.satellite_span_m)
+    scene = build_scene(seed, x, y, _extent_m(cameras, x, y, span))
+    satellite = _satellite(
+        seed, light_scene(scene, draw_light(dice, 0)), x, y, span, settings, dice
+    )
+    lights = [
+        light_scene(scene, draw_light(dice, 1))
+        for _ in range(min(settings.drone_lights, settings.views))
+    ]
+    drones = [
+        _drone(seed, lights[k % len(lights)], camera, (x, y), settings, dice)
+        for k, camera in enumerate(cameras)
+    ]
+    return Place(
+        index=index,
+        split=split,
+        district=DISTRICTS[plan.district],
+        x_m=x,
+        y_m=y,
+        satellite=satellite,
+        drones=drones,
+    )
+
+
+def _extent_m(cameras: list[Camera], x: float, y: float, span_m: float) -> float:
+    reach = [max(abs(px - x), abs(py - y)) for camera in cameras for px, py in camera.footprint()]
+    return min(330.0, max([span_m / 2 + 8.0, *reach]) + 4.0)
+
+
+def _satellite(
+    seed: int,
+    lit: LitScene,
+    x: float,
+    y: float,
+    span_m: float,
+    settings: RenderSettings,
+    dice: Dice,
+) -> View:
+    gsd = span_m / settings.size_px
+    shift_x = settings.misregistration_m * dice.between(-1, 1)
+    shift_y = settings.misregistration_m * dice.between(-1, 1)
+    sensor = draw_sensor(dice, drone=False)
+    view = satellite_view(lit, x + shift_x, y + shift_y, settings.size_px, gsd)
+    half = span_m / 2
+    corners = (
+        (x - half, y + half),
+        (x + half, y + half),
+        (x + half, y - half),
+        (x - half, y - half),
+    )
+    latitude, longitude = to_latlon(seed, x, y)
+    return View(
+        kind="satellite",
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=None,
+        heading_deg=0.0,
+        gimbal_pitch_deg=-90.0,
+        gsd_m=gsd,
+        field_of_view_deg=None,
+        footprint=tuple(to_latlon(seed, *c) for c in corners),
+        target=(latitude, longitude),
+        jpeg_quality=sensor.jpeg_quality,
+        pixels=expose(view, sensor),
+    )
+
+
+def _drone(
+    seed: int,
+    lit: LitScene,
+    camera: Camera,
+    target: tuple[float, float],
+    settings: RenderSettings,
+    dice: Dice,
+) -> View:
+    sensor = draw_sensor(dice, drone=True)
+    view = drone_view(lit, camera, settings.size_px, haze_per_m=2e-4 + 9e-4 * dice.unit() ** 3)
+    latitude, longitude = to_latlon(seed, camera.x_m, camera.y_m)
+    slant = camera.z_m / math.sin(math.radians(-camera.gimbal_pitch_deg))
+    gsd = 2 * slant * math.tan(math.radians(camera.field_of_view_deg) / 2) / settings.size_px
+    return View(
+        kind="drone",
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=camera.z_m,
+        heading_deg=camera.heading_deg,
+        gimbal_pitch_deg=camera.gimbal_pitch_deg,
+        gsd_m=gsd,
+        field_of_view_deg=camera.field_of_view_deg,
+        footprint=tuple(to_latlon(seed, *c) for c in camera.footprint()),
+        target=to_latlon(seed, *target),
+        jpeg_quality=sensor.jpeg_quality,
+        pixels=expose(view, sensor),
+    )

@@ -1,0 +1,82 @@
+"""What a camera does to a clean view: exposure, colour cast, blur, noise, JPEG."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.world.chance import Dice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensor:
+    """One exposure's settings; `motion_px` is the length of a straight motion blur."""
+
+    gain: float = 1.0
+    contrast: float = 1.0
+    cast: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    blur_px: float = 0.0
+    motion_px: float = 0.0
+    motion_down: bool = False
+    noise: float = 0.0
+    jpeg_quality: int = 88
+    seed: int = 0
+
+
+def draw_sensor(dice: Dice, *, drone: bool) -> Sensor:
+    """Random settings of a drone camera or of a satellite product."""
+    cast = (1 + 0.03 * dice.normal() * 0.7, 1.0, 1 + 0.03 * dice.normal() * 0.7)
+    return Sensor(
+        gain=dice.between(0.85, 1.2),
+        contrast=dice.between(0.88, 1.15),
+        cast=cast,
+        blur_px=dice.between(0.0, 0.5) if drone else dice.between(0.15, 0.7),
+        motion_px=dice.between(0, 2.5) if drone and dice.chance(0.2) else 0.0,
+        motion_down=dice.chance(0.5),
+        noise=dice.between(0.5, 4.0) if drone else dice.between(0.3, 2.5),
+        jpeg_quality=78 + dice.below(17),
+        seed=dice.below(1 << 30),
+    )
+
+
+def _smooth(
+    image: NDArray[np.float32], weights: NDArray[np.float32], axis: int
+) -> NDArray[np.float32]:
+    reach = len(weights) // 2
+    pad = [(reach, reach) if a == axis else (0, 0) for a in range(3)]
+    padded = np.pad(image, pad, mode="edge")
+    out = np.zeros_like(image)
+    for k, weight in enumerate(weights):
+        window = [slice(None)] * 3
+        window[axis] = slice(k, k + image.shape[axis])
+        out += weight * padded[tuple(window)]
+    return out
+
+
+def expose(view: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
+    """The view [H, W, 3] (0-255) as the sensor records it, uint8."""
+    image: NDArray[np.float32] = view
+    if sensor.blur_px > 0.05:
+        taps = np.exp(-0.5 * (np.arange(-2, 3) / sensor.blur_px) ** 2).astype(np.float32)
+        image = _smooth(_smooth(image, taps / taps.sum(), 0), taps / taps.sum(), 1)
+    if sensor.motion_px >= 1.0:
+        count = 2 * int(sensor.motion_px / 2 + 0.5) + 1
+        image = _smooth(
+            image, np.full(count, 1 / count, np.float32), 0 if sensor.motion_down else 1
+        )
+    gain = np.array(sensor.cast, np.float32) * np.float32(sensor.gain)
+    image = ((image * gain - 118.0) * np.float32(sensor.contrast) + 118.0).astype(np.float32)
+    if sensor.noise > 0:
+        grain = np.random.default_rng(sensor.seed).standard_normal(image.shape, dtype=np.float32)
+        image = (image + np.float32(sensor.noise) * grain).astype(np.float32)
+    pixels: NDArray[np.uint8] = np.clip(image + 0.5, 0, 255).astype(np.uint8)
+    return pixels
+
+
+def jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
+    """JPEG bytes of an RGB image."""
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, "JPEG", quality=quality)
+    return out.getvalue()

@@ -33,14 +33,19 @@ def test_every_folder_of_python_files_is_an_installed_package() -> None:
 
 def test_a_pin_is_a_name_and_a_version_and_nothing_else() -> None:
     odd = [
-        line for line in pins().values() if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line)
+        line
+        for line in pins().values()
+        if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line)
     ]
     assert odd == []
 
 
 def test_every_dependency_of_every_extra_is_pinned() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *(each for extra in extras.values() for each in extra)]
+    wanted = [
+        *PROJECT["project"]["dependencies"],
+        *(each for extra in extras.values() for each in extra),
+    ]
     missing = {normal_name(each) for each in wanted} - set(pins())
     assert missing == set(), "run `make setup constraints`"
 

@@ -1,0 +1,129 @@
+"""What the container files name exists: paths, commands, settings, ports, routes and volumes."""
+
+import fnmatch
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.app import create_app
+from service.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+DOCKERFILES = sorted((ROOT / "docker").glob("Dockerfile.*"))
+PROMETHEUS = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())
+
+
+@pytest.fixture(params=DOCKERFILES, ids=lambda path: path.name)
+def dockerfile(request: pytest.FixtureRequest) -> Path:
+    file: Path = request.param
+    return file
+
+
+def instructions(dockerfile: Path, keyword: str) -> list[str]:
+    text = re.sub(r"^\s*#.*\n", "", dockerfile.read_text(), flags=re.MULTILINE)
+    joined = text.replace("\\\n", " ")
+    return re.findall(rf"^{keyword} +(.*)$", joined, flags=re.MULTILINE)
+
+
+def settings_in(text: str) -> set[str]:
+    return set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", text))
+
+
+def commands() -> set[str]:
+    return set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"])
+
+
+def copied_from_the_context(dockerfile: Path) -> list[str]:
+    copies = [line for line in instructions(dockerfile, "COPY") if not line.startswith("--from")]
+    return [source for line in copies for source in line.split()[:-1]]
+
+
+def test_every_copied_path_exists_and_reaches_the_build(dockerfile: Path) -> None:
+    let_through = [
+        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"
+    ]
+    for source in copied_from_the_context(dockerfile):
+        assert (ROOT / source).exists()
+        assert any(fnmatch.fnmatch(source, pattern) for pattern in let_through), source
+
+
+def test_every_package_is_copied(dockerfile: Path) -> None:
+    assert {"model", "training", "indexer", "service"} <= set(copied_from_the_context(dockerfile))
+
+
+def test_the_started_command_is_ours(dockerfile: Path) -> None:
+    assert json.loads(instructions(dockerfile, "CMD")[-1])[0] in commands()
+
+
+def test_every_setting_is_one_that_the_service_knows(dockerfile: Path) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for file in (dockerfile, ROOT / "docker-compose.yml", ROOT / "docker" / "prometheus.yml"):
+        assert settings_in(file.read_text()) <= known
+
+
+def test_one_port_runs_through_all_files(dockerfile: Path) -> None:
+    port = instructions(dockerfile, "EXPOSE")[0]
+    assert f"{PREFIX}PORT={port}" in instructions(dockerfile, "ENV")[-1]
+    assert f"127.0.0.1:{port}/readyz" in instructions(dockerfile, "HEALTHCHECK")[0]
+    for name in ("service", "service-gpu"):
+        assert [mapping.rpartition(":")[2] for mapping in SERVICES[name]["ports"]] == [port]
+    assert PROMETHEUS["scrape_configs"][0]["static_configs"][0]["targets"] == [f"service:{port}"]
+
+
+def test_the_image_runs_as_a_numbered_user_without_root(dockerfile: Path) -> None:
+    (user,) = instructions(dockerfile, "USER")
+    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
+    assert f"useradd --uid {user.partition(':')[0]} " in dockerfile.read_text()
+
+
+def test_volumes_are_mounted_where_the_image_keeps_its_data(dockerfile: Path) -> None:
+    kept = json.loads(instructions(dockerfile, "VOLUME")[0])
+    assert kept == ["/data/galleries", "/data/weights"]
+    assert f"{PREFIX}STORE={kept[0]}" in instructions(dockerfile, "ENV")[-1]
+    for name in ("service", "service-gpu", "indexer"):
+        mounts = dict(mount.split(":", 2)[:2] for mount in SERVICES[name]["volumes"])
+        assert [mounts["galleries"], mounts["weights"]] == kept
+    assert set(COMPOSE["volumes"]) == {"galleries", "weights"}
+
+
+def test_every_image_is_built_from_a_dockerfile_that_exists() -> None:
+    for name, service in SERVICES.items():
+        assert (ROOT / service["build"]["dockerfile"]).is_file(), name
+
+
+def test_health_and_scrape_paths_are_routes() -> None:
+    paths = create_app(Settings()).openapi()["paths"]
+    assert {"/readyz", PROMETHEUS["scrape_configs"][0]["metrics_path"]} <= set(paths)
+
+
+def test_a_bare_compose_up_starts_the_cpu_service_alone() -> None:
+    chosen = re.findall(r"^COMPOSE_PROFILES=(.*)$", (ROOT / ".env").read_text(), re.MULTILINE)
+    started = [name for name, each in SERVICES.items() if set(each["profiles"]) & set(chosen)]
+    assert started == ["service"]
+    assert [name for name, each in SERVICES.items() if "gpu" in each["profiles"]] == ["service-gpu"]
+
+
+def test_only_the_gpu_service_reserves_a_gpu() -> None:
+    devices = SERVICES["service-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert devices == [{"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}]
+    assert "deploy" not in SERVICES["service"]
+
+
+def test_the_indexer_job_runs_our_command() -> None:
+    assert SERVICES["indexer"]["entrypoint"] == ["safenet-index"]
+    assert "safenet-index" in commands()
+
+
+def test_every_container_is_read_only_limited_and_without_privileges() -> None:
+    for name, service in SERVICES.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert {"mem_limit", "cpus", "pids_limit"} <= set(service), name

@@ -1,0 +1,93 @@
+// What the service answered, in words: the status, the position, and what to do with it.
+
+import { distanceM, element, icon, metresText, positionText } from "./dom.js";
+
+const LOOKS = {
+  match: ["Match", "M4 13l5 5L20 6"],
+  uncertain: ["Uncertain", "M8 8a4 4 0 1 1 5 4q-1 .5-1 3M12 19v.5"],
+  no_match: ["No match", "M6 6l12 12M18 6L6 18"],
+};
+
+/** The banner of a status: an icon, a word, a sentence, and what to try. */
+export function statusBanner(answer, parameters, route) {
+  const [title, path] = LOOKS[answer.status];
+  const confidence = `confidence ${Math.round(100 * answer.confidence)} %`;
+  const head = element("p", { class: "head" }, element("strong", {}, title), ` · ${confidence}`);
+  const tips = answer.status === "match" ? [] : advice(answer, parameters, route);
+  const words = element("div", {}, head, element("p", {}, sentence(answer, route)));
+  if (tips.length) {
+    const items = tips.map((tip) => element("li", {}, tip));
+    words.append(element("p", {}, "Try:"), element("ul", {}, ...items));
+  }
+  return element("div", { class: `status ${answer.status}` }, icon("badge", "0 0 24 24", path), words);
+}
+
+function sentence(answer, route) {
+  const what = route === "localize" ? "tile" : "drone image";
+  if (answer.status === "no_match") {
+    return answer.matches.length
+      ? `No ${what} of "${answer.gallery.name}" looks enough like this. The nearest are below, dashed on the map; do not trust them.`
+      : `No ${what} of "${answer.gallery.name}" lies where you asked.`;
+  }
+  if (!answer.estimate) return `${answer.matches.length} places to look at.`;
+  const within = metresText(answer.estimate.accuracy_m_95);
+  return answer.status === "match"
+    ? `The place lies within ${within} of the estimate (95 %).`
+    : `Perhaps here, within ${within} (95 %). Check it against the pictures before you use it.`;
+}
+
+function advice(answer, parameters, route) {
+  const tips = [];
+  const hasPrior = parameters.has("radius_m") || parameters.has("bounds");
+  const unsure = answer.status === "uncertain";
+  if (hasPrior && !unsure) tips.push("a larger area to search, or none: the place may lie outside it");
+  if (Number(parameters.get("min_confidence") ?? 0) > 0) {
+    tips.push(`a lower minimum confidence than ${parameters.get("min_confidence")}`);
+  }
+  if (route === "localize") {
+    tips.push(
+      "several photos of the same place at once: they are fused",
+      "a photo that looks further down, or from higher up, with roofs and roads in it",
+    );
+  }
+  if (!hasPrior && unsure) tips.push("a circle or a box around where it must be");
+  if (!unsure) tips.push("another gallery: this one may not cover the place");
+  return tips;
+}
+
+/** Coordinates of the estimate with a copy button and distances to where the photo says it is. */
+export function estimateLine(answer, owns, onCopy) {
+  if (!answer.estimate) return null;
+  const { latitude, longitude, accuracy_m_68, accuracy_m_95 } = answer.estimate;
+  const text = positionText(latitude, longitude);
+  const copy = element("button", { type: "button", click: () => onCopy(text) }, "Copy coordinates");
+  const circles = `68 % within ${metresText(accuracy_m_68)}, 95 % within ${metresText(accuracy_m_95)}`;
+  const lines = [element("p", { class: "coordinates" }, element("output", {}, text), copy)];
+  lines.push(element("p", { class: "facts" }, circles));
+  for (const own of owns.slice(0, 1)) {
+    const away = metresText(distanceM(own, answer.estimate));
+    lines.push(element("p", { class: "facts" }, `${own.label}: ${away} away.`));
+  }
+  return element("div", { class: "estimate" }, ...lines);
+}
+
+/** A problem in the service's own words, with a way to go on. */
+export function problemBanner(error, onRetry) {
+  const words = element(
+    "div",
+    {},
+    element("p", { class: "head" }, element("strong", {}, error.title ?? "Error")),
+    element("p", {}, error.message),
+  );
+  if (error.retryAfterS !== null && error.retryAfterS !== undefined) {
+    words.append(element("p", {}, `The service asks to wait ${error.retryAfterS} s.`));
+  }
+  if (onRetry) words.append(element("button", { type: "button", click: onRetry }, "Try again"));
+  const path = "M12 5v9M12 18v.5";
+  return element(
+    "div",
+    { class: "status problem", role: "alert" },
+    icon("badge", "0 0 24 24", path),
+    words,
+  );
+}

@@ -1,0 +1,110 @@
+// Talking to the service: same origin only, with the key, errors in the service's own words.
+
+import { askForKey, keyHeaders } from "./key.js";
+
+/** The service's address; the page may be served below a prefix. */
+export const ROOT = new URL("../../", import.meta.url);
+
+/** What the service answered instead of what was asked (RFC 9457). */
+export class Problem extends Error {
+  constructor(status, body, retryAfterS = null) {
+    super(body.detail || body.title || `the service answered ${status}`);
+    this.status = status;
+    this.title = body.title || `Status ${status}`;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** Absolute address of a path of the service ("galleries", "/galleries/a/images/b"). */
+export function address(path) {
+  const url = new URL(path, ROOT);
+  if (path.startsWith("/") && !url.pathname.startsWith(ROOT.pathname)) {
+    return new URL(path.slice(1), ROOT);
+  }
+  return url;
+}
+
+/** GET that asks for a key when one is needed; a Response that is ok. */
+async function get(path, signal) {
+  for (;;) {
+    const response = await fetch(address(path), { headers: keyHeaders(), signal }).catch(offline);
+    if (response.ok) return response;
+    const problem = await problemOf(response.status, await response.text(), response.headers);
+    if (response.status !== 401 || !(await askForKey(problem.message))) throw problem;
+  }
+}
+
+/** GET a JSON document. */
+export async function getJson(path, signal) {
+  return (await get(path, signal)).json();
+}
+
+/** GET a picture. */
+export async function getBlob(path, signal) {
+  return (await get(path, signal)).blob();
+}
+
+/**
+ * POST images to /localize or /navigate.
+ * @param route "localize" or "navigate"
+ * @param parameters URLSearchParams of the question
+ * @param images [{blob, name}], sent as repeated multipart field `image`
+ * @param onUpload called with the share of bytes sent, 0..1
+ * @returns {abort, answer}: a way to stop, and a promise of the body's text
+ */
+export function ask(route, parameters, images, onUpload = () => {}) {
+  let request = null;
+  let stopped = false;
+  const send = () =>
+    new Promise((resolve, reject) => {
+      request = new XMLHttpRequest();
+      request.open("POST", new URL(`${route}?${parameters}`, ROOT));
+      for (const [name, value] of Object.entries(keyHeaders())) {
+        request.setRequestHeader(name, value);
+      }
+      request.upload.onprogress = (event) => onUpload(event.loaded / Math.max(1, event.total));
+      request.onload = () => resolve(request);
+      request.onerror = () => reject(unreachable());
+      request.onabort = () => reject(new DOMException("stopped", "AbortError"));
+      const body = new FormData();
+      for (const image of images) body.append("image", image.blob, image.name);
+      request.send(body);
+    });
+  const run = async () => {
+    for (;;) {
+      const reply = await send();
+      if (reply.status >= 200 && reply.status < 300) return reply.responseText;
+      const headers = { get: (name) => reply.getResponseHeader(name) };
+      const problem = await problemOf(reply.status, reply.responseText, headers);
+      const again = reply.status === 401 && (await askForKey(problem.message));
+      if (!again || stopped) throw problem;
+    }
+  };
+  const abort = () => {
+    stopped = true;
+    request?.abort();
+  };
+  return { abort, answer: run() };
+}
+
+async function problemOf(status, text, headers) {
+  const retryAfterS = Number.parseInt(headers.get("Retry-After") ?? "", 10);
+  let body = {};
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // A proxy in between answered in its own words; the status says enough.
+  }
+  return new Problem(status, body, Number.isNaN(retryAfterS) ? null : retryAfterS);
+}
+
+function offline(error) {
+  throw error.name === "AbortError" ? error : unreachable();
+}
+
+function unreachable() {
+  return new Problem(0, {
+    title: "No answer",
+    detail: "The service did not answer; check that it is running, then try again.",
+  });
+}

@@ -1,0 +1,147 @@
+// The page: galleries, two tabs over one map, and the link in the address bar.
+
+import { getBlob, getJson } from "./api.js";
+import { Compare } from "./compare.js";
+import { fromTemplate } from "./dom.js";
+import { readHash } from "./link.js";
+import { MapView } from "./map_view.js";
+import { Tabs } from "./tabs.js";
+import { Workspace } from "./workspace.js";
+
+const KEPT_PICTURES = 300;
+
+/** Object URLs of the service's pictures by path, so that each is fetched once. */
+class Pictures {
+  constructor() {
+    this.urls = new Map();
+    this.of = this.of.bind(this);
+  }
+
+  async of(path) {
+    if (!this.urls.has(path)) {
+      this.urls.set(path, getBlob(path).then((blob) => URL.createObjectURL(blob)));
+      this.urls.get(path).catch(() => this.urls.delete(path));
+      this.forgetOldest();
+    }
+    return this.urls.get(path);
+  }
+
+  forgetOldest() {
+    if (this.urls.size <= KEPT_PICTURES) return;
+    const [path, url] = this.urls.entries().next().value;
+    this.urls.delete(path);
+    url.then((address) => URL.revokeObjectURL(address), () => {});
+  }
+}
+
+/** Say something to screen readers; with `visibly`, to everybody for a moment. */
+function announce(text, visibly = false) {
+  const line = document.getElementById("announcer");
+  line.textContent = text;
+  line.classList.toggle("visually-hidden", !visibly);
+  clearTimeout(announce.timer);
+  if (visibly) announce.timer = setTimeout(() => line.classList.add("visually-hidden"), 2500);
+}
+
+class App {
+  constructor() {
+    this.mapView = new MapView(document.getElementById("map"));
+    this.compare = new Compare(document.getElementById("compare"), (path) => getBlob(path));
+    this.pictures = new Pictures();
+    this.base = document.getElementById("base");
+    this.workspaces = {
+      localize: this.workspace("localize", "satellite"),
+      navigate: this.workspace("navigate", "drone"),
+    };
+    this.tabs = new Tabs(document.querySelector("[role=tablist]"), (name) => this.activate(name));
+    this.base.addEventListener("change", () => this.showBase(this.base.value));
+    document.addEventListener("paste", (event) => this.paste(event));
+    for (const name of ["dragover", "drop"]) {
+      document.addEventListener(name, (event) => event.preventDefault());
+    }
+    this.mapView.map.on("click", (event) => this.clickMap(event.latlng));
+    this.mapView.map.getContainer().addEventListener("keydown", (event) => {
+      const onMap = event.target === this.mapView.map.getContainer();
+      if (event.key === "Enter" && onMap) this.clickMap(this.mapView.map.getCenter());
+    });
+  }
+
+  workspace(route, view) {
+    const panel = document.getElementById(`panel-${route}`);
+    panel.append(fromTemplate("workspace"));
+    for (const part of panel.querySelectorAll(`[data-not="${route}"]`)) part.remove();
+    const { mapView, compare } = this;
+    const made = new Workspace({
+      route, view, panel, mapView, compare, announce, pictureOf: this.pictures.of,
+    });
+    panel.querySelector("select").addEventListener("change", (event) => {
+      made.forget();
+      if (view === "satellite") this.showBase(event.target.value);
+    });
+    return made;
+  }
+
+  /** Ask what there is, then show what the address bar asks for, or the whole first gallery. */
+  async start() {
+    const { galleries } = await getJson("galleries");
+    this.galleries = galleries;
+    for (const workspace of Object.values(this.workspaces)) workspace.setGalleries(galleries);
+    this.offerBases();
+    const state = readHash(location.hash);
+    const first = galleries.find((gallery) => gallery.view === "satellite");
+    const wanted = state?.base ?? first?.name;
+    this.tabs.select(state?.tab === "navigate" ? "navigate" : "localize");
+    await Promise.all([this.showBase(wanted), this.offerSamples()]);
+    if (state) await this.active.restore(state);
+    document.body.dataset.ready = "yes";
+  }
+
+  offerBases() {
+    const options = this.galleries
+      .filter((gallery) => gallery.view === "satellite")
+      .map((gallery) => new Option(gallery.name, gallery.name));
+    this.base.replaceChildren(...options);
+    document.getElementById("no-map").hidden = options.length > 0;
+  }
+
+  /** Each tab is asked with images of the other view. */
+  offerSamples() {
+    const of = (view) => this.galleries.find((gallery) => gallery.view === view);
+    return Promise.all([
+      this.workspaces.localize.form.offerSamples(of("drone")),
+      this.workspaces.navigate.form.offerSamples(of("satellite")),
+    ]);
+  }
+
+  async showBase(name) {
+    const gallery = this.galleries.find((one) => one.name === name);
+    if (!gallery) return;
+    this.base.value = name;
+    const isNew = this.mapView.base?.name !== name;
+    await this.mapView.setBase(gallery);
+    if (isNew) this.mapView.showAll();
+  }
+
+  activate(name) {
+    this.active?.layer.remove();
+    this.compare.close();
+    this.active = this.workspaces[name];
+    this.active.layer.addTo(this.mapView.map);
+    this.active.legend();
+    document.body.dataset.tab = name;
+  }
+
+  clickMap(latlng) {
+    if (document.body.dataset.tab === "navigate" && !this.active.prior.drawing) {
+      this.active.askMap(latlng);
+    }
+  }
+
+  paste(event) {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) this.active.form.addFiles(files);
+  }
+}
+
+const app = new App();
+app.start().catch((error) => app.workspaces.localize.fail(error, () => location.reload()));

@@ -1,0 +1,163 @@
+// The question: images (dropped, pasted, chosen or samples), the gallery and the options.
+
+import { exifPosition } from "./exif.js";
+import { element, positionText } from "./dom.js";
+import { loadSample, picturePath, sampleRefs } from "./samples.js";
+
+const MOST_IMAGES = 54;
+
+/** One tab's form. Emits through `on`: {change(), submit(), trouble(error)}. */
+export class AskForm {
+  constructor(form, { prior, pictureOf, on }) {
+    this.form = form;
+    this.prior = prior;
+    this.pictureOf = pictureOf;
+    this.on = on;
+    this.images = [];
+    this.file = form.querySelector("input[type=file]");
+    this.chosen = form.querySelector(".chosen");
+    this.submit = form.querySelector("button[type=submit]");
+    this.file.addEventListener("change", () => {
+      this.addFiles(this.file.files);
+      this.file.value = "";
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (form.reportValidity()) on.submit();
+    });
+    this.acceptDrops(form.querySelector(".drop-zone"));
+    this.showChosen();
+  }
+
+  acceptDrops(zone) {
+    const over = (event) => {
+      event.preventDefault();
+      zone.classList.toggle("over", event.type === "dragover");
+    };
+    zone.addEventListener("dragover", over);
+    zone.addEventListener("dragleave", over);
+    zone.addEventListener("drop", (event) => {
+      over(event);
+      this.addFiles(event.dataTransfer.files);
+    });
+  }
+
+  /** Add files of this computer; anything may come, the service says what is no image. */
+  async addFiles(files) {
+    const added = await Promise.all([...files].map(imageOfFile));
+    if (added.length) this.setImages([...this.images.filter((image) => !image.ref), ...added]);
+  }
+
+  /** Replace the images by one or more gallery images. */
+  async useSamples(refs) {
+    try {
+      this.setImages(await Promise.all(refs.map(loadSample)));
+      return true;
+    } catch (error) {
+      this.on.trouble(error);
+      return false;
+    }
+  }
+
+  setImages(images) {
+    for (const image of this.images) if (!images.includes(image)) URL.revokeObjectURL(image.url);
+    this.images = images.slice(0, MOST_IMAGES);
+    for (const image of this.images) image.url ??= URL.createObjectURL(image.blob);
+    this.showChosen();
+    this.on.change();
+  }
+
+  showChosen() {
+    this.chosen.replaceChildren(...this.images.map((image) => this.chosenItem(image)));
+    this.submit.disabled = this.images.length === 0;
+  }
+
+  chosenItem(image) {
+    const picture = element("img", { src: image.url, alt: "", width: 48, height: 48 });
+    picture.addEventListener("error", () => picture.classList.add("missing"), { once: true });
+    const gps = image.ref
+      ? "sample of the gallery"
+      : image.own
+        ? `EXIF ${positionText(image.own.latitude, image.own.longitude)}`
+        : "no GPS in the file";
+    const remove = element(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        "aria-label": `Remove ${image.name}`,
+        click: () => this.setImages(this.images.filter((other) => other !== image)),
+      },
+      "×",
+    );
+    const name = element("span", { class: "title" }, image.name);
+    const words = element("span", { class: "words" }, name, element("span", { class: "facts" }, gps));
+    return element("li", {}, picture, words, remove);
+  }
+
+  /** Offer galleries to ask. */
+  setGalleries(galleries, chosen) {
+    const options = galleries.map((gallery) =>
+      element("option", { value: gallery.name }, `${gallery.name} (${gallery.size} images)`),
+    );
+    const select = this.form.elements.gallery;
+    select.replaceChildren(...options);
+    if (chosen && galleries.some((gallery) => gallery.name === chosen)) select.value = chosen;
+    this.form.querySelector(".no-gallery").hidden = galleries.length > 0;
+  }
+
+  /** Offer some of a gallery's images as questions. */
+  async offerSamples(gallery) {
+    const strip = this.form.querySelector(".samples");
+    strip.hidden = !gallery;
+    if (!gallery) return;
+    const list = strip.querySelector("ul");
+    const refs = await sampleRefs(gallery);
+    const items = refs.map((ref, i) => {
+      const image = element("img", { alt: "", width: 72, height: 72 });
+      this.pictureOf(picturePath(ref)).then((url) => {
+        image.src = url;
+      }, this.on.trouble);
+      const ask = async () => {
+        if (await this.useSamples([ref])) this.on.submit();
+      };
+      const label = `Sample ${i + 1}: ${ref.imageId}`;
+      const button = { type: "button", "aria-label": label, title: label, click: ask };
+      return element("li", {}, element("button", button, image));
+    });
+    list.replaceChildren(...items);
+  }
+
+  /** The query string of the question. */
+  parameters() {
+    const { gallery, top_k, min_confidence, use_image_gps, explain } = this.form.elements;
+    const parameters = new URLSearchParams({ gallery: gallery.value, top_k: top_k.value });
+    if (min_confidence.valueAsNumber > 0) parameters.set("min_confidence", min_confidence.value);
+    if (use_image_gps?.checked) parameters.set("use_image_gps", "true");
+    if (explain.checked) parameters.set("explain", "true");
+    this.prior.addTo(parameters);
+    return parameters;
+  }
+
+  /** Fill the form as a link says. */
+  restore(parameters, priorValue) {
+    const { gallery, top_k, min_confidence, use_image_gps, explain } = this.form.elements;
+    if (parameters.has("gallery")) gallery.value = parameters.get("gallery");
+    if (parameters.has("top_k")) top_k.value = parameters.get("top_k");
+    min_confidence.value = parameters.get("min_confidence") ?? "0";
+    if (use_image_gps) use_image_gps.checked = parameters.get("use_image_gps") === "true";
+    explain.checked = parameters.get("explain") === "true";
+    if (priorValue) this.prior.set(priorValue);
+  }
+
+  /** Where the images themselves say that they were taken. */
+  get owns() {
+    return this.images.filter((image) => image.own).map((image) => image.own);
+  }
+}
+
+async function imageOfFile(file) {
+  const position = await exifPosition(file);
+  const label = "The photo's EXIF position (for comparison)";
+  return { blob: file, name: file.name || "pasted.png", own: position && { ...position, label } };
+}

@@ -1,0 +1,62 @@
+// Building and finding elements, and writing numbers for people.
+
+/** A new element; attributes with a function value are event listeners, null and false are left out. */
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") node.addEventListener(name, value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An inline picture from path data, hidden from screen readers. */
+export function icon(className, viewBox, ...paths) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", viewBox);
+  svg.setAttribute("class", className);
+  svg.setAttribute("aria-hidden", "true");
+  for (const data of paths) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", data);
+    svg.append(path);
+  }
+  return svg;
+}
+
+/** A copy of a <template>'s content. */
+export function fromTemplate(id) {
+  return document.getElementById(id).content.cloneNode(true);
+}
+
+/** "47.3769012, 8.5417034": latitude first, degrees, 7 decimals (1 cm). */
+export function positionText(latitude, longitude) {
+  return `${latitude.toFixed(7)}, ${longitude.toFixed(7)}`;
+}
+
+/** "0.4 m", "12 m", "1.3 km". */
+export function metresText(metres) {
+  if (metres >= 1000) return `${(metres / 1000).toFixed(metres < 10000 ? 1 : 0)} km`;
+  return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} m`;
+}
+
+/** "840 ms", "2.1 s". */
+export function durationText(milliseconds) {
+  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
+}
+
+/** Great-circle metres between two {latitude, longitude} (haversine, mean radius of WGS 84). */
+export function distanceM(a, b) {
+  const rad = Math.PI / 180;
+  const dPhi = (b.latitude - a.latitude) * rad;
+  const dLambda = (b.longitude - a.longitude) * rad;
+  const chord =
+    Math.sin(dPhi / 2) ** 2 +
+    Math.cos(a.latitude * rad) * Math.cos(b.latitude * rad) * Math.sin(dLambda / 2) ** 2;
+  return 2 * 6371008.8 * Math.asin(Math.min(1, Math.sqrt(chord)));
+}

@@ -1,0 +1,229 @@
+// One tab: its question, its answer, and both on the map.
+
+import * as L from "../leaflet/leaflet-src.esm.js";
+import { AnswerLayers } from "./answer_layers.js";
+import { estimateLine, problemBanner, statusBanner } from "./answer_view.js";
+import { ask, getJson } from "./api.js";
+import { AskForm } from "./ask_form.js";
+import { element } from "./dom.js";
+import { copyText, curlCommand, FORMATS, save } from "./exports.js";
+import { linkHash } from "./link.js";
+import { markPicked, showMatches } from "./match_list.js";
+import { Prior } from "./prior.js";
+import { Progress } from "./progress.js";
+import { picturePath } from "./samples.js";
+
+/** `route` is "localize" or "navigate"; `view` is what the asked gallery holds. */
+export class Workspace {
+  constructor({ route, view, panel, mapView, compare, announce, pictureOf }) {
+    Object.assign(this, { route, view, panel, mapView, compare, announce, pictureOf });
+    this.layer = L.layerGroup();
+    const priorGroup = L.layerGroup().addTo(this.layer);
+    const answerGroup = L.layerGroup().addTo(this.layer);
+    this.prior = new Prior(panel.querySelector(".prior"), mapView.map, priorGroup);
+    const on = {
+      change: () => this.forget(),
+      submit: () => this.submit(),
+      trouble: (error) => this.fail(error),
+    };
+    this.form = new AskForm(panel.querySelector("form"), { prior: this.prior, pictureOf, on });
+    this.layers = new AnswerLayers(answerGroup, mapView.footprints, (match) => this.pick(match));
+    this.progress = new Progress(panel.querySelector(".progress"));
+    this.result = panel.querySelector(".result");
+    this.list = panel.querySelector(".matches");
+    this.asked = null;
+    this.answer = null;
+    panel.querySelector(".stop").addEventListener("click", () => this.running?.abort());
+  }
+
+  /** Galleries of this tab's view, in the service's order. */
+  setGalleries(galleries) {
+    this.form.setGalleries(galleries.filter((gallery) => gallery.view === this.view));
+  }
+
+  /** Drop the answer: the question is another one now. */
+  forget() {
+    this.running?.abort();
+    this.answer = null;
+    this.layers.clear();
+    this.result.replaceChildren();
+    this.list.replaceChildren();
+    this.compare.close();
+  }
+
+  async submit() {
+    const parameters = this.form.parameters();
+    const images = [...this.form.images];
+    this.forget();
+    this.prior.stop();
+    this.progress.start();
+    this.announce("Asking the service");
+    this.asked = { parameters, images };
+    const running = ask(this.route, parameters, images, (share) => this.progress.uploaded(share));
+    this.running = running;
+    try {
+      this.show(JSON.parse(await running.answer), parameters);
+    } catch (error) {
+      if (error.name !== "AbortError") this.fail(error, () => this.submit());
+    } finally {
+      if (this.running === running) {
+        this.running = null;
+        this.progress.stop();
+      }
+    }
+  }
+
+  /** Show an answer, from the service or from a link. */
+  show(answer, parameters, { look = true } = {}) {
+    this.answer = answer;
+    const owns = this.form.owns;
+    const parts = [
+      statusBanner(answer, parameters, this.route),
+      estimateLine(answer, owns, (text) => this.copy(text, "Coordinates")),
+      this.actions(parameters),
+      answer.timing_ms ? this.progress.chart(answer.timing_ms) : null,
+    ];
+    this.result.replaceChildren(...parts.filter((part) => part !== null));
+    showMatches(this.list, answer, this.pictureOf, (match) => this.pick(match));
+    this.layers.show(answer, owns);
+    this.legend();
+    if (look) this.mapView.fit(this.layers.bounds);
+    this.announce(this.result.querySelector(".status .head").textContent);
+    history.replaceState(null, "", this.hash());
+  }
+
+  legend() {
+    const rows = this.layers.legend.map(([kind, words, colour]) => {
+      const swatch = element("span", { class: `swatch ${kind}` });
+      if (colour) swatch.style.background = colour;
+      return element("li", {}, swatch, words);
+    });
+    if (this.answer?.matches.length) {
+      const scores = this.answer.matches.map((match) => match.score);
+      const [low, high] = [Math.min(...scores), Math.max(...scores)].map((s) => s.toFixed(2));
+      const ramp = element("span", { class: "ramp" });
+      rows.unshift(element("li", {}, "Score ", low, ramp, high));
+    }
+    document.getElementById("legend").replaceChildren(...rows);
+  }
+
+  actions(parameters) {
+    const button = (words, click) => element("button", { type: "button", click }, words);
+    const files = FORMATS.map(([format, words]) =>
+      button(words, () => this.download(parameters, format)),
+    );
+    const names = this.asked?.images.map((image) => image.name) ?? [];
+    const command = curlCommand(this.route, parameters, names.length ? names : ["photo.jpg"]);
+    const curl = element(
+      "details",
+      { class: "curl" },
+      element("summary", {}, "The same with curl"),
+      element("pre", { tabindex: 0 }, element("code", {}, command)),
+      button("Copy command", () => this.copy(command, "Command")),
+    );
+    const link = button("Copy link", () =>
+      this.copy(new URL(this.hash(), location.href).href, "Link"),
+    );
+    const rows = this.asked ? [element("span", {}, "Download"), ...files, link] : [link];
+    return element("div", { class: "actions" }, element("p", {}, ...rows), curl);
+  }
+
+  /** The service writes the file itself: the same question in another format. */
+  async download(parameters, format) {
+    const question = new URLSearchParams(parameters);
+    question.delete("explain");
+    question.set("format", format);
+    try {
+      const text = await ask(this.route, question, this.asked.images).answer;
+      save(text, `${this.route}.${format}`);
+      this.announce(`Downloaded ${format}`);
+    } catch (error) {
+      this.result.prepend(problemBanner(error, () => this.download(parameters, format)));
+    }
+  }
+
+  async copy(text, what) {
+    await copyText(text);
+    this.announce(`${what} copied`, true);
+  }
+
+  /** Look at one match: on the map, in the list, and beside the question. */
+  pick(match) {
+    this.picked = match.image_id;
+    markPicked(this.list, match.image_id);
+    this.layers.highlight(match.image_id);
+    const first = this.asked?.images[0] ?? this.form.images[0];
+    const explained = (name) =>
+      this.answer.explanation?.find((pictures) => pictures.image === name);
+    const right = { picture: match.image_url, ...layersOf(explained(match.image_id)) };
+    const left = { picture: first?.blob, ...layersOf(this.answer.explanation?.[0]) };
+    this.compare.opener = this.list.querySelector(`[data-id="${CSS.escape(match.image_id)}"]`);
+    this.compare.open(
+      { title: first ? `Yours: ${first.name}` : "Yours: not in the link", sources: left },
+      { title: `Match ${match.rank}: ${match.image_id}`, sources: right },
+    );
+    history.replaceState(null, "", this.hash());
+  }
+
+  /** Ask for what lies under a position of the map (the Navigate tab). */
+  async askMap(latlng) {
+    const shape = this.mapView.footprints.at(latlng);
+    const gallery = this.mapView.base;
+    if (!shape || !gallery) return;
+    const ref = { gallery: gallery.name, imageId: shape.id };
+    if (await this.form.useSamples([ref])) this.submit();
+  }
+
+  fail(error, again) {
+    this.progress.stop();
+    this.result.replaceChildren(problemBanner(error, again));
+  }
+
+  /** The part of a link after #. */
+  hash() {
+    const refs = (this.asked?.images ?? this.form.images).map((image) => image.ref);
+    return linkHash({
+      tab: this.route,
+      base: this.mapView.base?.name,
+      map: this.mapView.position,
+      question: this.form.parameters(),
+      samples: refs.every(Boolean) ? refs : [],
+      answer: this.answer,
+      picked: this.answer ? this.picked : null,
+    });
+  }
+
+  /** Reproduce what a link shows. */
+  async restore(state) {
+    const parameters = new URLSearchParams(state.question);
+    this.form.restore(parameters, Prior.from(parameters));
+    if (state.samples.length && (await this.form.useSamples(state.samples))) await this.submit();
+    else if (state.answer) this.show(await this.wholeAnswer(state), parameters, { look: false });
+    if (state.map) this.mapView.position = state.map;
+    const picked = this.answer?.matches.find((match) => match.image_id === state.picked);
+    if (picked) this.pick(picked);
+  }
+
+  /** A link holds ids and scores; the gallery knows the rest. */
+  async wholeAnswer({ answer, question }) {
+    const name = question.get("gallery");
+    const metas = answer.matches.map(([imageId]) =>
+      getJson(`${picturePath({ gallery: name, imageId })}/meta`),
+    );
+    const matches = (await Promise.all(metas)).map((meta, i) => ({
+      ...meta,
+      rank: i + 1,
+      score: answer.matches[i][1],
+    }));
+    return { ...answer, matches, gallery: { name, view: this.view } };
+  }
+}
+
+function layersOf(pictures) {
+  if (!pictures) return {};
+  return {
+    aligned: pictures.aligned_url,
+    rings: pictures.rings_url,
+    heatmap: pictures.heatmap_url,
+  };
+}

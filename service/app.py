@@ -1,23 +1,21 @@
 """The application: wiring only."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-import numpy as np
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from model.embedder import DescriptorModel, Embedder
-from service import problems
-from service.admission import Admission
-from service.batching import BatchWorker
-from service.board import GalleryBoard
-from service.decoding import Decoder
-from service.routes import galleries, health, questions
+from model.embedder import DescriptorModel
+from service import docs_page, footprints, page, problems, tiles
+from service.errors import SettingsError
+from service.headers import SecurityHeaders
+from service.keys import KeyRing, Keys
+from service.lifespan import lifespan_of
+from service.lingering import Lingering
+from service.metrics import Metrics
+from service.observing import Observing
+from service.routes import admin, galleries, health, questions
 from service.settings import Settings
-from service.state import Running
 
 
 def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> FastAPI:
@@ -25,62 +23,47 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
 
     Args:
         settings: the configuration.
-        embedder: the model; None: the configured weights, else the shipped ones.
+        embedder: the model; None: the configured weights, else the shipped ones, loaded in the
+            background while /healthz answers and /readyz says 503.
+
+    Raises:
+        SettingsError: keys are required and none is set, or one is malformed.
     """
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(_load(app, settings, embedder))
-        try:
-            await loading
-            yield
-        finally:
-            await _unload(app)
-
-    app = FastAPI(title="Safe-Net Geo", version=version("safenet-geo"), lifespan=lifespan)
+    ring = KeyRing(settings.api_keys, rate_per_minute=settings.rate_per_minute)
+    if settings.keys_required and not len(ring):
+        raise SettingsError(
+            f"host {settings.host!r} can be reached from outside and no key is set; make one with "
+            "`safenet-serve new-key NAME`, or set SAFENET_KEYS=off where something else guards it"
+        )
+    metrics = Metrics()
+    app = FastAPI(
+        title="Safe-Net Geo",
+        version=version("safenet-geo"),
+        lifespan=lifespan_of(settings, embedder, metrics),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.draining = False
+    app.state.metrics = metrics
     problems.install(app)
-    for router in (health.router, questions.router, galleries.router):
-        app.include_router(router)
+    docs_page.install(app, keys_required=settings.keys_required)
+    for module in (health, questions, galleries, admin, page, tiles, footprints):
+        app.include_router(module.router)
+    _add_layers(app, settings, ring, metrics)
     return app
 
 
-async def _load(app: FastAPI, settings: Settings, embedder: DescriptorModel | None) -> None:
-    app.state.running = await asyncio.to_thread(_start, settings, embedder)
-
-
-def _start(settings: Settings, embedder: DescriptorModel | None) -> Running:
-    model = embedder or Embedder.load(settings.weights, device=settings.device)
-    model.embed_pixels(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
-    board = GalleryBoard(settings.store, model)
-    board.refresh()
-    return Running(
-        settings=settings,
-        embedder=model,
-        worker=BatchWorker(
-            model.embed_pixels,
-            max_batch=settings.max_batch,
-            max_wait_s=settings.max_wait_ms / 1e3,
-            capacity=settings.queue_images,
-        ),
-        decoder=Decoder(
-            model,
-            threads=settings.decode_threads,
-            max_pixels=int(settings.max_megapixels * 1e6),
-            min_side_px=settings.min_side_px,
-        ),
-        searchers=ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search"),
-        board=board,
-        admission=Admission(
-            max_requests=settings.max_requests, max_bytes=settings.max_pending_mib * 2**20
-        ),
-    )
-
-
-async def _unload(app: FastAPI) -> None:
-    running: Running | None = getattr(app.state, "running", None)
-    if running is None:
-        return
-    app.state.running = None
-    for close in (running.decoder.close, running.worker.close, running.searchers.shutdown):
-        await asyncio.to_thread(close)
-    running.board.close()
+def _add_layers(app: FastAPI, settings: Settings, ring: KeyRing, metrics: Metrics) -> None:
+    """Middleware, innermost first."""
+    app.add_middleware(Keys, ring=ring, required=settings.keys_required)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Lingering)
+    app.add_middleware(Observing, metrics=metrics)

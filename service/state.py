@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
@@ -13,6 +13,9 @@ from service.board import GalleryBoard
 from service.decoding import Decoder
 from service.errors import NotReadyError
 from service.settings import Settings
+
+if TYPE_CHECKING:  # metrics reads the running parts
+    from service.metrics import Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,7 @@ class Running:
     searchers: ThreadPoolExecutor
     board: GalleryBoard
     admission: Admission
+    metrics: "Metrics"
 
 
 def running(request: Request) -> Running:

@@ -15,6 +15,9 @@ from model.config import ModelConfig
 from model.network import SafeNet
 
 
+pytest_plugins = ["service_live"]
+
+
 class ColourEmbedder:
     """A real, tiny descriptor model: the image's centred 16 x 16 colour thumbnail, unit length."""
 

@@ -4,13 +4,15 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from service.answering import gallery_body, meta_body
+from service.docs_page import problem_responses
 from service.schemas import GalleriesBody, GalleryBody, MetaBody, RefusedGallery
 from service.state import RunningService
 
 router = APIRouter(tags=["galleries"])
+ERRORS = problem_responses(401, 404, 405, 422, 503)
 
 
-@router.get("/galleries")
+@router.get("/galleries", responses=problem_responses(401, 405, 503))
 def galleries(running: RunningService) -> GalleriesBody:
     """All galleries: those that can be asked, and those refused with the reason."""
     bodies = []
@@ -21,14 +23,14 @@ def galleries(running: RunningService) -> GalleriesBody:
     return GalleriesBody(galleries=bodies, refused=refused)
 
 
-@router.get("/galleries/{name}")
+@router.get("/galleries/{name}", responses=ERRORS)
 def gallery(name: str, running: RunningService) -> GalleryBody:
     """One gallery."""
     with running.board.lease(name) as opened:
         return gallery_body(opened)
 
 
-@router.get("/galleries/{name}/images/{image_id:path}/meta")
+@router.get("/galleries/{name}/images/{image_id:path}/meta", responses=ERRORS)
 def meta(name: str, image_id: str, running: RunningService) -> MetaBody:
     """One image's metadata."""
     with running.board.lease(name) as opened:
@@ -38,7 +40,7 @@ def meta(name: str, image_id: str, running: RunningService) -> MetaBody:
 @router.get(
     "/galleries/{name}/images/{image_id:path}",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}},
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "Unchanged"}, **ERRORS},
 )
 async def picture(name: str, image_id: str, request: Request, running: RunningService) -> Response:
     """One image's picture; its content never changes under one ETag."""

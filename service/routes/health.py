@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request
 
+from service.docs_page import problem_responses
 from service.errors import NotReadyError
 from service.schemas import HealthBody
 from service.state import RunningService
@@ -9,13 +10,13 @@ from service.state import RunningService
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses=problem_responses(405))
 async def healthz() -> HealthBody:
     """Alive: the event loop turns."""
     return HealthBody(status="alive")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=problem_responses(405, 503))
 async def readyz(request: Request, running: RunningService) -> HealthBody:
     """Ready: the model is warm, a gallery is loaded and no shutdown has begun."""
     if getattr(request.app.state, "draining", False):

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 from indexer.records import View
 from service.answering import answer_body
 from service.asking import Question, ask, check_view, choose_gallery
+from service.docs_page import problem_responses
+from service.forms import FORMS
 from service.patience import while_wanted
 from service.schemas import AnswerBody, QuestionParameters
 from service.state import Running, RunningService
@@ -33,14 +35,20 @@ BODY: dict[str, Any] = {
     }
 }
 
+ENDPOINT: dict[View, str] = {"satellite": "localize", "drone": "navigate"}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type: {} for media_type, _ in FORMS.values()}},
+    **problem_responses(400, 401, 404, 405, 408, 413, 415, 422, 429, 503),
+}
 
-@router.post("/localize", response_model=AnswerBody, openapi_extra=BODY)
+
+@router.post("/localize", response_model=AnswerBody, openapi_extra=BODY, responses=RESPONSES)
 async def localize(request: Request, parameters: Parameters, running: RunningService) -> Response:
     """Where was this drone image taken? Ranked satellite tiles and one estimate."""
     return await _answered(request, parameters, running, "satellite")
 
 
-@router.post("/navigate", response_model=AnswerBody, openapi_extra=BODY)
+@router.post("/navigate", response_model=AnswerBody, openapi_extra=BODY, responses=RESPONSES)
 async def navigate(request: Request, parameters: Parameters, running: RunningService) -> Response:
     """Which drone images show this satellite tile? Ranked images and their flights."""
     return await _answered(request, parameters, running, "drone")
@@ -66,4 +74,12 @@ async def _answered(
         )
         total_ms = (time.perf_counter() - started_at) * 1e3
         body = answer_body(outcome, gallery, running.embedder, total_ms)
-        return Response(body.model_dump_json(), media_type="application/json")
+        running.metrics.answers.labels(f"/{ENDPOINT[view]}", body.status).inc()
+        running.metrics.stages(
+            decode=outcome.decode_ms,
+            queue=outcome.queue_ms,
+            embed=outcome.embed_ms,
+            search=outcome.search_ms,
+        )
+        media_type, write = FORMS[parameters.format]
+        return Response(write(body), media_type=media_type)

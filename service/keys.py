@@ -1,0 +1,158 @@
+"""API keys: kept as digests, compared in constant time, each with its own rate."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import math
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import AccessError, RateLimitedError, SettingsError
+from service.problems import TABLE, Kind, problem
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""Answered without a key, always."""
+
+_ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64})=sha256:([0-9a-f]{64})")
+
+
+def new_key() -> str:
+    """A fresh key: 256 random bits, so that a plain digest of it cannot be guessed back."""
+    return "sng_" + secrets.token_urlsafe(32)
+
+
+def key_digest(key: str) -> str:
+    """What the service keeps of a key, sha256 as hex."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class KeyRing:
+    """The digests of all keys by name, and when each may ask again."""
+
+    def __init__(
+        self, entries: str, *, rate_per_minute: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Read SAFENET_API_KEYS.
+
+        Args:
+            entries: comma-separated NAME=sha256:HEX.
+            rate_per_minute: questions per key and minute; 0: unlimited.
+            clock: seconds, monotonic.
+
+        Raises:
+            SettingsError: an entry has another form, or a name comes twice.
+        """
+        self._digests: dict[str, bytes] = {}
+        for number, entry in enumerate(filter(None, map(str.strip, entries.split(","))), start=1):
+            parsed = _ENTRY.fullmatch(entry)
+            if parsed is None or parsed[1] in self._digests:
+                raise SettingsError(
+                    f"SAFENET_API_KEYS: entry {number} is not a new NAME=sha256:HEX; "
+                    "make one with safenet-serve new-key NAME"
+                )
+            self._digests[parsed[1]] = bytes.fromhex(parsed[2])
+        self._rate, self._clock = rate_per_minute, clock
+        self._tokens: dict[str, tuple[float, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def name_of(self, key: str) -> str:
+        """Name of a key; every digest is compared, whichever fits.
+
+        Raises:
+            AccessError: no such key.
+        """
+        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+        names = [n for n, known in self._digests.items() if hmac.compare_digest(known, digest)]
+        if not names:
+            raise AccessError("the key is wrong; send one that the operator gave out")
+        return names[0]
+
+    def spend(self, name: str) -> None:
+        """Count one question of a key.
+
+        Raises:
+            RateLimitedError: it has none left now.
+        """
+        if self._rate == 0:
+            return
+        now = self._clock()
+        tokens, since = self._tokens.get(name, (float(self._rate), now))
+        tokens = min(float(self._rate), tokens + (now - since) * self._rate / 60)
+        if tokens < 1:
+            self._tokens[name] = (tokens, now)
+            wait_s = math.ceil((1 - tokens) * 60 / self._rate)
+            raise RateLimitedError(
+                f"key {name!r} asked {self._rate} questions within a minute, as many as allowed; "
+                f"ask again in {wait_s} s",
+                retry_after_s=wait_s,
+            )
+        self._tokens[name] = (tokens - 1, now)
+
+
+class Keys:
+    """ASGI middleware: no path but health answers without a key, where keys are required."""
+
+    def __init__(self, app: ASGIApp, ring: KeyRing, *, required: bool) -> None:
+        self._app, self._ring, self._required = app, ring, required
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except (AccessError, RateLimitedError) as error:
+            headers = {"WWW-Authenticate": 'Bearer, Basic realm="safenet"'}
+            if isinstance(error, RateLimitedError):
+                headers = {"Retry-After": str(error.retry_after_s)}
+            kind: Kind = TABLE[type(error)]
+            await problem(Request(scope), kind, str(error), headers)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        is_admin = scope["path"].startswith("/admin/")
+        key = _presented(Headers(scope=scope), basic=not is_admin)
+        if key is None:
+            if is_admin and not len(self._ring):
+                raise AccessError("no key is configured; set SAFENET_API_KEYS to use /admin")
+            if self._required or is_admin:
+                raise AccessError(
+                    "a key is needed; send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
+                )
+            return
+        if not len(self._ring) and not is_admin:
+            return
+        name = self._ring.name_of(key)
+        scope["state"]["key_name"] = name
+        if scope["method"] == "POST" and not is_admin:
+            self._ring.spend(name)
+
+
+def _presented(headers: Headers, *, basic: bool) -> str | None:
+    """The key of a request; a browser sends it as the password of Basic authentication.
+
+    Basic is refused for /admin: a browser adds it to requests that other sites make.
+    """
+    if (key := headers.get("x-api-key")) is not None:
+        return key
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic" and basic:
+        try:
+            pair = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+        return pair.partition(":")[2]
+    return None

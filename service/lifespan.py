@@ -1,0 +1,122 @@
+"""Start and end of a running service: model, galleries, their watch; then the way back."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import numpy as np
+from fastapi import FastAPI
+
+from model.embedder import DescriptorModel, Embedder
+from model.errors import SafeNetError
+from service.admission import Admission
+from service.batching import BatchWorker
+from service.board import GalleryBoard
+from service.decoding import Decoder
+from service.metrics import Metrics
+from service.settings import Settings
+from service.state import Running
+
+_log = logging.getLogger(__name__)
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def lifespan_of(settings: Settings, embedder: DescriptorModel | None, metrics: Metrics) -> Lifespan:
+    """The app's lifespan.
+
+    A model that was handed in is ready before the first request; weights that must be read are
+    loaded while /healthz answers already. What cannot load is left in `app.state.load_error`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.running = app.state.load_error = None
+        serving = asyncio.create_task(_serve(app, settings, embedder, metrics))
+        if embedder is not None:
+            while app.state.running is None and not serving.done():
+                await asyncio.sleep(0.005)
+        try:
+            yield
+        finally:
+            serving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await serving
+
+    return lifespan
+
+
+async def _serve(
+    app: FastAPI, settings: Settings, embedder: DescriptorModel | None, metrics: Metrics
+) -> None:
+    """Load, look for new gallery versions for ever, and unload when cancelled."""
+    try:
+        running = await asyncio.to_thread(_load, settings, embedder, metrics)
+    except SafeNetError as error:
+        _log.error("cannot start: %s", error)
+        app.state.load_error = error
+        return
+    except Exception as error:
+        _log.exception("cannot start")
+        app.state.load_error = error
+        return
+    metrics.watch(running)
+    app.state.running = running
+    _log.info(
+        "ready", extra={"model": running.embedder.name, "galleries": len(running.board.names())}
+    )
+    try:
+        await _watch(running)
+    finally:
+        app.state.running = None
+        await asyncio.to_thread(_unload, running)
+
+
+async def _watch(running: Running) -> None:
+    if running.settings.watch_s == 0:
+        await asyncio.Event().wait()
+    while True:
+        await asyncio.sleep(running.settings.watch_s)
+        try:
+            await asyncio.to_thread(running.board.refresh)
+        except Exception:  # a store that cannot be read now may be readable later
+            _log.exception("cannot look for new galleries")
+
+
+def _load(settings: Settings, embedder: DescriptorModel | None, metrics: Metrics) -> Running:
+    model = embedder or Embedder.load(settings.weights, device=settings.device)
+    model.embed_pixels(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
+    board = GalleryBoard(settings.store, model)
+    board.refresh()
+    return Running(
+        settings=settings,
+        embedder=model,
+        worker=BatchWorker(
+            model.embed_pixels,
+            max_batch=settings.max_batch,
+            max_wait_s=settings.max_wait_ms / 1e3,
+            capacity=settings.queue_images,
+            on_batch=metrics.batch,
+        ),
+        decoder=Decoder(
+            model,
+            threads=settings.decode_threads,
+            max_pixels=int(settings.max_megapixels * 1e6),
+            min_side_px=settings.min_side_px,
+        ),
+        searchers=ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search"),
+        board=board,
+        admission=Admission(
+            max_requests=settings.max_requests, max_bytes=settings.max_pending_mib * 2**20
+        ),
+        metrics=metrics,
+    )
+
+
+def _unload(running: Running) -> None:
+    running.decoder.close()
+    running.worker.close()
+    running.searchers.shutdown()
+    running.board.close()

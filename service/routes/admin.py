@@ -1,0 +1,28 @@
+"""POST /admin/reload and GET /metrics: for the operator."""
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from service.docs_page import problem_responses
+from service.schemas import RefusedGallery, ReloadBody
+from service.state import RunningService
+
+router = APIRouter(tags=["operation"])
+
+
+@router.post("/admin/reload", responses=problem_responses(401, 405, 503))
+def reload(running: RunningService) -> ReloadBody:
+    """Open newly published gallery versions now; always needs a key."""
+    changed = running.board.refresh()
+    refused = [RefusedGallery(name=n, reason=why) for n, why in running.board.refused.items()]
+    return ReloadBody(changed=changed, refused=refused)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **problem_responses(401, 405)},
+)
+async def metrics(request: Request) -> Response:
+    """Prometheus metrics."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,51 @@
+"""uvicorn, with an end that loses nothing: not ready first, then no new connections, then out."""
+
+import asyncio
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from service.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that drains on SIGTERM and leaves when the app cannot start."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        """Configure uvicorn; nothing listens yet."""
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=settings.shutdown_s,
+        )
+        super().__init__(config)
+        self._app, self._drain_s = app, settings.drain_s
+
+    @property
+    def failed(self) -> bool:
+        """Whether the app ended because it could not load."""
+        return getattr(self._app.state, "load_error", None) is not None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: stop being ready, serve on for the drain time. Second: leave at once."""
+        if getattr(self._app.state, "draining", False):
+            super().handle_exit(sig, frame)
+            return
+        self._app.state.draining = True
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            super().handle_exit(sig, frame)
+            return
+        loop.call_soon_threadsafe(
+            loop.call_later, self._drain_s, lambda: uvicorn.Server.handle_exit(self, sig, frame)
+        )
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to leave."""
+        return self.failed or await super().on_tick(counter)

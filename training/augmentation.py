@@ -1,0 +1,186 @@
+"""Augmentation of whole batches at once: warps and colour, without a loop over images.
+
+Shapes: N images, S side. Images are float32 in 0..1. A warp is a homography [N, 3, 3] from output
+to input coordinates, both in [-1, 1] with x to the right and y down.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarpRange:
+    """How far a random warp may go."""
+
+    yaw_deg: float = 0.0
+    zoom: tuple[float, float] = (1.0, 1.0)
+    """Side of the seen area as a share of the image's, log-uniform."""
+    shift: float = 0.0
+    """Of the centre, as a share of the half side."""
+    tilt: float = 0.0
+    """Largest perspective coefficient: 0.4 makes the far edge 2.3 times the near one."""
+
+
+STILL = WarpRange()
+SATELLITE = WarpRange(yaw_deg=8.0, zoom=(0.75, 1.0), shift=0.06)
+FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.8, 1.2), shift=0.1, tilt=0.1)
+"""For drone images that already hold a perspective."""
+FLAT_AS_FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.42, 1.15), shift=0.15, tilt=0.4)
+"""For overhead images that stand in for drone images."""
+
+
+def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """`count` samples in [low, high)."""
+    return low + (high - low) * torch.rand(count, generator=generator)
+
+
+def random_homography(count: int, bounds: WarpRange, generator: torch.Generator) -> Tensor:
+    """Random warps [N, 3, 3]: perspective, then zoom and yaw, then shift."""
+    yaw_N = torch.deg2rad(uniform(count, -bounds.yaw_deg, bounds.yaw_deg, generator))
+    low, high = (math.log(value) for value in bounds.zoom)
+    zoom_N = uniform(count, low, high, generator).exp()
+    matrix_N33 = torch.eye(3).repeat(count, 1, 1)
+    matrix_N33[:, 0, 0] = matrix_N33[:, 1, 1] = zoom_N * yaw_N.cos()
+    matrix_N33[:, 1, 0] = zoom_N * yaw_N.sin()
+    matrix_N33[:, 0, 1] = -matrix_N33[:, 1, 0]
+    for axis in (0, 1):
+        matrix_N33[:, axis, 2] = uniform(count, -bounds.shift, bounds.shift, generator)
+    perspective_N33 = torch.eye(3).repeat(count, 1, 1)
+    tilt_N = uniform(count, 0.0, bounds.tilt, generator)
+    towards_N = uniform(count, 0.0, 2 * math.pi, generator)
+    perspective_N33[:, 2, 0] = tilt_N * towards_N.cos()
+    perspective_N33[:, 2, 1] = tilt_N * towards_N.sin()
+    return matrix_N33 @ perspective_N33
+
+
+def rotation(count: int, angle_deg: float) -> Tensor:
+    """The same turn for all: [N, 3, 3]."""
+    bounds = WarpRange(yaw_deg=0.0)
+    matrix_N33 = random_homography(count, bounds, torch.Generator())
+    cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    matrix_N33[:, 0, 0] = matrix_N33[:, 1, 1] = cosine
+    matrix_N33[:, 1, 0], matrix_N33[:, 0, 1] = sine, -sine
+    return matrix_N33
+
+
+def warp(images_N3SS: Tensor, matrix_N33: Tensor, side: int, padding: str = "zeros") -> Tensor:
+    """Resample through homographies: float32 [N, 3, side, side], bilinear."""
+    axis_S = (torch.arange(side) + 0.5) * 2 / side - 1
+    y_SS, x_SS = torch.meshgrid(axis_S, axis_S, indexing="ij")
+    points_3L = torch.stack((x_SS, y_SS, torch.ones_like(x_SS))).flatten(1)
+    mapped_N3L = matrix_N33 @ points_3L
+    grid_N2L = mapped_N3L[:, :2] / mapped_N3L[:, 2:].clamp(min=1e-3)
+    grid_NSS2 = grid_N2L.transpose(1, 2).reshape(-1, side, side, 2)
+    return functional.grid_sample(
+        images_N3SS, grid_NSS2, mode="bilinear", padding_mode=padding, align_corners=False
+    )
+
+
+def jitter_colour(images_N3SS: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Brightness, contrast, saturation, per-channel gain, gamma and haze; stays in 0..1."""
+    count = len(images_N3SS)
+
+    def factor(spread: float) -> Tensor:
+        return uniform(count, -spread * strength, spread * strength, generator).exp()
+
+    grey_N1SS = images_N3SS.mean(dim=1, keepdim=True)
+    mean_N111 = grey_N1SS.mean(dim=(2, 3), keepdim=True)
+    images_N3SS = grey_N1SS + (images_N3SS - grey_N1SS) * factor(0.6)[:, None, None, None]
+    images_N3SS = mean_N111 + (images_N3SS - mean_N111) * factor(0.45)[:, None, None, None]
+    gain_N3 = torch.stack([factor(0.18) for _ in range(3)], dim=1) * factor(0.4)[:, None]
+    images_N3SS = (images_N3SS * gain_N3[:, :, None, None]).clamp(1e-4, 1)
+    images_N3SS = images_N3SS ** factor(0.35)[:, None, None, None]
+    haze_N111 = uniform(count, 0, 0.25 * strength, generator)[:, None, None, None]
+    return images_N3SS * (1 - haze_N111) + 0.8 * haze_N111
+
+
+def blur_and_noise(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
+    """Half of the images lose resolution by up to 3; all get a little sensor noise."""
+    count, side = len(images_N3SS), images_N3SS.shape[-1]
+    factor = 1.0 + 2.0 * float(torch.rand((), generator=generator))
+    small = functional.interpolate(
+        images_N3SS, size=round(side / factor), mode="bilinear", antialias=True
+    )
+    coarse = functional.interpolate(small, size=side, mode="bilinear")
+    chosen_N111 = (torch.rand(count, generator=generator) < 0.5)[:, None, None, None]
+    noise = torch.randn(images_N3SS.shape, generator=generator)
+    level_N111 = uniform(count, 0, 0.04, generator)[:, None, None, None]
+    return (torch.where(chosen_N111, coarse, images_N3SS) + noise * level_N111).clamp(0, 1)
+
+
+def drop_patches(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
+    """Coarse dropout: in half of the images about a tenth of an 8 x 8 grid turns grey."""
+    count, side = len(images_N3SS), images_N3SS.shape[-1]
+    drop_N88 = torch.rand((count, 1, 8, 8), generator=generator) < 0.1
+    drop_N88 &= (torch.rand(count, generator=generator) < 0.5)[:, None, None, None]
+    mask = functional.interpolate(drop_N88.float(), size=side, mode="nearest") > 0
+    return images_N3SS.masked_fill(mask, 0.5)
+
+
+@dataclass(frozen=True)
+class PaperAugmentation:
+    """Horizontal flips; satellite images turn by up to 90 degrees. Source: the authors' code."""
+
+    side: int
+
+    def __call__(
+        self,
+        satellite_N3SS: Tensor,
+        drone_N3SS: Tensor,
+        flat_N: Tensor,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Augmented views, each flipped on its own."""
+        count = len(satellite_N3SS)
+        turned = random_homography(count, WarpRange(yaw_deg=90.0), generator)
+        satellite = warp(satellite_N3SS, mirrored(turned, generator), self.side)
+        still = random_homography(count, STILL, generator)
+        return satellite, warp(drone_N3SS, mirrored(still, generator), self.side)
+
+
+@dataclass(frozen=True)
+class StrongAugmentation:
+    """Any yaw, zoom, tilt and shift, colour, blur, noise and dropout; flips keep a pair together.
+
+    Ours: the warps are what lets flat overhead imagery stand in for flights.
+    """
+
+    side: int
+
+    def __call__(
+        self,
+        satellite_N3SS: Tensor,
+        drone_N3SS: Tensor,
+        flat_N: Tensor,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Augmented views; a place is mirrored in both or in none."""
+        count = len(satellite_N3SS)
+        flip_N33 = torch.eye(3).repeat(count, 1, 1)
+        flip_N33[:, 0, 0] -= 2.0 * (torch.rand(count, generator=generator) < 0.5)
+        quarter_N33 = torch.stack([rotation(1, 90.0 * turn)[0] for turn in range(4)])
+        turn_N = torch.randint(0, 4, (count,), generator=generator)
+        above_N33 = flip_N33 @ quarter_N33[turn_N]
+        above_N33 = above_N33 @ random_homography(count, SATELLITE, generator)
+        flown_N33 = torch.where(
+            flat_N[:, None, None],
+            random_homography(count, FLAT_AS_FLOWN, generator),
+            random_homography(count, FLOWN, generator),
+        )
+        padding = "reflection" if float(torch.rand((), generator=generator)) < 0.5 else "zeros"
+        satellite = warp(satellite_N3SS, above_N33, self.side, "reflection")
+        drone = warp(drone_N3SS, flip_N33 @ flown_N33, self.side, padding)
+        satellite = blur_and_noise(jitter_colour(satellite, 0.7, generator), generator)
+        drone = blur_and_noise(jitter_colour(drone, 1.0, generator), generator)
+        return satellite, drop_patches(drone, generator)
+
+
+def mirrored(matrix_N33: Tensor, generator: torch.Generator) -> Tensor:
+    """Half of the warps with a horizontal flip in front."""
+    flip_N33 = torch.eye(3).repeat(len(matrix_N33), 1, 1)
+    flip_N33[:, 0, 0] -= 2.0 * (torch.rand(len(matrix_N33), generator=generator) < 0.5)
+    return matrix_N33 @ flip_N33

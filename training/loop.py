@@ -1,0 +1,301 @@
+"""The training loop; devices, ranks and precision are Lightning Fabric's."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.tensorboard import SummaryWriter
+
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.network import SafeNet
+from model.preprocessing import normalise
+from model.pretrained import load_imagenet
+from training.augmentation import PaperAugmentation, StrongAugmentation
+from training.errors import RecipeError, RunError
+from training.loading import PairDataset, batches, draw_epoch
+from training.losses import GeoTagClassifiers, SymmetricInfoNCE, cross_entropy_over_heads
+from training.optimization import build_optimizer, build_scheduler
+from training.places import Place, data_digest
+from training.progress import Progress
+from training.recipes import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how a recipe runs; nothing here changes what it computes."""
+
+    out: Path
+    resume: bool = False
+    initial_weights: Path | None = None
+    """Start from these weights instead of ImageNet's."""
+    workers: int = 2
+    """Decoding processes."""
+
+
+class Learner(nn.Module):
+    """Network and criterion as one module: pair batch in, loss out."""
+
+    def __init__(self, recipe: Recipe, classes: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = SafeNet(recipe.model)
+        self.criterion: nn.Module = (
+            SymmetricInfoNCE(recipe.temperature, recipe.label_smoothing)
+            if recipe.loss == "infonce"
+            else GeoTagClassifiers(recipe.model, classes)
+        )
+
+    def forward(self, satellite_N3SS: Tensor, drone_N3SS: Tensor, classes_N: Tensor) -> Tensor:
+        """Scalar loss of a batch of normalised pairs."""
+        satellite_NPE, drone_NPE = self._embeddings(satellite_N3SS, drone_N3SS)
+        if self.recipe.loss == "infonce":
+            loss: Tensor = self.criterion(satellite_NPE, drone_NPE)
+            return loss
+        reduction = self.recipe.head_reduction
+        return cross_entropy_over_heads(
+            self.criterion(satellite_NPE), classes_N, reduction
+        ) + cross_entropy_over_heads(self.criterion(drone_NPE), classes_N, reduction)
+
+    def _embeddings(self, satellite_N3SS: Tensor, drone_N3SS: Tensor) -> tuple[Tensor, Tensor]:
+        if self.recipe.joint_batch and self.recipe.model.shared_backbone:
+            both_NPE: Tensor = self.network(torch.cat((satellite_N3SS, drone_N3SS)))
+            satellite_NPE, drone_NPE = both_NPE.chunk(2)
+            return satellite_NPE, drone_NPE
+        return self.network(satellite_N3SS, "satellite"), self.network(drone_N3SS, "drone")
+
+
+def train(recipe: Recipe, places: list[Place], options: RunOptions) -> Path:
+    """Run a recipe to its last epoch and write OUT/weights.safetensors.
+
+    After every epoch OUT/last.ckpt holds the whole state, written beside and renamed, so that a
+    killed run goes on from its last epoch to the weights of an unbroken one.
+
+    Raises:
+        RecipeError: fewer places than a batch needs.
+        RunError: OUT holds another run, or cannot be written.
+    """
+    fabric = Fabric(accelerator="auto", precision=_precision(recipe))
+    fabric.launch()
+    _check(recipe, places, options, fabric)
+    torch.manual_seed(recipe.seed)
+    learner = _learner(recipe, places, options)
+    optimizer = build_optimizer(learner, recipe)
+    scheduler = build_scheduler(optimizer, recipe, _steps_per_epoch(recipe, places, fabric))
+    module, wrapped = fabric.setup(learner, optimizer)
+    run = _Run(fabric, recipe, places, options, module, wrapped, scheduler)
+    with torch.random.fork_rng(devices=[]):
+        run.epochs()
+    return run.export()
+
+
+class _Run:
+    """A run in progress."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        recipe: Recipe,
+        places: list[Place],
+        options: RunOptions,
+        module: Any,
+        optimizer: Any,
+        scheduler: LambdaLR,
+    ) -> None:
+        self.fabric, self.recipe, self.places, self.options = fabric, recipe, places, options
+        self.module, self.optimizer, self.scheduler = module, optimizer, scheduler
+        side = recipe.model.input_size
+        strong = recipe.augmentation == "strong"
+        self.augment = StrongAugmentation(side) if strong else PaperAugmentation(side)
+        self.first_epoch = self._resume() if options.resume else 0
+
+    def epochs(self) -> None:
+        """Train from the first unfinished epoch to the last."""
+        logs = SummaryWriter(str(self.options.out / "tensorboard")) if self._main else None
+        for epoch in range(self.first_epoch, self.recipe.epochs):
+            started = time.perf_counter()
+            losses, pairs = self._epoch(epoch)
+            seconds = time.perf_counter() - started
+            self._save(epoch + 1)
+            if logs is not None:
+                line = {
+                    "epoch": epoch + 1,
+                    "loss": losses,
+                    "lr": self.scheduler.get_last_lr()[0],
+                    "pairs": pairs,
+                    "seconds": round(seconds, 1),
+                }
+                with (self.options.out / "log.jsonl").open("a") as stream:
+                    stream.write(json.dumps(line) + "\n")
+                logs.add_scalar("loss", losses, epoch + 1)
+                logs.add_scalar("pairs_per_s", pairs / seconds, epoch + 1)
+        if logs is not None:
+            logs.close()
+
+    def export(self) -> Path:
+        """OUT/weights.safetensors and its card."""
+        path = self.options.out / "weights.safetensors"
+        if self._main:
+            card = {
+                "recipe": self.recipe.to_dict(),
+                "data_digest": data_digest(self.places),
+                "places": len(self.places),
+                "commit": git_commit(),
+            }
+            save_checkpoint(path, self._learner.network, card)
+        self.fabric.barrier()
+        return path
+
+    def _epoch(self, epoch: int) -> tuple[float, int]:
+        """One epoch, its randomness drawn from (seed, epoch, rank) alone: mean loss and pairs."""
+        recipe, fabric = self.recipe, self.fabric
+        shared = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+        own = torch.Generator().manual_seed(
+            (recipe.seed * 1_000_003 + epoch) * 4099 + 1 + fabric.global_rank
+        )
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=own)))
+        draws = [
+            draw
+            for _ in range(recipe.passes)
+            for draw in draw_epoch(
+                self.places, recipe.repeats, shared, fabric.global_rank, fabric.world_size
+            )
+        ]
+        side = recipe.model.input_size
+        dataset = PairDataset(self.places, draws, side if recipe.augmentation == "paper" else 256)
+        self.module.train()
+        total = torch.zeros((), device=fabric.device)
+        steps = 0
+        for batch in self._shown(dataset, epoch):
+            total += self._step(batch, own)
+            steps += 1
+        return float(total) / max(steps, 1), steps * recipe.batch
+
+    def _shown(self, dataset: PairDataset, epoch: int) -> Iterator[Any]:
+        recipe = self.recipe
+        steps = len(dataset) // recipe.batch
+        loader = batches(dataset, recipe.batch, self.options.workers)
+        title = f"epoch {epoch + 1}/{recipe.epochs}"
+        return Progress(title, steps, unit="step", quiet=not self._main).over(loader)
+
+    def _step(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+        satellite, drone, classes, flat = batch
+        above, flown = self.augment(satellite / 255.0, drone / 255.0, flat, generator)
+        kind, device = self.recipe.model.normalisation, self.fabric.device
+        loss = self.module(
+            normalise(above.to(device) * 255.0, kind),
+            normalise(flown.to(device) * 255.0, kind),
+            classes.to(device),
+        )
+        self.fabric.backward(loss)
+        if self.recipe.max_grad_norm:
+            self.fabric.clip_gradients(
+                self.module, self.optimizer, max_norm=self.recipe.max_grad_norm
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scheduler.step()
+        detached: Tensor = loss.detach()
+        return detached
+
+    def _save(self, epochs_done: int) -> None:
+        state = {
+            "learner": self._learner.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "epochs_done": epochs_done,
+            "recipe": json.dumps(self.recipe.to_dict(), sort_keys=True),
+        }
+        last = self.options.out / "last.ckpt"
+        if self._main:
+            partial = last.with_name("last.ckpt.partial")
+            try:
+                torch.save(state, partial)
+                partial.replace(last)
+            except (OSError, RuntimeError) as error:
+                partial.unlink(missing_ok=True)
+                raise RunError(
+                    f"{last} cannot be written ({error}); free some space and use --resume: "
+                    "the last good checkpoint is untouched"
+                ) from error
+        self.fabric.barrier()
+
+    def _resume(self) -> int:
+        last = self.options.out / "last.ckpt"
+        if not last.is_file():
+            return 0
+        state = torch.load(last, map_location="cpu", weights_only=True)
+        if json.loads(state["recipe"]) != json.loads(json.dumps(self.recipe.to_dict())):
+            raise RunError(
+                f"{last} belongs to another recipe; "
+                "give the same --recipe and --set, or another --out"
+            )
+        self._learner.load_state_dict(state["learner"], strict=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        return int(state["epochs_done"])
+
+    @property
+    def _main(self) -> bool:
+        return bool(self.fabric.is_global_zero)
+
+    @property
+    def _learner(self) -> Learner:
+        learner = self.module.module
+        assert isinstance(learner, Learner)
+        return learner
+
+
+def git_commit() -> str:
+    """The source tree's commit, `unknown` outside of one."""
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or "unknown"
+
+
+def _check(recipe: Recipe, places: list[Place], options: RunOptions, fabric: Fabric) -> None:
+    if _steps_per_epoch(recipe, places, fabric) < 1:
+        raise RecipeError(
+            f"{len(places)} places are too few for batches of {recipe.batch}; set a smaller batch"
+        )
+    if (options.out / "last.ckpt").exists() and not options.resume:
+        raise RunError(f"{options.out} holds a run; use --resume, or another --out")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
+    except OSError as error:
+        raise RunError(f"{options.out} cannot be written: {error}") from error
+
+
+def _steps_per_epoch(recipe: Recipe, places: list[Place], fabric: Fabric) -> int:
+    here = len(places) // fabric.world_size
+    return here * recipe.repeats * recipe.passes // recipe.batch
+
+
+def _learner(recipe: Recipe, places: list[Place], options: RunOptions) -> Learner:
+    learner = Learner(recipe, len(places))
+    if options.initial_weights is not None:
+        checkpoint = load_checkpoint(options.initial_weights)
+        learner.network.load_state_dict(checkpoint.network().state_dict(), strict=True)
+    elif recipe.pretrained == "imagenet":
+        for backbone in learner.network.backbones.values():
+            load_imagenet(backbone, recipe.model)  # type: ignore[arg-type]
+    return learner.to(memory_format=torch.channels_last)
+
+
+def _precision(recipe: Recipe) -> Any:
+    if recipe.precision == "full":
+        return "32-true"
+    return "16-mixed" if torch.cuda.is_available() else "bf16-mixed"

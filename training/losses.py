@@ -1,0 +1,64 @@
+"""Losses over the heads' embeddings.
+
+Shapes: B batch, P heads, E embedding width, K classes, D descriptor length.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.config import ModelConfig
+from model.network import descriptor
+
+
+class GeoTagClassifiers(nn.Module):
+    """A class layer per head: [LeakyReLU,] Dropout 0.5, Linear. Source: Sec. III-D.1."""
+
+    def __init__(self, config: ModelConfig, classes: int) -> None:
+        super().__init__()
+        self.activation = nn.LeakyReLU(0.1) if config.leaky_relu else nn.Identity()
+        self.dropout = nn.Dropout(0.5)
+        self.layers = nn.ModuleList(
+            nn.Linear(config.embedding_dim, classes) for _ in range(config.heads)
+        )
+        for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
+            nn.init.normal_(layer.weight, std=0.001)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, embeddings_BPE: Tensor) -> Tensor:
+        """Logits [B, P, K]."""
+        hidden_BPE = self.dropout(self.activation(embeddings_BPE))
+        logits = [layer(hidden_BPE[:, head]) for head, layer in enumerate(self.layers)]
+        return torch.stack(logits, dim=1)
+
+
+def cross_entropy_over_heads(logits_BPK: Tensor, classes_B: Tensor, reduction: str) -> Tensor:
+    """Eq. 6: cross-entropy of every head, `mean` (the authors' code) or `sum` (the paper)."""
+    heads = logits_BPK.shape[1]
+    repeated_BP = classes_B[:, None].expand(-1, heads)
+    mean = functional.cross_entropy(logits_BPK.float().flatten(0, 1), repeated_BP.flatten())
+    return mean * heads if reduction == "sum" else mean
+
+
+class SymmetricInfoNCE(nn.Module):
+    """InfoNCE both ways between the views of a batch of distinct places, temperature learned.
+
+    Source: Sample4Geo; label smoothing 0.1, temperature from 0.07.
+    """
+
+    def __init__(self, temperature: float, label_smoothing: float) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / temperature)))
+        self.label_smoothing = label_smoothing
+
+    def forward(self, satellite_BPE: Tensor, drone_BPE: Tensor) -> Tensor:
+        """Loss of a batch whose row i of either view shows the same place."""
+        scale = self.log_scale.exp().clamp(max=100.0)
+        logits_BB = scale * descriptor(satellite_BPE) @ descriptor(drone_BPE).T
+        target_B = torch.arange(len(logits_BB), device=logits_BB.device)
+        there = functional.cross_entropy(logits_BB, target_B, label_smoothing=self.label_smoothing)
+        back = functional.cross_entropy(logits_BB.T, target_B, label_smoothing=self.label_smoothing)
+        return (there + back) / 2

@@ -1,0 +1,132 @@
+"""Data sets as lists of places: which satellite and which drone images show each of them.
+
+Two layouts are read. University-1652: `train|test/<role>/<id>/<image>`. Overhead: any folder of
+images seen from above, each image (or each `pair_id` of an `index.csv`) a place of its own whose
+drone view is made by warping; real textures without a single flight.
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import DataError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+"""Image files, compared in lower case."""
+
+UNIVERSITY_LAYOUT = "train/satellite/<id>/<image> and train/drone/<id>/<image> (University-1652)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One geographic location, a class of the training."""
+
+    place_id: str
+    satellite: tuple[Path, ...]
+    drone: tuple[Path, ...]
+    flat: bool = False
+    """The drone images are overhead images too: they need a warp to look flown."""
+
+
+def is_university(root: Path) -> bool:
+    """Whether a folder has the University-1652 layout."""
+    return (root / "train").is_dir() or (root / "test").is_dir()
+
+
+def training_places(root: Path, exclude: Iterable[str] = ()) -> list[Place]:
+    """Places to train on, sorted by id.
+
+    Args:
+        root: a University-1652 folder, or a folder of overhead images.
+        exclude: words; an overhead image whose relative path holds one is held out.
+
+    Raises:
+        DataError: no such folder, another layout, or a place without one of its views.
+    """
+    if not root.is_dir():
+        raise DataError(f"data {root} is not a folder; expected {UNIVERSITY_LAYOUT}")
+    if is_university(root):
+        return paired_places(root / "train" / "satellite", root / "train" / "drone")
+    return overhead_places(root, exclude)
+
+
+def paired_places(satellite: Path, drone: Path) -> list[Place]:
+    """Places of two sibling folders, `<id>/<image>` each.
+
+    Raises:
+        DataError: a folder is missing, or an id has no image in one of the views.
+    """
+    satellites, drones = images_by_id(satellite), images_by_id(drone)
+    for view, here, other in (("drone", drones, satellites), ("satellite", satellites, drones)):
+        lonely = sorted(set(other) - set(here))
+        if lonely:
+            folder = drone if view == "drone" else satellite
+            raise DataError(
+                f"place {lonely[0]} has no {view} image in {folder / lonely[0]} "
+                f"({len(lonely)} such); expected {UNIVERSITY_LAYOUT}"
+            )
+    return [
+        Place(place_id=key, satellite=tuple(satellites[key]), drone=tuple(drones[key]))
+        for key in sorted(satellites)
+    ]
+
+
+def images_by_id(folder: Path) -> dict[str, list[Path]]:
+    """Image files of each id folder, sorted by name; ids without images are left out.
+
+    Raises:
+        DataError: the folder is missing or holds no image.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is missing; expected {UNIVERSITY_LAYOUT}")
+    found = {
+        entry.name: sorted(file for file in entry.iterdir() if file.suffix.lower() in SUFFIXES)
+        for entry in sorted(folder.iterdir())
+        if entry.is_dir()
+    }
+    filled = {key: files for key, files in found.items() if files}
+    if not filled:
+        raise DataError(f"{folder} holds no images; expected {UNIVERSITY_LAYOUT}")
+    return filled
+
+
+def overhead_places(root: Path, exclude: Iterable[str] = ()) -> list[Place]:
+    """Places of a folder of overhead images; images of one `pair_id` show one place.
+
+    `index.csv` (columns `file`, `pair_id`), where there is one, names the pairs.
+    """
+    pairs = _pair_ids(root / "index.csv")
+    groups: dict[str, list[Path]] = {}
+    words = tuple(exclude)
+    for file in sorted(root.rglob("*")):
+        relative = file.relative_to(root).as_posix()
+        if file.suffix.lower() not in SUFFIXES or any(word in relative for word in words):
+            continue
+        groups.setdefault(pairs.get(relative) or relative, []).append(file)
+    if not groups:
+        raise DataError(f"{root} holds no images; expected overhead images, or {UNIVERSITY_LAYOUT}")
+    return [
+        Place(place_id=f"{root.name}/{key}", satellite=tuple(files), drone=tuple(files), flat=True)
+        for key, files in sorted(groups.items())
+    ]
+
+
+def _pair_ids(index: Path) -> dict[str, str]:
+    if not index.is_file():
+        return {}
+    with index.open(newline="") as stream:
+        rows = csv.DictReader(stream)
+        if not {"file", "pair_id"} <= set(rows.fieldnames or ()):
+            raise DataError(f"{index} has no columns file, pair_id; expected both")
+        return {row["file"]: row["pair_id"] for row in rows}
+
+
+def data_digest(places: Iterable[Place]) -> str:
+    """SHA-256 over ids, file names and file sizes: which data a run saw, without reading it all."""
+    digest = hashlib.sha256()
+    for place in places:
+        for file in (*place.satellite, *place.drone):
+            digest.update(f"{place.place_id}\0{file.name}\0{file.stat().st_size}\n".encode())
+    return digest.hexdigest()

@@ -3,96 +3,27 @@
 A building is a list of `Part`s in the lot's frame (metres, a across and b along the lot).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from training.world.chance import Dice
-
-FLAT, GABLE, HIP, SAW, ROUND, DOME, SLOPE = range(7)
-WINDOWS, RIBBONS, GLASS, RIBS, HOUSE = range(5)
-Colour = tuple[float, float, float]
-
-TILE_ROOFS: tuple[Colour, ...] = (
-    (172, 94, 66),
-    (150, 78, 58),
-    (122, 88, 72),
-    (92, 84, 82),
-    (76, 80, 88),
-    (188, 122, 90),
-    (138, 120, 104),
+from training.world.parts import (
+    DOME,
+    FLAT,
+    FLAT_ROOFS,
+    GABLE,
+    HIP,
+    HOUSE,
+    METAL_ROOFS,
+    RIBBONS,
+    RIBS,
+    ROUND,
+    SAW,
+    TILE_ROOFS,
+    Part,
+    body,
+    pick,
+    tint,
 )
-FLAT_ROOFS: tuple[Colour, ...] = (
-    (206, 204, 198),
-    (168, 166, 160),
-    (132, 130, 126),
-    (100, 98, 96),
-    (186, 176, 156),
-    (148, 134, 118),
-    (120, 132, 120),
-)
-METAL_ROOFS: tuple[Colour, ...] = (
-    (222, 222, 218),
-    (150, 160, 168),
-    (96, 124, 160),
-    (116, 146, 124),
-    (164, 96, 80),
-    (196, 188, 168),
-    (110, 112, 116),
-)
-WALLS: tuple[Colour, ...] = (
-    (206, 196, 178),
-    (180, 108, 84),
-    (222, 220, 214),
-    (150, 146, 140),
-    (196, 170, 130),
-    (158, 132, 112),
-    (126, 136, 146),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One oriented box with a roof; lengths in metres, heights above the ground."""
-
-    a_m: float
-    b_m: float
-    half_a_m: float
-    half_b_m: float
-    eave_m: float
-    rise_m: float = 0.0
-    roof: int = FLAT
-    roof_rgb: Colour = (150, 150, 150)
-    wall_rgb: Colour = (180, 180, 180)
-    style: int = WINDOWS
-    floor_m: float = 3.2
-    bay_m: float = 3.0
-
-
-def _tint(dice: Dice, colour: Colour, spread: float = 14.0) -> Colour:
-    shift = dice.between(-spread, spread)
-    r, g, b = (min(245.0, max(20.0, c + shift + dice.between(-6, 6))) for c in colour)
-    return (r, g, b)
-
-
-def _pick(dice: Dice, palette: tuple[Colour, ...]) -> Colour:
-    return _tint(dice, palette[dice.below(len(palette))])
-
-
-def _body(
-    dice: Dice, half_a: float, half_b: float, floors: int, palette: tuple[Colour, ...]
-) -> Part:
-    floor_m = dice.between(2.9, 3.8)
-    return Part(
-        a_m=0,
-        b_m=0,
-        half_a_m=half_a,
-        half_b_m=half_b,
-        eave_m=floors * floor_m,
-        floor_m=floor_m,
-        roof_rgb=_pick(dice, palette),
-        wall_rgb=_pick(dice, WALLS),
-        bay_m=dice.between(2.2, 4.2),
-        style=(WINDOWS, WINDOWS, RIBBONS, GLASS)[dice.below(4)],
-    )
 
 
 def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
@@ -102,7 +33,7 @@ def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     roof = GABLE if dice.chance(0.6) else HIP
     floors = 1 + dice.below(2)
     main = replace(
-        _body(dice, w, d, floors, TILE_ROOFS),
+        body(dice, w, d, floors, TILE_ROOFS),
         a_m=dice.between(-0.2, 0.2) * half_a,
         b_m=dice.between(-0.3, 0.3) * half_b,
         roof=roof,
@@ -125,7 +56,7 @@ def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     if dice.chance(0.5):
         parts.append(
             replace(
-                _body(dice, 2.2, 3.0, 1, FLAT_ROOFS),
+                body(dice, 2.2, 3.0, 1, FLAT_ROOFS),
                 a_m=half_a * dice.between(-0.75, 0.75),
                 b_m=half_b * dice.between(-0.8, 0.8),
                 eave_m=2.5,
@@ -184,17 +115,18 @@ def block(dice: Dice, half_a: float, half_b: float, floors: int, pitched: float)
     a, b = half_a * dice.between(0.6, 0.92), half_b * dice.between(0.6, 0.92)
     t = min(dice.between(5.5, 9.5), a * 0.42, b * 0.42)
     is_pitched = dice.chance(pitched)
-    body = _body(dice, a, b, floors, TILE_ROOFS if is_pitched else FLAT_ROOFS)
+    shell = body(dice, a, b, floors, TILE_ROOFS if is_pitched else FLAT_ROOFS)
     flip_a, flip_b = (1 if dice.chance(0.5) else -1), (1 if dice.chance(0.5) else -1)
     parts: list[Part] = []
     for x, y, wa, wb in _frame(dice.below(8), a, b, t):
         wing = replace(
-            body,
+            shell,
             a_m=x * flip_a,
             b_m=y * flip_b,
             half_a_m=wa,
             half_b_m=wb,
-            eave_m=body.eave_m + (body.floor_m * (dice.below(3) - 1) if dice.chance(0.35) else 0.0),
+            eave_m=shell.eave_m
+            + (shell.floor_m * (dice.below(3) - 1) if dice.chance(0.35) else 0.0),
         )
         if is_pitched:
             wing = replace(
@@ -208,7 +140,7 @@ def block(dice: Dice, half_a: float, half_b: float, floors: int, pitched: float)
 
 def tower(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     """A tower on a podium, square or round."""
-    podium = _body(
+    podium = body(
         dice,
         half_a * dice.between(0.6, 0.9),
         half_b * dice.between(0.6, 0.9),
@@ -217,7 +149,7 @@ def tower(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     )
     size = min(half_a, half_b, 17.0) * dice.between(0.45, 0.75)
     shaft = replace(
-        _body(dice, size, size * dice.between(0.7, 1.4), 8 + dice.below(9), FLAT_ROOFS),
+        body(dice, size, size * dice.between(0.7, 1.4), 8 + dice.below(9), FLAT_ROOFS),
         a_m=half_a * dice.between(-0.3, 0.3),
         b_m=half_b * dice.between(-0.3, 0.3),
         roof=ROUND if dice.chance(0.3) else FLAT,
@@ -228,8 +160,8 @@ def tower(dice: Dice, half_a: float, half_b: float) -> list[Part]:
 
 def hall(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     """An industrial hall, with an office wing and perhaps tanks beside it."""
-    body = replace(
-        _body(
+    shell = replace(
+        body(
             dice, half_a * dice.between(0.5, 0.85), half_b * dice.between(0.45, 0.8), 2, METAL_ROOFS
         ),
         eave_m=dice.between(6, 13),
@@ -238,16 +170,16 @@ def hall(dice: Dice, half_a: float, half_b: float) -> list[Part]:
         b_m=half_b * dice.between(-0.15, 0.15),
     )
     roof = (FLAT, GABLE, SAW, FLAT)[dice.below(4)]
-    body = replace(body, roof=roof, rise_m={GABLE: 2.6, SAW: 2.4}.get(roof, 0.0))
-    parts = [body]
+    shell = replace(shell, roof=roof, rise_m={GABLE: 2.6, SAW: 2.4}.get(roof, 0.0))
+    parts = [shell]
     if roof == FLAT:
-        parts += _equipment(dice, body, 4 + dice.below(10))
+        parts += _equipment(dice, shell, 4 + dice.below(10))
     if dice.chance(0.6):
         parts.append(
             replace(
-                _body(dice, body.half_a_m * 0.35, 6.0, 2, FLAT_ROOFS),
-                a_m=body.a_m + body.half_a_m * dice.between(-0.6, 0.6),
-                b_m=body.b_m - body.half_b_m - 4.0,
+                body(dice, shell.half_a_m * 0.35, 6.0, 2, FLAT_ROOFS),
+                a_m=shell.a_m + shell.half_a_m * dice.between(-0.6, 0.6),
+                b_m=shell.b_m - shell.half_b_m - 4.0,
             )
         )
     for k in range(dice.below(5) if dice.chance(0.4) else 0):
@@ -266,7 +198,7 @@ def tank(dice: Dice, a_m: float, b_m: float) -> Part:
         eave_m=dice.between(5, 9),
         rise_m=1.2,
         roof=DOME,
-        roof_rgb=_pick(dice, METAL_ROOFS[:2]),
+        roof_rgb=pick(dice, METAL_ROOFS[:2]),
         wall_rgb=(200, 200, 196),
         style=RIBS,
     )
@@ -275,7 +207,7 @@ def tank(dice: Dice, a_m: float, b_m: float) -> Part:
 def stadium(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     """Four stands that slope down to a pitch."""
     t = min(half_a, half_b) * 0.24
-    seat = _pick(dice, METAL_ROOFS)
+    seat = pick(dice, METAL_ROOFS)
     base = Part(
         a_m=0,
         b_m=0,
@@ -290,3 +222,61 @@ def stadium(dice: Dice, half_a: float, half_b: float) -> list[Part]:
         replace(base, a_m=x, b_m=y, half_a_m=wa, half_b_m=wb)
         for x, y, wa, wb in _frame(3, half_a * 0.95, half_b * 0.95, t * 0.5)
     ]
+
+
+def terrace(dice: Dice, half_a: float, half_b: float) -> list[Part]:
+    """A row of joined houses along the lot's longer side, roofs a shade apart."""
+    turned = half_b > half_a
+    length, depth = (half_b, half_a) if turned else (half_a, half_b)
+    unit = dice.between(3.0, 4.2)
+    count = max(2, int(length * 0.86 / unit))
+    deep = min(depth * 0.42, dice.between(4.2, 6.0))
+    first = replace(body(dice, unit, deep, 2 + dice.below(2), TILE_ROOFS), style=HOUSE)
+    shift = depth * dice.between(-0.4, 0.4)
+    parts = []
+    for k in range(count):
+        along = (2 * k + 1 - count) * unit
+        # The ridge runs along the row, so each unit's longer half is made the row's direction.
+        shape = (deep, unit * 1.001, shift, along) if turned else (unit * 1.001, deep, along, shift)
+        parts.append(
+            replace(
+                first,
+                half_a_m=shape[0],
+                half_b_m=shape[1],
+                a_m=shape[2],
+                b_m=shape[3],
+                roof=GABLE if unit > deep else FLAT,
+                rise_m=deep * 0.6,
+                roof_rgb=tint(dice, first.roof_rgb, 10.0),
+                wall_rgb=tint(dice, first.wall_rgb, 16.0),
+            )
+        )
+    if unit <= deep:
+        ridge = replace(parts[0], eave_m=first.eave_m, rise_m=deep * 0.6, roof=GABLE)
+        span = count * unit
+        half = (deep, span, shift, 0.0) if turned else (span, deep, 0.0, shift)
+        parts.append(replace(ridge, half_a_m=half[0], half_b_m=half[1], a_m=half[2], b_m=half[3]))
+    return parts
+
+
+def church(dice: Dice, half_a: float, half_b: float) -> list[Part]:
+    """A nave with a transept and a pointed tower at its end."""
+    size = min(half_a, half_b, 16.0)
+    nave = replace(
+        body(dice, size * 0.9, size * 0.34, 2, TILE_ROOFS),
+        roof=GABLE,
+        rise_m=size * 0.34,
+        style=HOUSE,
+        eave_m=dice.between(7, 10),
+    )
+    transept = replace(nave, a_m=size * 0.3, half_a_m=size * 0.24, half_b_m=size * 0.62)
+    tower = replace(
+        nave,
+        a_m=-size * 0.9,
+        half_a_m=size * 0.22,
+        half_b_m=size * 0.22,
+        roof=HIP,
+        eave_m=dice.between(16, 24),
+        rise_m=dice.between(5, 14),
+    )
+    return [nave, transept, tower]

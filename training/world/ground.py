@@ -52,7 +52,7 @@ def grass(seed: int, x: float, y: float, dry: float) -> Ground:
         + value_noise(seed + 1, x * 0.35, y * 0.35) * 0.4
     )
     k = 0.86 + 0.28 * patch
-    return (88 + 62 * dry) * k, (118 + 12 * dry) * k, (66 + 24 * dry) * k, GRASS, 0.0, 0
+    return (92 + 54 * dry) * k, (114 + 12 * dry) * k, (70 + 24 * dry) * k, GRASS, 0.0, 0
 
 
 @numba.njit(cache=True)

@@ -5,20 +5,24 @@ cell's plan is a pure function of (seed, i, j) and is laid out in the cell's own
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from training.world import buildings
-from training.world.buildings import Part
 from training.world.chance import Dice, river_distance_m, unwarp
+from training.world.furnish import (
+    CAMPUS,
+    DENSE,
+    GARDEN,
+    INDUSTRIAL,
+    LAWN,
+    RESIDENTIAL,
+    RURAL,
+    furnish,
+)
+from training.world.parts import Part
 
 CELL_M = 360.0
 SIDEWALK_M = 2.2
-RESIDENTIAL, DENSE, INDUSTRIAL, CAMPUS, RURAL = range(5)
-DISTRICTS = ("residential", "dense", "industrial", "campus", "rural")
-GARDEN, LAWN, WOOD, FIELD, PARKING, YARD, PITCH, POND, BARE, PLAZA, MEADOW, ORCHARD, COURT = range(
-    13
-)
 _BLOCK_M = (120.0, 140.0, 190.0, 190.0, 260.0)
 _LOT_M = (31.0, 66.0, 100.0, 88.0, 150.0)
 _STREET_M = (7.0, 10.0, 9.0, 7.0, 5.0)
@@ -52,6 +56,7 @@ class CellPlan:
     """A cell's split tree (arrays), lots, parts and the place its landmark stands at."""
 
     district: int
+    style: int
     u_m: float
     v_m: float
     angle_rad: float
@@ -104,6 +109,7 @@ def plan_cell(seed: int, i: int, j: int) -> CellPlan:
     angle = dice.between(-0.78, 0.78) if dice.chance(0.55) else dice.between(-0.06, 0.06)
     plan = CellPlan(
         district=district_of(seed, i, j),
+        style=dice.below(4),
         u_m=(bounds[0] + bounds[1]) / 2,
         v_m=(bounds[2] + bounds[3]) / 2,
         angle_rad=angle,
@@ -134,13 +140,15 @@ class _Builder:
         self, seed: int, plan: CellPlan, bounds: tuple[float, float, float, float], dice: Dice
     ) -> None:
         self.seed, self.plan, self.bounds, self.dice = seed, plan, bounds, dice
+        wide = plan.district == RESIDENTIAL and plan.style in (1, 2)
+        self.lot_m = _LOT_M[plan.district] * (1.45 if wide else 1.0)
         self.cos, self.sin = math.cos(plan.angle_rad), math.sin(plan.angle_rad)
 
     def split(self, p0: float, p1: float, q0: float, q1: float, depth: int) -> int:
         """Split the rectangle (cell frame, metres) and return its node; a leaf is -1 - lot."""
         width, height = p1 - p0, q1 - q0
         dice, district = self.dice, self.plan.district
-        if max(width, height) < _LOT_M[district] * dice.between(0.8, 1.5) or depth > 11:
+        if max(width, height) < self.lot_m * dice.between(0.8, 1.5) or depth > 11:
             return self._lot(p0, p1, q0, q1)
         axis = 0 if width > height else 1
         length = max(width, height)
@@ -172,7 +180,9 @@ class _Builder:
 
     def _lot(self, p0: float, p1: float, q0: float, q1: float) -> int:
         dice, plan = self.dice, self.plan
-        kind, parts = _furnish(dice, plan.district, (p1 - p0) / 2, (q1 - q0) / 2)
+        middle = p0 <= 0.0 < p1 and q0 <= 0.0 < q1
+        half = ((p1 - p0) / 2, (q1 - q0) / 2)
+        kind, parts = furnish(dice, plan.district, *half, style=plan.style, landmark=middle)
         lot = Lot(
             kind=kind,
             p_m=(p0 + p1) / 2,
@@ -184,7 +194,9 @@ class _Builder:
         plan.lots.append(lot)
         placed = self._place(lot, parts)
         if parts and not placed:
-            plan.lots[-1] = Lot(**{**lot.__dict__, "kind": MEADOW if kind != GARDEN else GARDEN})
+            placed = self._place(lot, [_shrunk(part, 0.62) for part in parts])
+        if parts and not placed:
+            plan.lots[-1] = replace(lot, kind=kind if kind == GARDEN else LAWN)
         plan.parts += placed
         return -len(plan.lots)
 
@@ -225,76 +237,12 @@ class _Builder:
         return low_u + margin_m < u < high_u - margin_m and low_v + margin_m < v < high_v - margin_m
 
 
-def _furnish(dice: Dice, district: int, a: float, b: float) -> tuple[int, list[Part]]:
-    """Ground kind and building parts of a lot of half sizes a, b metres."""
-    roll = dice.unit()
-    if district == RESIDENTIAL:
-        return _residential(dice, roll, a, b)
-    if district == DENSE:
-        if roll < 0.07:
-            return PARKING, []
-        if roll < 0.15:
-            return (PLAZA if dice.chance(0.5) else LAWN), []
-        if roll < 0.3:
-            return PLAZA, buildings.tower(dice, a, b)
-        return (COURT if dice.chance(0.6) else PLAZA), buildings.block(
-            dice, a, b, 3 + dice.below(5), 0.4
-        )
-    if district == INDUSTRIAL:
-        if roll < 0.14:
-            return PARKING, []
-        if roll < 0.24:
-            return BARE, []
-        return YARD, buildings.hall(dice, a, b)
-    if district == CAMPUS:
-        return _campus(dice, roll, a, b)
-    return _rural(dice, roll, a, b)
-
-
-def _residential(dice: Dice, roll: float, a: float, b: float) -> tuple[int, list[Part]]:
-    if roll < 0.05:
-        return LAWN, []
-    if roll < 0.08:
-        return WOOD, []
-    if roll < 0.11:
-        return PARKING, []
-    if roll < 0.2:
-        return LAWN, buildings.block(dice, a, b, 2 + dice.below(3), 0.6)
-    return GARDEN, buildings.house(dice, a, b)
-
-
-def _campus(dice: Dice, roll: float, a: float, b: float) -> tuple[int, list[Part]]:
-    if roll < 0.1:
-        return PITCH, []
-    if roll < 0.2:
-        return PARKING, []
-    if roll < 0.27:
-        return LAWN, []
-    if roll < 0.31:
-        return POND, []
-    if roll < 0.37 and min(a, b) > 25:
-        return PITCH, buildings.stadium(dice, a * 0.95, b * 0.95)
-    if roll < 0.44:
-        return PLAZA, buildings.tower(dice, a, b)
-    return LAWN, buildings.block(dice, a * 0.95, b * 0.95, 2 + dice.below(4), 0.25)
-
-
-def _rural(dice: Dice, roll: float, a: float, b: float) -> tuple[int, list[Part]]:
-    if roll < 0.45:
-        return FIELD, []
-    if roll < 0.55:
-        return WOOD, []
-    if roll < 0.63:
-        return ORCHARD, []
-    if roll < 0.68:
-        return POND, []
-    if roll < 0.75:
-        return MEADOW, []
-    farm = buildings.house(dice, 14.0, 14.0)
-    barn = buildings.hall(dice, min(a, 26.0), min(b, 20.0))
-    return (BARE if dice.chance(0.3) else MEADOW), [*barn[:1], *_beside(farm, barn[0])]
-
-
-def _beside(parts: list[Part], other: Part) -> list[Part]:
-    shift = other.a_m + other.half_a_m + 16.0
-    return [Part(**{**part.__dict__, "a_m": part.a_m + shift}) for part in parts]
+def _shrunk(part: Part, factor: float) -> Part:
+    return replace(
+        part,
+        a_m=part.a_m * factor,
+        b_m=part.b_m * factor,
+        half_a_m=part.half_a_m * factor,
+        half_b_m=part.half_b_m * factor,
+        rise_m=part.rise_m * factor,
+    )

@@ -270,8 +270,11 @@ def plant_trees(
             if hash_unit(seed + 47, i, j) >= cover:
                 continue
             size = hash_unit(seed + 53, i, j)
-            radius = 1.5 + 2.6 * size + (0.8 if cover > 0.6 else 0.0)
-            top = radius * (2.0 + 1.2 * hash_unit(seed + 59, i, j))
+            species = hash_unit(seed + 71, i // 5, j // 5) * 0.5 + hash_unit(seed + 73, i, j) * 0.5
+            radius = 1.2 + 3.0 * size * size + (0.9 if cover > 0.6 else 0.0)
+            top = radius * (1.7 + 1.1 * hash_unit(seed + 59, i, j))
+            if species > 0.72:
+                radius *= 0.72
             hue = hash_unit(seed + 61, i, j)
             _crown(
                 seed,
@@ -280,6 +283,7 @@ def plant_trees(
                 radius,
                 top,
                 hue,
+                species,
                 ix0,
                 iy0,
                 cell_m,
@@ -293,6 +297,18 @@ def plant_trees(
 
 
 @numba.njit(cache=True)
+def _leaf_colour(species: float, hue: float) -> tuple[float, float, float]:
+    """Dark conifers, olive, mid green or yellowish crowns."""
+    if species > 0.72:
+        return 46.0 + 14.0 * hue, 64.0 + 14.0 * hue, 50.0 + 10.0 * hue
+    if species > 0.5:
+        return 84.0 + 26.0 * hue, 92.0 + 20.0 * hue, 58.0 + 12.0 * hue
+    if species > 0.22:
+        return 62.0 + 28.0 * hue, 82.0 + 26.0 * hue, 50.0 + 14.0 * hue
+    return 98.0 + 34.0 * hue, 104.0 + 18.0 * hue, 56.0 + 14.0 * hue
+
+
+@numba.njit(cache=True)
 def _crown(
     seed: int,
     x: float,
@@ -300,6 +316,7 @@ def _crown(
     radius: float,
     top: float,
     hue: float,
+    species: float,
     ix0: int,
     iy0: int,
     cell_m: float,
@@ -311,7 +328,8 @@ def _crown(
     car: U8,
 ) -> None:
     rows, columns = height.shape
-    reach = int(radius / cell_m) + 2
+    red, green, blue = _leaf_colour(species, hue)
+    reach = int(radius * 1.2 / cell_m) + 2
     cc, cr = math.floor(x / cell_m) - ix0, math.floor(y / cell_m) - iy0
     for r in range(max(0, cr - reach), min(rows, cr + reach + 1)):
         dy = (iy0 + r + 0.5) * cell_m - y
@@ -319,20 +337,24 @@ def _crown(
             if ground_part[r, c] >= 0:
                 continue
             dx = (ix0 + c + 0.5) * cell_m - x
-            lump = value_noise(seed + 67, (ix0 + c) * cell_m * 0.9, (iy0 + r) * cell_m * 0.9)
-            reach2 = (dx * dx + dy * dy) / (radius * radius) + 0.5 * (lump - 0.5)
-            if reach2 >= 1.0:
+            px, py = (ix0 + c) * cell_m, (iy0 + r) * cell_m
+            lump = value_noise(seed + 67, px * 0.55, py * 0.55)
+            fine = value_noise(seed + 69, px * 1.6, py * 1.6)
+            far = (dx * dx + dy * dy) / (radius * radius) + 1.1 * (lump - 0.5) + 0.25 * (fine - 0.5)
+            if far >= 1.0:
                 continue
-            z = top * (0.35 + 0.65 * math.sqrt(min(1.0, 1.0 - reach2))) + 0.9 * (lump - 0.5)
+            near = max(0.0, 1.0 - max(0.0, far))
+            shape = near if species > 0.72 else math.sqrt(near)
+            z = top * (0.3 + 0.7 * shape) + 0.8 * (fine - 0.5)
             if z > height[r, c]:
                 height[r, c] = z
                 part_of[r, c] = -2
                 material[r, c] = LEAF
                 car[r, c] = 0
-                k = 0.8 + 0.45 * lump
-                rgb[r, c, 0] = np.uint8((44.0 + 46.0 * hue) * k)
-                rgb[r, c, 1] = np.uint8((74.0 + 30.0 * hue) * k)
-                rgb[r, c, 2] = np.uint8((38.0 + 14.0 * hue) * k)
+                k = 0.86 + 0.24 * lump + 0.28 * fine
+                rgb[r, c, 0] = np.uint8(red * k)
+                rgb[r, c, 1] = np.uint8(green * k)
+                rgb[r, c, 2] = np.uint8(blue * k)
 
 
 __all__ = ["GRASS", "ground_at", "paint_ground", "plant_trees", "raise_parts"]

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
+from training.world.furnish import DISTRICTS
 from training.world.geo import to_latlon
-from training.world.layout import DISTRICTS, plan_cell
+from training.world.layout import plan_cell
 from training.world.light import draw_light
 from training.world.march import drone_view, satellite_view
 from training.world.scene import LitScene, build_scene, light_scene

@@ -17,6 +17,7 @@ class Sensor:
     gain: float = 1.0
     contrast: float = 1.0
     cast: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    saturation: float = 1.0
     blur_px: float = 0.0
     motion_px: float = 0.0
     motion_down: bool = False
@@ -32,6 +33,7 @@ def draw_sensor(dice: Dice, *, drone: bool) -> Sensor:
         gain=dice.between(0.85, 1.2),
         contrast=dice.between(0.88, 1.15),
         cast=cast,
+        saturation=dice.between(0.62, 1.0),
         blur_px=dice.between(0.0, 0.5) if drone else dice.between(0.15, 0.7),
         motion_px=dice.between(0, 2.5) if drone and dice.chance(0.2) else 0.0,
         motion_down=dice.chance(0.5),
@@ -66,6 +68,9 @@ def expose(view: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
         image = _smooth(
             image, np.full(count, 1 / count, np.float32), 0 if sensor.motion_down else 1
         )
+    if sensor.saturation != 1.0:
+        grey = image.mean(axis=2, keepdims=True)
+        image = (grey + np.float32(sensor.saturation) * (image - grey)).astype(np.float32)
     gain = np.array(sensor.cast, np.float32) * np.float32(sensor.gain)
     image = ((image * gain - 118.0) * np.float32(sensor.contrast) + 118.0).astype(np.float32)
     if sensor.noise > 0:

@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH ?=
+PORT ?= 8000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint check demo demo-check demo-stop bench constraints clean
@@ -32,10 +33,10 @@ lint: $(STAMP) ## formatting, lint, types and import direction, without the test
 check: lint test ## the developer's gate: lint, then test
 
 demo: $(STAMP) ## build the demo world and galleries, start the service, print one curl to try
-	$(BIN)/python -m service.demo start
+	$(BIN)/python -m service.demo start --port $(PORT)
 
 demo-check: $(STAMP) ## the demo, asked one /localize and one /navigate question whose truth is known
-	$(BIN)/python -m service.demo check
+	$(BIN)/python -m service.demo check --port $(PORT)
 
 demo-stop: ## stop the service that `make demo` left running
 	$(BIN)/python -m service.demo stop

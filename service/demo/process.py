@@ -71,8 +71,7 @@ def start(pid_file: Path, store: Path, port: int) -> Running:
             f"port {port} on {HOST} is taken by another program; stop it, or choose another "
             f"port: make demo PORT={port + 1}"
         )
-    log_file = pid_file.with_suffix(".log")
-    with log_file.open("wb") as log:
+    with _log_of(pid_file).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
             [command_path("safenet-serve")],
             stdin=subprocess.DEVNULL,
@@ -84,11 +83,10 @@ def start(pid_file: Path, store: Path, port: int) -> Running:
     running = Running(pid=process.pid, port=port)
     pid_file.write_text(json.dumps(asdict(running)))
     try:
-        _wait_until_ready(running, log_file)
+        return wait_until_ready(running, pid_file)
     except BaseException:
         stop(pid_file)
         raise
-    return running
 
 
 def stop(pid_file: Path) -> bool:
@@ -99,21 +97,27 @@ def stop(pid_file: Path) -> bool:
         return False
     os.kill(running.pid, signal.SIGTERM)
     give_up_at = time.monotonic() + STOP_TIMEOUT_S
-    while _is_alive(running.pid):
-        if time.monotonic() > give_up_at:
-            os.kill(running.pid, signal.SIGKILL)
+    while _is_alive(running.pid) and time.monotonic() < give_up_at:
         time.sleep(0.05)
+    if _is_alive(running.pid):
+        os.kill(running.pid, signal.SIGKILL)
     return True
 
 
-def _wait_until_ready(running: Running, log_file: Path) -> None:
+def wait_until_ready(running: Running, pid_file: Path) -> Running:
+    """Return the service once /readyz says so.
+
+    Raises:
+        ServiceFailedError: it ended, or was not ready in time.
+    """
+    log_file = _log_of(pid_file)
     give_up_at = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < give_up_at:
         if not _is_alive(running.pid):
             raise ServiceFailedError(f"the service ended while starting:\n{_tail(log_file)}")
         try:
             if httpx.get(f"{running.url}/readyz", timeout=2.0, trust_env=False).status_code == 200:
-                return
+                return running
         except httpx.TransportError:
             pass
         time.sleep(0.1)
@@ -121,6 +125,10 @@ def _wait_until_ready(running: Running, log_file: Path) -> None:
         f"the service was not ready within {READY_TIMEOUT_S:.0f} s; its log is {log_file}:\n"
         f"{_tail(log_file)}"
     )
+
+
+def _log_of(pid_file: Path) -> Path:
+    return pid_file.with_suffix(".log")
 
 
 def _tail(log_file: Path, lines: int = 15) -> str:
@@ -142,12 +150,15 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:  # someone else's process: the number was reused
         return False
-    command = Path(f"/proc/{pid}/cmdline")
-    return not command.parent.parent.joinpath("self").exists() or _is_service(command)
+    return _looks_like_ours(Path(f"/proc/{pid}"))
 
 
-def _is_service(command: Path) -> bool:
+def _looks_like_ours(entry: Path) -> bool:
+    """Whether a live process is `safenet-serve`, as far as this system tells."""
     try:
-        return b"safenet-serve" in command.read_bytes()
+        state = entry.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+        command = entry.joinpath("cmdline").read_bytes()
     except OSError:
-        return False
+        return not Path("/proc/self").exists()
+    just_started = command == b""
+    return state != "Z" and (just_started or b"safenet-serve" in command)

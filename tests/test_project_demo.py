@@ -1,0 +1,162 @@
+"""The demo reuses what it made, finds its own service again, and judges answers by the map."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.demo import process
+from service.demo.errors import PortTakenError, ServiceFailedError, StepFailedError
+from service.demo.files import DemoFiles, run
+from service.demo.process import Running
+from service.demo.questions import Question, judge
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)", "safenet-serve"]
+
+
+@pytest.fixture
+def pid_file(tmp_path: Path) -> Path:
+    return tmp_path / "serve.pid"
+
+
+@pytest.fixture
+def lookalike() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(SLEEP) as sleeper:
+        yield sleeper
+        sleeper.kill()
+
+
+def remember(pid_file: Path, pid: int) -> None:
+    pid_file.write_text(json.dumps({"pid": pid, "port": 8000}))
+
+
+@dataclass(frozen=True)
+class TextFiles(DemoFiles):
+    """The same steps, with commands that add a line to a file instead of an hour of work."""
+
+    weather: str = "dry"
+
+    def _append(self, made: Path, word: str) -> list[str]:
+        code = (
+            f"import pathlib; made = pathlib.Path({str(made)!r}); made.mkdir(exist_ok=True); "
+            f"(made / 'runs').open('a').write({word!r} + ' ')"
+        )
+        return ["python", "-c", code]
+
+    def render_command(self) -> list[str]:
+        return self._append(self.world, self.weather)
+
+    def build_commands(self) -> list[list[str]]:
+        return [self._append(self.store, "tiles"), self._append(self.store, "drones")]
+
+    def runs(self) -> tuple[str, str]:
+        return (self.world / "runs").read_text(), (self.store / "runs").read_text()
+
+
+def test_a_second_run_makes_nothing_again(tmp_path: Path) -> None:
+    files = TextFiles(tmp_path)
+    assert [files.prepare(), files.prepare()] == [True, False]
+    assert files.runs() == ("dry ", "tiles drones ")
+
+
+def test_another_world_replaces_the_old_one_and_its_galleries(tmp_path: Path) -> None:
+    TextFiles(tmp_path).prepare()
+    other = TextFiles(tmp_path, weather="wet")
+    assert other.prepare() is True
+    assert other.runs() == ("wet ", "tiles drones ")
+
+
+def test_new_weights_rebuild_the_galleries_and_keep_the_world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = TextFiles(tmp_path / "demo")
+    files.prepare()
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "new.safetensors").write_bytes(b"new")
+    monkeypatch.setattr("service.demo.files.WEIGHTS", weights)
+    (files.world / "runs").write_text("kept ")
+    assert files.prepare() is True
+    assert files.runs() == ("kept ", "tiles drones ")
+
+
+def test_a_step_that_fails_is_named_and_leaves_no_stamp(tmp_path: Path) -> None:
+    with pytest.raises(StepFailedError, match="status 3"):
+        run(["python", "-c", "raise SystemExit(3)"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_see_the_demo_settings_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFENET_API_KEYS", "theirs")
+    environment = process.clean_environment(port="8001")
+    assert {name for name in environment if name.startswith("SAFENET_")} == {"SAFENET_PORT"}
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_a_live_service_is_found_and_stopped(
+    pid_file: Path, lookalike: subprocess.Popen[bytes]
+) -> None:
+    remember(pid_file, lookalike.pid)
+    assert process.find(pid_file) == Running(pid=lookalike.pid, port=8000)
+    assert process.stop(pid_file) is True
+    assert process.find(pid_file) is None
+    assert process.stop(pid_file) is False
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "17", '{"pid": 999999999, "port": 1}'])
+def test_a_pid_file_without_a_live_service_finds_none(pid_file: Path, text: str) -> None:
+    pid_file.write_text(text)
+    assert process.find(pid_file) is None
+
+
+def test_a_reused_process_number_is_not_taken_for_the_service(pid_file: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        remember(pid_file, stranger.pid)
+        assert process.find(pid_file) is None
+        assert process.stop(pid_file) is False
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_taken_port_is_refused_with_a_remedy(pid_file: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortTakenError, match=f"port {port} .* make demo PORT={port + 1}"):
+            process.start(pid_file, tmp_path, port)
+    assert not pid_file.exists()
+
+
+def test_a_service_that_ended_shows_the_end_of_its_log(pid_file: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    pid_file.with_suffix(".log").write_text("first\nno weights\n")
+    with pytest.raises(ServiceFailedError, match="no weights"):
+        process.wait_until_ready(Running(pid=ended.pid, port=9), pid_file)
+
+
+ASKED = Question(route="/localize", image=Path("a.jpg"), latitude=46.5, longitude=15.6)
+
+
+def body(bounds: tuple[float, float, float, float]) -> dict[str, Any]:
+    return {"matches": [{"image_id": "t", "score": 0.5, "bounds": bounds}], "confidence": 0.9}
+
+
+def test_a_match_that_holds_the_true_point_is_right() -> None:
+    verdict = judge(ASKED, body((15.599, 46.499, 15.601, 46.501)))
+    assert verdict.is_right
+    assert verdict.distance_m == pytest.approx(0.0, abs=0.01)
+    assert "right" in str(verdict)
+
+
+def test_a_match_beside_the_true_point_is_wrong() -> None:
+    verdict = judge(ASKED, body((15.601, 46.499, 15.603, 46.501)))
+    assert not verdict.is_right
+    assert verdict.distance_m == pytest.approx(153.3, abs=0.5)  # 0.002 degrees x cos 46.5 degrees
+    assert "WRONG" in str(verdict)

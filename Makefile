@@ -46,7 +46,7 @@ bench: $(STAMP) ## run the benchmarks, print a table, write bench.json (one alon
 
 constraints: $(STAMP) ## pin what .venv holds now in constraints.txt
 	@grep '^faiss-gpu' constraints.txt > $(VENV)/gpu-pins.txt || true
-	$(BIN)/pip freeze --all --exclude-editable | grep -v '^pip==' | sort -f - $(VENV)/gpu-pins.txt > $(VENV)/constraints.txt
+	$(BIN)/pip list --format=freeze --exclude-editable --exclude pip | sort -f - $(VENV)/gpu-pins.txt > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 	@touch $(STAMP)
 

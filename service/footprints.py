@@ -6,10 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from indexer.geo import inside_bounds
-from indexer.records import Bounds, ImageRecord
+from indexer.records import ImageRecord
+from service.bounds import read_bounds
 from service.docs_page import problem_responses
-from service.errors import ParameterError
 from service.state import RunningService
 
 router = APIRouter(tags=["map"])
@@ -63,24 +62,6 @@ def footprints(
         collection["bbox"] = [round(value, 7) for value in extent]
     text = json.dumps(collection, separators=(",", ":"))
     return Response(text, media_type=MEDIA_TYPE, headers=headers)
-
-
-def read_bounds(text: str) -> Bounds:
-    """West, south, east, north from "w,s,e,n", degrees.
-
-    Raises:
-        ParameterError: not four numbers in their ranges.
-    """
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ParameterError(f"bounds: {text[:80]!r} is not west,south,east,north") from None
-    whole = (-180.0, -90.0, 180.0, 90.0)
-    if not (inside_bounds(south, west, whole) and inside_bounds(north, east, whole)):
-        raise ParameterError(f"bounds: {text[:80]!r} is beyond 180 degrees east or 90 north")
-    if south > north:
-        raise ParameterError(f"bounds: south {south} is above north {north}; swap them")
-    return west, south, east, north
 
 
 def feature(record: ImageRecord) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.errors import AccessError, RateLimitedError, SettingsError
 from service.problems import TABLE, Kind, problem
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""Answered without a key, always."""
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
+OPEN_PREFIX = "/static/"
+"""Answered without a key, always: health, and the page, which holds no data and asks for one."""
 
 _ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64})=sha256:([0-9a-f]{64})")
 
@@ -99,20 +100,21 @@ class KeyRing:
 
 
 class Keys:
-    """ASGI middleware: no path but health answers without a key, where keys are required."""
+    """ASGI middleware: only health and the bare page answer without a key where one is required."""
 
     def __init__(self, app: ASGIApp, ring: KeyRing, *, required: bool) -> None:
         self._app, self._ring, self._required = app, ring, required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path in OPEN_PATHS or path.startswith(OPEN_PREFIX):
             await self._app(scope, receive, send)
             return
         try:
             self._check(scope)
         except (AccessError, RateLimitedError) as error:
-            headers = {"WWW-Authenticate": 'Bearer, Basic realm="safenet"'}
+            headers = {"WWW-Authenticate": _challenge(path)}
             if isinstance(error, RateLimitedError):
                 headers = {"Retry-After": str(error.retry_after_s)}
             kind: Kind = TABLE[type(error)]
@@ -137,6 +139,11 @@ class Keys:
         scope["state"]["key_name"] = name
         if scope["method"] == "POST" and not is_admin:
             self._ring.spend(name)
+
+
+def _challenge(path: str) -> str:
+    """How to send a key; Basic only where a browser itself must ask, never over the page's own."""
+    return 'Bearer, Basic realm="safenet"' if path.startswith("/docs") else "Bearer"
 
 
 def _presented(headers: Headers, *, basic: bool) -> str | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from indexer.records import Filters, Prior
+from service.bounds import read_bounds
 
 Format = Literal["json", "geojson", "gpx", "kml", "csv"]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
@@ -37,6 +38,11 @@ class QuestionParameters(BaseModel):
         le=HALF_EQUATOR_M,
         allow_inf_nan=False,
         description="Prior: matches lie within so many metres of its centre.",
+    )
+    bounds: str | None = Field(
+        None,
+        max_length=200,
+        description="Only images whose centre lies in west,south,east,north, degrees.",
     )
     use_image_gps: bool = Field(
         False, description="Take the prior's centre from the GPS inside the image."
@@ -72,8 +78,13 @@ class QuestionParameters(BaseModel):
 
     @property
     def filters(self) -> Filters | None:
-        """The conditions besides looking alike."""
+        """The conditions besides looking alike.
+
+        Raises:
+            ParameterError: the bounds cannot be read.
+        """
         wanted = Filters(
+            bounds=None if self.bounds is None else read_bounds(self.bounds),
             captured_after=self.captured_after,
             captured_before=self.captured_before,
             source=self.source,

@@ -97,7 +97,7 @@ export class AnswerLayers {
       const ring = L.circle(position, { ...style, ...look, radius }).addTo(this.group);
       this.bounds.extend(ring.getBounds());
     }
-    const cross = icon("cross", "-12 -12 24 24", "M0-11V-3M0 3V11M-11 0H-3M3 0H11", "M-1 0h2");
+    const cross = icon("cross", "-24 -24 48 48", "M0-23V-12M0 12V23M-23 0H-12M12 0H23");
     const words = `Estimate ${positionText(...position)}`;
     pin(position, `estimate-pin ${status}`, cross, words, { zIndexOffset: 1000 }).addTo(this.group);
     this.legend.push(
@@ -107,8 +107,8 @@ export class AnswerLayers {
   }
 
   drawOwn({ latitude, longitude, label }) {
-    const diamond = icon("diamond", "-12 -12 24 24", "M0-9 9 0 0 9-9 0Z");
-    pin([latitude, longitude], "own-pin", diamond, label, { zIndexOffset: 900 }).addTo(this.group);
+    const diamond = icon("diamond", "-20 -20 40 40", "M0-17 17 0 0 17-17 0Z");
+    pin([latitude, longitude], "own-pin", diamond, label, { zIndexOffset: 100 }).addTo(this.group);
     this.bounds.extend([latitude, longitude]);
     if (!this.legend.some(([, text]) => text === label)) this.legend.push(["own", label]);
   }
@@ -135,7 +135,7 @@ function droneNode(match, colour) {
 }
 
 function pin(position, className, node, label, options) {
-  const divIcon = L.divIcon({ className: `pin ${className}`, html: node, iconSize: [24, 24] });
+  const divIcon = L.divIcon({ className: `pin ${className}`, html: node, iconSize: [48, 48] });
   return L.marker(position, {
     icon: divIcon,
     title: label,

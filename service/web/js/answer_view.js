@@ -60,7 +60,8 @@ export function estimateLine(answer, owns, onCopy) {
   if (!answer.estimate) return null;
   const { latitude, longitude, accuracy_m_68, accuracy_m_95 } = answer.estimate;
   const text = positionText(latitude, longitude);
-  const copy = element("button", { type: "button", click: () => onCopy(text) }, "Copy coordinates");
+  const press = { type: "button", "aria-label": "Copy coordinates", click: () => onCopy(text) };
+  const copy = element("button", press, "Copy");
   const circles = `68 % within ${metresText(accuracy_m_68)}, 95 % within ${metresText(accuracy_m_95)}`;
   const lines = [element("p", { class: "coordinates" }, element("output", {}, text), copy)];
   lines.push(element("p", { class: "facts" }, circles));

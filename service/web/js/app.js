@@ -101,6 +101,7 @@ class App {
       .filter((gallery) => gallery.view === "satellite")
       .map((gallery) => new Option(gallery.name, gallery.name));
     this.base.replaceChildren(...options);
+    this.base.parentElement.hidden = options.length < 2;
     document.getElementById("no-map").hidden = options.length > 0;
   }
 

@@ -22,6 +22,9 @@ export class Compare {
     this.urls = [];
     this.layer = "picture";
     this.swipe.addEventListener("input", () => this.place());
+    for (const name of ["pointerdown", "pointermove"]) {
+      this.stage.addEventListener(name, (event) => this.drag(event));
+    }
     root.querySelector(".close").addEventListener("click", () => this.close());
     this.modes = [...root.querySelectorAll(".modes button")];
     for (const button of this.modes) {
@@ -102,6 +105,14 @@ export class Compare {
 
   load(source) {
     return source instanceof Blob ? source : this.loadPicture(source);
+  }
+
+  /** Press and drag anywhere on the pictures. */
+  drag(event) {
+    if (this.swipe.hidden || event.buttons !== 1 || event.target === this.swipe) return;
+    const { left, width } = this.stage.getBoundingClientRect();
+    this.swipe.value = (100 * (event.clientX - left)) / width;
+    this.place();
   }
 
   place() {

@@ -25,6 +25,13 @@ export const FootprintLayer = L.GridLayer.extend({
     return shape && shape.ring.length > 1 ? shape.ring : null;
   },
 
+  /** Leaflet bounds of everything that is drawn, or null. */
+  extent() {
+    const bounds = L.latLngBounds([]);
+    for (const { south, west, north, east } of this.shapes) bounds.extend([[south, west], [north, east]]);
+    return bounds.isValid() ? bounds : null;
+  },
+
   /** The footprint under a position: the one whose middle is nearest; null where none is. */
   at(latlng) {
     const inside = this.shapes.filter((shape) => holds(shape, latlng));

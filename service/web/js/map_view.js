@@ -72,7 +72,7 @@ export class MapView {
     if (!gallery) return;
     const collection = await this.load(gallery);
     if (this.base !== gallery || !collection) return;
-    this.extent = boxOf(collection.bbox);
+    this.extent = this.footprints.extent() ?? boxOf(collection.bbox);
     if (gallery.view === "satellite") {
       const options = { maxZoom: TILE_MAX_ZOOM, bounds: this.extent ?? undefined, zIndex: 1 };
       this.tiles = new GalleryTiles(gallery, options).addTo(this.map);

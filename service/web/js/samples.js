@@ -24,10 +24,11 @@ export function picturePath({ gallery, imageId }) {
 export async function loadSample(ref) {
   const path = picturePath(ref);
   const [blob, meta] = await Promise.all([getBlob(path), getJson(`${path}/meta`)]);
+  const what = meta.view === "drone" ? "Where the sample was taken" : "Where the tile lies";
   const own = {
     latitude: meta.latitude,
     longitude: meta.longitude,
-    label: "Where the sample was taken (not sent)",
+    label: `${what} (not sent)`,
   };
   return { blob, name: `${ref.imageId}.jpg`, own, ref };
 }

@@ -88,8 +88,15 @@ export class Workspace {
     this.layers.show(answer, owns);
     this.legend();
     if (look) this.mapView.fit(this.layers.bounds);
+    this.reveal();
     this.announce(this.result.querySelector(".status .head").textContent);
     history.replaceState(null, "", this.hash());
+  }
+
+  /** Bring the answer into the side panel's view; on a phone the map above stays where it is. */
+  reveal() {
+    const side = this.panel.closest(".side");
+    if (side.scrollHeight > side.clientHeight) this.result.scrollIntoView({ block: "start" });
   }
 
   legend() {
@@ -155,8 +162,8 @@ export class Workspace {
     const first = this.asked?.images[0] ?? this.form.images[0];
     const explained = (name) =>
       this.answer.explanation?.find((pictures) => pictures.image === name);
-    const right = { picture: match.image_url, ...layersOf(explained(match.image_id)) };
-    const left = { picture: first?.blob, ...layersOf(this.answer.explanation?.[0]) };
+    const right = { picture: match.image_url, ...layersOf(explained(`match-${match.rank}`)) };
+    const left = { picture: first?.blob, ...layersOf(explained("query-1")) };
     this.compare.opener = this.list.querySelector(`[data-id="${CSS.escape(match.image_id)}"]`);
     this.compare.open(
       { title: first ? `Yours: ${first.name}` : "Yours: not in the link", sources: left },

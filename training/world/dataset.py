@@ -9,32 +9,20 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from training.world.errors import WorldOutputError
-from training.world.render import Place, RenderSettings, View, render_place
+from training.world.render import Place, RenderSettings, render_place
 from training.world.sensor import jpeg
+from training.world.truth import COLUMNS, View, table_row
 
-COLUMNS = (
-    "path",
-    "id",
-    "view",
-    "latitude",
-    "longitude",
-    "altitude_m",
-    "heading_deg",
-    "gimbal_pitch_deg",
-    "gsd_m",
-    "field_of_view_deg",
-    "target_latitude",
-    "target_longitude",
-    "footprint",
-    "district",
-    "split",
-)
-"""Footprint: WKT polygon (longitude latitude), ring clockwise from the image's top left."""
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
 TEST_ID_OFFSET = 5000
 WORLD_VERSION = 1
-_STATE = ".render"
+STATE_FOLDER = ".render"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +43,12 @@ class Job:
     @property
     def done_file(self) -> Path:
         """Written last: the place's lines of gps.csv."""
-        return self.out / _STATE / f"{self.split}-{self.place_id}.csv"
+        return self.out / STATE_FOLDER / f"{self.split}-{self.place_id}.csv"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier run finished this place."""
+        return self.done_file.exists()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -64,33 +57,6 @@ def write_atomically(path: Path, data: bytes) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_bytes(data)
     part.replace(path)
-
-
-def footprint_wkt(corners: tuple[tuple[float, float], ...]) -> str:
-    """WKT polygon of (latitude, longitude) corners."""
-    ring = [*corners, corners[0]]
-    return "POLYGON((" + ", ".join(f"{lon:.8f} {lat:.8f}" for lat, lon in ring) + "))"
-
-
-def view_row(path: str, place_id: str, view: View, district: str, split: str) -> list[str]:
-    """One line of gps.csv in the order of `COLUMNS`."""
-    return [
-        path,
-        place_id,
-        view.kind,
-        f"{view.latitude:.8f}",
-        f"{view.longitude:.8f}",
-        "" if view.altitude_m is None else f"{view.altitude_m:.2f}",
-        f"{view.heading_deg:.2f}",
-        f"{view.gimbal_pitch_deg:.2f}",
-        f"{view.gsd_m:.4f}",
-        "" if view.field_of_view_deg is None else f"{view.field_of_view_deg:.2f}",
-        f"{view.target[0]:.8f}",
-        f"{view.target[1]:.8f}",
-        footprint_wkt(view.footprint),
-        district,
-        split,
-    ]
 
 
 def _folders(split: str, kind: str) -> tuple[str, ...]:
@@ -113,7 +79,14 @@ def _save_view(job: Job, view: View, name: str, rows: list[list[str]], district:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             os.link(first, target)
-        rows.append(view_row(relative, job.place_id, view, district, job.split))
+        rows.append(table_row(relative, job.place_id, view, district, job.split))
+
+
+def write_rows(file: Path, rows: list[list[str]]) -> None:
+    """Write lines of gps.csv, without the header, in one go."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_atomically(file, text.getvalue().encode())
 
 
 def save_place(job: Job, place: Place) -> int:
@@ -122,10 +95,17 @@ def save_place(job: Job, place: Place) -> int:
     _save_view(job, place.satellite, f"{job.place_id}.jpg", rows, place.district)
     for k, view in enumerate(place.drones):
         _save_view(job, view, f"image-{k + 1:02d}.jpeg", rows, place.district)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_atomically(job.done_file, text.getvalue().encode())
+    write_rows(job.done_file, rows)
     return 1 + len(place.drones)
+
+
+def in_processes(work: Callable[[T], int], items: list[T], workers: int) -> Iterator[int]:
+    """`work` of every item, in `workers` processes; results in the order they come."""
+    if workers <= 1 or len(items) <= 1:
+        yield from map(work, items)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap_unordered(work, items)
 
 
 def run_job(job: Job) -> int:
@@ -143,7 +123,7 @@ def plan_jobs(out: Path, seed: int, places: int, split: str, settings: RenderSet
     ]
 
 
-def claim(out: Path, seed: int, settings: RenderSettings) -> None:
+def claim(out: Path, seed: int, settings: "DataclassInstance") -> None:
     """Mark `out` as a render of these settings.
 
     Raises:
@@ -151,7 +131,7 @@ def claim(out: Path, seed: int, settings: RenderSettings) -> None:
     """
     stamp = {"version": WORLD_VERSION, "seed": seed, **dataclasses.asdict(settings)}
     text = json.dumps(stamp, indent=1, sort_keys=True)
-    file = out / _STATE / "settings.json"
+    file = out / STATE_FOLDER / "settings.json"
     if file.exists() and file.read_text() != text:
         raise WorldOutputError(
             f"{out}: holds a render of other settings ({file}); use another folder or delete it"
@@ -159,27 +139,11 @@ def claim(out: Path, seed: int, settings: RenderSettings) -> None:
     write_atomically(file, text.encode())
 
 
-def render_all(jobs: list[Job], workers: int, finished: Callable[[int], None]) -> None:
-    """Render the jobs not done yet; calls `finished` with the images of each place."""
-    open_jobs = [job for job in jobs if not job.done_file.exists()]
-    for count in _results(open_jobs, workers):
-        finished(count)
-
-
-def _results(jobs: list[Job], workers: int) -> Iterator[int]:
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(run_job, jobs)
-        return
-    run_job_context = multiprocessing.get_context("spawn")
-    with run_job_context.Pool(workers) as pool:
-        yield from pool.imap_unordered(run_job, jobs)
-
-
 def write_gps(out: Path) -> int:
     """Join the places' lines into gps.csv (sorted by place); returns the number of lines."""
     lines = [
         line
-        for file in sorted((out / _STATE).glob("*-*.csv"))
+        for file in sorted((out / STATE_FOLDER).glob("*-*.csv"))
         for line in file.read_text().splitlines()
     ]
     write_atomically(out / "gps.csv", ("\n".join([",".join(COLUMNS), *lines]) + "\n").encode())

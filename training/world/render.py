@@ -3,9 +3,6 @@
 import math
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
 from training.world.furnish import DISTRICTS
@@ -14,7 +11,8 @@ from training.world.layout import plan_cell
 from training.world.light import draw_light
 from training.world.march import drone_view, satellite_view
 from training.world.scene import LitScene, build_scene, light_scene
-from training.world.sensor import draw_sensor, expose
+from training.world.sensor import Sensor, draw_sensor, expose
+from training.world.truth import View
 
 TEST_ROW = 120
 """Ours: test places spiral out from cell (0, 120), 43 km north of the training places' (0, 0)."""
@@ -31,24 +29,6 @@ class RenderSettings:
     misregistration_m: float = 3.0
     drone_lights: int = 1
     jitter: Jitter = field(default_factory=Jitter)
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """One image's truth; degrees WGS 84, metres above ground. Pixels are RGB uint8 [S, S, 3]."""
-
-    kind: str
-    latitude: float
-    longitude: float
-    altitude_m: float | None
-    heading_deg: float
-    gimbal_pitch_deg: float
-    gsd_m: float
-    field_of_view_deg: float | None
-    footprint: tuple[tuple[float, float], ...]
-    target: tuple[float, float]
-    jpeg_quality: int
-    pixels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +84,11 @@ def render_place(seed: int, index: int, settings: RenderSettings, split: str = "
         light_scene(scene, draw_light(dice, 1))
         for _ in range(min(settings.drone_lights, settings.views))
     ]
-    drones = [
-        _drone(seed, lights[k % len(lights)], camera, (x, y), settings, dice)
-        for k, camera in enumerate(cameras)
-    ]
+    drones = []
+    for k, camera in enumerate(cameras):
+        sensor, haze = draw_sensor(dice, drone=True), 2e-4 + 9e-4 * dice.unit() ** 3
+        lit = lights[k % len(lights)]
+        drones.append(expose_drone(seed, lit, camera, settings.size_px, sensor, haze))
     return Place(
         index=index,
         split=split,
@@ -125,20 +106,27 @@ def _extent_m(cameras: list[Camera], x: float, y: float, span_m: float) -> float
 
 
 def _satellite(
+    seed: int, lit: LitScene, x: float, y: float, span: float, settings: RenderSettings, dice: Dice
+) -> View:
+    offset = settings.misregistration_m
+    shift = (offset * dice.between(-1, 1), offset * dice.between(-1, 1))
+    sensor = draw_sensor(dice, drone=False)
+    return expose_satellite(seed, lit, (x, y), span, settings.size_px, sensor, shift)
+
+
+def expose_satellite(
     seed: int,
     lit: LitScene,
-    x: float,
-    y: float,
+    middle: tuple[float, float],
     span_m: float,
-    settings: RenderSettings,
-    dice: Dice,
+    size_px: int,
+    sensor: Sensor,
+    shift_m: tuple[float, float] = (0.0, 0.0),
 ) -> View:
-    gsd = span_m / settings.size_px
-    shift_x = settings.misregistration_m * dice.between(-1, 1)
-    shift_y = settings.misregistration_m * dice.between(-1, 1)
-    sensor = draw_sensor(dice, drone=False)
-    view = satellite_view(lit, x + shift_x, y + shift_y, settings.size_px, gsd)
+    """The tile of side `span_m` about world point `middle`; its picture is `shift_m` off."""
+    x, y = middle
     half = span_m / 2
+    view = satellite_view(lit, x + shift_m[0], y + shift_m[1], size_px, span_m / size_px)
     corners = (
         (x - half, y + half),
         (x + half, y + half),
@@ -153,7 +141,7 @@ def _satellite(
         altitude_m=None,
         heading_deg=0.0,
         gimbal_pitch_deg=-90.0,
-        gsd_m=gsd,
+        gsd_m=span_m / size_px,
         field_of_view_deg=None,
         footprint=tuple(to_latlon(seed, *c) for c in corners),
         target=(latitude, longitude),
@@ -162,19 +150,14 @@ def _satellite(
     )
 
 
-def _drone(
-    seed: int,
-    lit: LitScene,
-    camera: Camera,
-    target: tuple[float, float],
-    settings: RenderSettings,
-    dice: Dice,
+def expose_drone(
+    seed: int, lit: LitScene, camera: Camera, size_px: int, sensor: Sensor, haze_per_m: float
 ) -> View:
-    sensor = draw_sensor(dice, drone=True)
-    view = drone_view(lit, camera, settings.size_px, haze_per_m=2e-4 + 9e-4 * dice.unit() ** 3)
+    """What `camera` records of the lit scene."""
+    view = drone_view(lit, camera, size_px, haze_per_m=haze_per_m)
     latitude, longitude = to_latlon(seed, camera.x_m, camera.y_m)
     slant = camera.z_m / math.sin(math.radians(-camera.gimbal_pitch_deg))
-    gsd = 2 * slant * math.tan(math.radians(camera.field_of_view_deg) / 2) / settings.size_px
+    gsd = 2 * slant * math.tan(math.radians(camera.field_of_view_deg) / 2) / size_px
     return View(
         kind="drone",
         latitude=latitude,
@@ -185,7 +168,7 @@ def _drone(
         gsd_m=gsd,
         field_of_view_deg=camera.field_of_view_deg,
         footprint=tuple(to_latlon(seed, *c) for c in camera.footprint()),
-        target=to_latlon(seed, *target),
+        target=to_latlon(seed, *camera.ground_point(0.0, 0.0)),
         jpeg_quality=sensor.jpeg_quality,
         pixels=expose(view, sensor),
     )

@@ -1,0 +1,185 @@
+"""A gap-free map of satellite tiles with named drone flights over it, for galleries and demos."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from training.world.camera import Camera
+from training.world.chance import Dice
+from training.world.dataset import STATE_FOLDER, write_atomically, write_rows
+from training.world.light import draw_light
+from training.world.render import expose_drone, expose_satellite
+from training.world.scene import LitScene, Scene, build_scene, light_scene
+from training.world.sensor import Sensor, draw_sensor, jpeg
+from training.world.truth import View, table_row
+
+_IMAGES_PER_JOB = 21
+_MARGIN_M = 70.0
+"""Ours: longer than any shadow at the map's sun, so that tiles fit at their edges."""
+_FLIGHTS = (
+    ("nadir-90", 110.0, -90.0, 62.0),
+    ("nadir-140", 140.0, -90.0, 54.0),
+    ("oblique-60", 115.0, -60.0, 50.0),
+    ("nadir-180", 180.0, -90.0, 46.0),
+    ("oblique-70", 150.0, -70.0, 48.0),
+    ("oblique-50", 105.0, -50.0, 46.0),
+)
+"""Name, height above ground (metres), gimbal pitch and horizontal field of view (degrees)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaSettings:
+    """The map's size and its flights; metres and pixels."""
+
+    columns: int = 12
+    rows: int = 12
+    tile_m: float = 150.0
+    size_px: int = 256
+    flights: int = 6
+    images_per_flight: int = 84
+    cell_m: float = 0.45
+
+    @property
+    def half_extent_m(self) -> float:
+        """Half the side of the square that holds the map and its margin."""
+        return max(self.columns, self.rows) * self.tile_m / 2 + _MARGIN_M
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaJob:
+    """A row of tiles (`flight` is -1) or a stretch of one flight."""
+
+    out: Path
+    seed: int
+    settings: AreaSettings
+    flight: int
+    first: int
+    count: int
+
+    @property
+    def done_file(self) -> Path:
+        """Written last: the job's lines of gps.csv."""
+        kind = "a-tiles" if self.flight < 0 else f"b-flight{self.flight:02d}"
+        return self.out / STATE_FOLDER / f"{kind}-{self.first:04d}.csv"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier run finished this stretch."""
+        return self.done_file.exists()
+
+
+def area_jobs(out: Path, seed: int, settings: AreaSettings) -> list[AreaJob]:
+    """Every stretch of work of the map, tiles first."""
+    tiles = [
+        AreaJob(out=out, seed=seed, settings=settings, flight=-1, first=r, count=settings.columns)
+        for r in range(settings.rows)
+    ]
+    stretches = [
+        AreaJob(
+            out=out,
+            seed=seed,
+            settings=settings,
+            flight=flight,
+            first=first,
+            count=min(_IMAGES_PER_JOB, settings.images_per_flight - first),
+        )
+        for flight in range(settings.flights)
+        for first in range(0, settings.images_per_flight, _IMAGES_PER_JOB)
+    ]
+    return tiles + stretches
+
+
+def run_area_job(job: AreaJob) -> int:
+    """Render and write one stretch; returns the number of images."""
+    rows = []
+    for path, place_id, view in _tiles(job) if job.flight < 0 else _flight(job):
+        write_atomically(job.out / path, jpeg(view.pixels, view.jpeg_quality))
+        rows.append(table_row(path, place_id, view, "", ""))
+    write_rows(job.done_file, rows)
+    return len(rows)
+
+
+@lru_cache(maxsize=1)
+def _scene(seed: int, settings: AreaSettings) -> Scene:
+    return build_scene(seed, 0.0, 0.0, settings.half_extent_m, settings.cell_m)
+
+
+@lru_cache(maxsize=1)
+def _lit(seed: int, settings: AreaSettings, flight: int) -> LitScene:
+    light = draw_light(Dice(seed, 31, flight), 0 if flight < 0 else 1)
+    if flight < 0:
+        light = replace(light, sun_elevation_deg=max(50.0, light.sun_elevation_deg))
+    return light_scene(_scene(seed, settings), light)
+
+
+def tile_name(row: int, column: int) -> str:
+    """Name of a tile; row 0 is the northernmost, column 0 the westernmost."""
+    return f"r{row:02d}c{column:02d}"
+
+
+def _tiles(job: AreaJob) -> Iterator[tuple[str, str, View]]:
+    settings, lit = job.settings, _lit(job.seed, job.settings, -1)
+    base = replace(draw_sensor(Dice(job.seed, 32), drone=False), jpeg_quality=90)
+    y = (settings.rows / 2 - 0.5 - job.first) * settings.tile_m
+    for column in range(job.count):
+        x = (column + 0.5 - settings.columns / 2) * settings.tile_m
+        sensor = replace(base, seed=Dice(job.seed, 33, job.first, column).below(1 << 30))
+        name = tile_name(job.first, column)
+        view = expose_satellite(job.seed, lit, (x, y), settings.tile_m, settings.size_px, sensor)
+        yield f"satellite/{name}.jpg", name, view
+
+
+def flight_name(flight: int) -> str:
+    """Name of a flight: its number and kind."""
+    return f"flight-{flight + 1:02d}-{_FLIGHTS[flight % len(_FLIGHTS)][0]}"
+
+
+def flight_camera(seed: int, settings: AreaSettings, flight: int, k: int) -> Camera:
+    """Pose of image k of a flight: serpentine lines over the map, held a little unsteadily."""
+    _, height, pitch, fov = _FLIGHTS[flight % len(_FLIGHTS)]
+    dice = Dice(seed, 34, flight, k)
+    width, depth = settings.columns * settings.tile_m, settings.rows * settings.tile_m
+    lines = max(1, round(math.sqrt(settings.images_per_flight * depth / width)))
+    per_line = math.ceil(settings.images_per_flight / lines)
+    line, step = divmod(k, per_line)
+    share = (step + 0.5) / per_line
+    turned = flight % 2 == 1
+    across = (line + 0.5) / lines - 0.5
+    along = (share if line % 2 == 0 else 1.0 - share) - 0.5
+    inset = 0.78
+    x, y = (across, along) if turned else (along, across)
+    heading = (0.0 if turned else 90.0) + (180.0 if line % 2 else 0.0)
+    back = height / math.tan(math.radians(-pitch)) if pitch > -89 else 0.0
+    heading += dice.between(-8, 8) + 23.0 * flight
+    toward = math.radians(heading)
+    return Camera(
+        x_m=x * width * inset + dice.between(-9, 9) - back * math.sin(toward),
+        y_m=y * depth * inset + dice.between(-9, 9) - back * math.cos(toward),
+        z_m=height + dice.between(-6, 6),
+        heading_deg=heading % 360.0,
+        gimbal_pitch_deg=max(-90.0, pitch + (dice.between(-3, 3) if pitch > -89 else 0.0)),
+        field_of_view_deg=fov,
+    )
+
+
+def _captured_at(seed: int, flight: int, k: int) -> str:
+    dice = Dice(seed, 35, flight)
+    day, hour = 1 + dice.below(28), 9 + dice.below(7)
+    seconds = 4 * k
+    return f"2025-{4 + flight % 6:02d}-{day:02d}T{hour:02d}:{seconds // 60:02d}:{seconds % 60:02d}Z"
+
+
+def _flight(job: AreaJob) -> Iterator[tuple[str, str, View]]:
+    settings, lit = job.settings, _lit(job.seed, job.settings, job.flight)
+    name = flight_name(job.flight)
+    for k in range(job.first, job.first + job.count):
+        camera = flight_camera(job.seed, settings, job.flight, k)
+        sensor: Sensor = draw_sensor(Dice(job.seed, 36, job.flight, k), drone=True)
+        view = expose_drone(job.seed, lit, camera, settings.size_px, sensor, 3e-4)
+        x, y = camera.ground_point(0.0, 0.0)
+        column = math.floor(x / settings.tile_m + settings.columns / 2)
+        row = math.floor(settings.rows / 2 - y / settings.tile_m)
+        view = replace(view, flight_id=name, captured_at=_captured_at(job.seed, job.flight, k))
+        yield f"drone/{name}/{k + 1:04d}.jpg", tile_name(row, column), view

@@ -1,0 +1,77 @@
+"""One rendered image with its true geometry, and its line of gps.csv."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LatLon = tuple[float, float]
+COLUMNS = (
+    "path", "id", "view", "latitude", "longitude", "altitude_m", "heading_deg", "gimbal_pitch_deg",
+    "gsd_m", "field_of_view_deg", "target_latitude", "target_longitude", "footprint", "west",
+    "south", "east", "north", "altitude_datum", "flight_id", "captured_at", "district", "split",
+)  # fmt: skip
+"""The footprint is a WKT polygon (longitude latitude), clockwise from the image's top left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One image and its truth; degrees WGS 84, metres above ground.
+
+    `latitude`/`longitude` are the camera's (drone) or the tile's middle (satellite); `target` is
+    the ground point at the picture's middle. `pixels` are RGB uint8 [S, S, 3].
+    """
+
+    kind: str
+    latitude: float
+    longitude: float
+    altitude_m: float | None
+    heading_deg: float
+    gimbal_pitch_deg: float
+    gsd_m: float
+    field_of_view_deg: float | None
+    footprint: tuple[LatLon, ...]
+    target: LatLon
+    jpeg_quality: int
+    pixels: NDArray[np.uint8]
+    flight_id: str = ""
+    captured_at: str = ""
+
+
+def footprint_wkt(corners: tuple[LatLon, ...]) -> str:
+    """WKT polygon of (latitude, longitude) corners."""
+    ring = [*corners, corners[0]]
+    return "POLYGON((" + ", ".join(f"{lon:.8f} {lat:.8f}" for lat, lon in ring) + "))"
+
+
+def table_row(path: str, place_id: str, view: View, district: str, split: str) -> list[str]:
+    """One line of gps.csv in the order of `COLUMNS`; a drone image has no bounds."""
+    latitudes = [lat for lat, _ in view.footprint]
+    longitudes = [lon for _, lon in view.footprint]
+    bounds = (min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+    is_tile = view.kind == "satellite"
+    values = {
+        "path": path,
+        "id": place_id,
+        "view": view.kind,
+        "latitude": f"{view.latitude:.8f}",
+        "longitude": f"{view.longitude:.8f}",
+        "altitude_m": "" if view.altitude_m is None else f"{view.altitude_m:.2f}",
+        "altitude_datum": "" if view.altitude_m is None else "ground",
+        "heading_deg": f"{view.heading_deg:.2f}",
+        "gimbal_pitch_deg": f"{view.gimbal_pitch_deg:.2f}",
+        "gsd_m": f"{view.gsd_m:.4f}",
+        "field_of_view_deg": (
+            "" if view.field_of_view_deg is None else f"{view.field_of_view_deg:.2f}"
+        ),
+        "target_latitude": f"{view.target[0]:.8f}",
+        "target_longitude": f"{view.target[1]:.8f}",
+        "footprint": footprint_wkt(view.footprint),
+        "flight_id": view.flight_id,
+        "captured_at": view.captured_at,
+        "district": district,
+        "split": split,
+    }
+    edges = zip(("west", "south", "east", "north"), bounds, strict=True)
+    values |= {name: f"{value:.8f}" if is_tile else "" for name, value in edges}
+    return [values[name] for name in COLUMNS]

@@ -6,15 +6,19 @@ from indexer.gallery import Gallery
 from indexer.records import ImageRecord, Match
 from model.embedder import DescriptorModel
 from service.asking import Outcome
+from service.explanations import KINDS, Explainable
+from service.flights import SubTrack
 from service.schemas import (
     AnswerBody,
     EstimateBody,
+    FlightBody,
     GalleryBody,
     GalleryName,
     ImageBody,
     MatchBody,
     MetaBody,
     ModelBody,
+    PicturesBody,
     QueryBody,
     TimingBody,
 )
@@ -93,7 +97,11 @@ def model_body(embedder: DescriptorModel) -> ModelBody:
 
 
 def answer_body(
-    outcome: Outcome, gallery: Gallery, embedder: DescriptorModel, total_ms: float
+    outcome: Outcome,
+    gallery: Gallery,
+    embedder: DescriptorModel,
+    total_ms: float,
+    explanation: list[PicturesBody] | None = None,
 ) -> AnswerBody:
     """The answer as JSON; `total_ms` counts from the request's arrival."""
     judged = outcome.answer
@@ -110,6 +118,10 @@ def answer_body(
             accuracy_m_95=estimate.accuracy_m_95,
         ),
         matches=[match_body(match, gallery.name) for match in outcome.matches],
+        flights=None
+        if outcome.tracks is None
+        else [_flight_body(track, gallery.name) for track in outcome.tracks],
+        explanation=explanation,
         query=QueryBody(
             images=len(outcome.decoded),
             width=outcome.decoded[0].width,
@@ -120,6 +132,27 @@ def answer_body(
         model=model_body(embedder),
         timing_ms=_timing(outcome, total_ms),
     )
+
+
+def _flight_body(track: SubTrack, gallery: str) -> FlightBody:
+    return FlightBody(
+        flight_id=track.flight_id,
+        first_captured_at=track.images[0].captured_at,
+        last_captured_at=track.images[-1].captured_at,
+        matched_image_ids=track.matched_ids,
+        track=[image_body(record, gallery) for record in track.images],
+        truncated=track.truncated,
+    )
+
+
+def explanation_body(name: str, question: Explainable) -> list[PicturesBody]:
+    """Links to the pictures of an explainable question."""
+    return [
+        PicturesBody(
+            image=image, **{f"{kind}_url": f"/explanations/{name}/{image}/{kind}" for kind in KINDS}
+        )
+        for image in question.images
+    ]
 
 
 def _timing(outcome: Outcome, total_ms: float) -> TimingBody:

@@ -14,7 +14,7 @@ from service.lifespan import lifespan_of
 from service.lingering import Lingering
 from service.metrics import Metrics
 from service.observing import Observing
-from service.routes import admin, galleries, health, questions
+from service.routes import admin, explanations, galleries, health, questions
 from service.settings import Settings
 
 
@@ -47,7 +47,7 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
     app.state.metrics = metrics
     problems.install(app)
     docs_page.install(app, keys_required=settings.keys_required)
-    for module in (health, questions, galleries, admin, page, tiles, footprints):
+    for module in (health, questions, explanations, galleries, tiles, footprints, admin, page):
         app.include_router(module.router)
     _add_layers(app, settings, ring, metrics)
     return app

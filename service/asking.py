@@ -5,12 +5,16 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.answer import Answer, answer
 from indexer.gallery import Gallery
-from indexer.records import Match, View
+from indexer.records import Match, Prior, View
 from model.embedder import fuse
 from service.decoding import Decoded
 from service.errors import ParameterError
+from service.flights import SubTrack, sub_tracks
 from service.schemas import QuestionParameters
 from service.state import Running
 
@@ -23,6 +27,7 @@ class Outcome:
     """Everything that an answer in any form is made of; times in ms."""
 
     matches: list[Match]
+    tracks: list[SubTrack] | None
     answer: Answer
     decoded: list[Decoded]
     gps_used: bool
@@ -81,29 +86,53 @@ async def ask(running: Running, gallery: Gallery, question: Question) -> Outcome
     with ExitStack() as stack:
         room = stack.enter_context(running.worker.reserve(len(question.images)))
         started_at = time.perf_counter()
-        decoded = await running.decoder.decode(question.images, keep=parameters.explain)
+        decoded = await running.decoder.decode(
+            question.images, keep=parameters.explain, gps=parameters.use_image_gps
+        )
         decode_ms = (time.perf_counter() - started_at) * 1e3
         embedded = await running.worker.embed(room, [image.pixels_3SS for image in decoded])
-    prior = parameters.prior
+    prior, gps_used = _prior(running, parameters, decoded)
+    descriptor_D = fuse(embedded.descriptors_ND)
     started_at = time.perf_counter()
     loop = asyncio.get_running_loop()
-    matches = await loop.run_in_executor(
-        running.searchers,
-        lambda: gallery.search(
-            fuse(embedded.descriptors_ND),
-            top_k=max(parameters.top_k, JUDGED),
-            prior=prior,
-            filters=parameters.filters,
-        ),
+    matches, tracks = await loop.run_in_executor(
+        running.searchers, _search, gallery, descriptor_D, parameters, prior
     )
     search_ms = (time.perf_counter() - started_at) * 1e3
     return Outcome(
         matches=matches[: parameters.top_k],
+        tracks=tracks,
         answer=answer(matches, running.embedder.calibration, parameters.min_confidence),
         decoded=decoded,
-        gps_used=False,
+        gps_used=gps_used,
         decode_ms=decode_ms,
         queue_ms=embedded.queue_ms,
         embed_ms=embedded.embed_ms,
         search_ms=search_ms,
     )
+
+
+def _prior(
+    running: Running, parameters: QuestionParameters, decoded: list[Decoded]
+) -> tuple[Prior | None, bool]:
+    """The prior, and whether it comes from the GPS inside an image."""
+    found = next((image.gps for image in decoded if image.gps is not None), None)
+    if found is None:
+        return parameters.prior, False
+    radius_m = parameters.radius_m or running.settings.image_gps_radius_m
+    return Prior(latitude=found[0], longitude=found[1], radius_m=radius_m), True
+
+
+def _search(
+    gallery: Gallery,
+    descriptor_D: NDArray[np.float32],
+    parameters: QuestionParameters,
+    prior: Prior | None,
+) -> tuple[list[Match], list[SubTrack] | None]:
+    """The matches, and where the gallery is a flight archive, their flights."""
+    filters = parameters.filters
+    top_k = max(parameters.top_k, JUDGED)
+    matches = gallery.search(descriptor_D, top_k=top_k, prior=prior, filters=filters)
+    if gallery.view != "drone":
+        return matches, None
+    return matches, sub_tracks(gallery, descriptor_D, matches[: parameters.top_k], filters)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import QueueFullError
 
+T = TypeVar("T")
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -128,9 +130,9 @@ class BatchWorker:
             (ended_at - started_at) * 1e3,
         )
 
-    async def run(self, call: Callable[[], object]) -> object:
+    async def run(self, call: Callable[[], T]) -> T:
         """What `call` returns, called in the model's thread between batches."""
-        return await self._submit(_Job([], call), 1)
+        return cast(T, await self._submit(_Job([], call), 1))
 
     async def _submit(self, job: _Job, items: int) -> object:
         with self._changed:

@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 from model.embedder import DescriptorModel
 from model.images import FORMATS, open_image
 from service.errors import TooSmallImageError
+from service.image_gps import Position, position_inside
 
 KEPT_SIDE_PX = 1024
 """Ours: the longer side of what an explanation keeps of a query; a few MB a question."""
@@ -20,12 +21,16 @@ KEPT_SIDE_PX = 1024
 
 @dataclass(frozen=True)
 class Decoded:
-    """One uploaded image: the model's pixels uint8 [3, S, S] and the upright size, px."""
+    """One uploaded image: the model's pixels uint8 [3, S, S] and the upright size, px.
+
+    `picture` and `gps` are there only where they were asked for.
+    """
 
     pixels_3SS: NDArray[np.uint8]
     width: int
     height: int
     picture: Image.Image | None
+    gps: Position | None
 
 
 class Decoder:
@@ -46,7 +51,9 @@ class Decoder:
         self._max_pixels, self._min_side_px = max_pixels, min_side_px
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
-    async def decode(self, images: list[bytes], *, keep: bool = False) -> list[Decoded]:
+    async def decode(
+        self, images: list[bytes], *, keep: bool = False, gps: bool = False
+    ) -> list[Decoded]:
         """All images of one question, in order; cancelling drops those that have not begun.
 
         Raises:
@@ -54,14 +61,16 @@ class Decoder:
             TooSmallImageError: one has too short a side.
         """
         loop = asyncio.get_running_loop()
-        tasks = [loop.run_in_executor(self._pool, self.decode_one, data, keep) for data in images]
+        tasks = [
+            loop.run_in_executor(self._pool, self.decode_one, data, keep, gps) for data in images
+        ]
         try:
             return list(await asyncio.gather(*tasks))
         finally:
             for task in tasks:
                 task.cancel()
 
-    def decode_one(self, data: bytes, keep: bool = False) -> Decoded:
+    def decode_one(self, data: bytes, keep: bool = False, gps: bool = False) -> Decoded:
         """One image, in the calling thread."""
         reduced_to = 2 * self._embedder.input_size
         picture = open_image(
@@ -76,7 +85,13 @@ class Decoder:
         pixels_3SS = self._embedder.preprocess(picture)
         if keep:
             picture.thumbnail((KEPT_SIDE_PX, KEPT_SIDE_PX))
-        return Decoded(pixels_3SS, width, height, picture if keep else None)
+        return Decoded(
+            pixels_3SS,
+            width,
+            height,
+            picture if keep else None,
+            position_inside(data) if gps else None,
+        )
 
     def close(self) -> None:
         """Drop what has not begun and wait for the rest."""

@@ -16,6 +16,7 @@ from service.admission import Admission
 from service.batching import BatchWorker
 from service.board import GalleryBoard
 from service.decoding import Decoder
+from service.explanations import Explanations
 from service.metrics import Metrics
 from service.settings import Settings
 from service.state import Running
@@ -111,6 +112,7 @@ def _load(settings: Settings, embedder: DescriptorModel | None, metrics: Metrics
         admission=Admission(
             max_requests=settings.max_requests, max_bytes=settings.max_pending_mib * 2**20
         ),
+        explanations=Explanations(settings.explanations_kept),
         metrics=metrics,
     )
 

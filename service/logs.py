@@ -43,6 +43,4 @@ def configure(level: str, form: Literal["json", "text"]) -> None:
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if form == "json" else text)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # Its lines repeat every request that a client makes; ours come from observing.py.
-    logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -62,6 +62,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     errors.RateLimitedError: Kind(429, "rate-limited", "Too many requests"),
     errors.DeadlineError: Kind(503, "deadline", "Not answered in time"),
     errors.NotReadyError: Kind(503, "not-ready", "Not ready"),
+    gallery_errors.StoreError: Kind(503, "gallery-unusable", "Gallery unusable"),
     errors.GalleryRefusedError: Kind(503, "gallery-refused", "Gallery refused"),
 }
 
@@ -107,7 +108,7 @@ async def _known(request: Request, error: Exception) -> Response:
     if isinstance(error, errors.NotReadyError | errors.DeadlineError):
         headers["Retry-After"] = "1"
     if isinstance(error, errors.AccessError):
-        headers["WWW-Authenticate"] = 'Bearer, Basic realm="safenet"'
+        headers["WWW-Authenticate"] = "Bearer"
     return problem(request, kind_of(error), str(error), headers)
 
 

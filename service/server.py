@@ -1,6 +1,7 @@
 """uvicorn, with an end that loses nothing: not ready first, then no new connections, then out."""
 
 import asyncio
+import logging
 from types import FrameType
 
 import uvicorn
@@ -24,6 +25,8 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=settings.shutdown_s,
         )
         super().__init__(config)
+        # uvicorn's access lines hold whole query strings; ours (observing.py) do not.
+        logging.getLogger("uvicorn.access").disabled = True
         self._app, self._drain_s = app, settings.drain_s
 
     @property

@@ -12,6 +12,7 @@ from service.batching import BatchWorker
 from service.board import GalleryBoard
 from service.decoding import Decoder
 from service.errors import NotReadyError
+from service.explanations import Explanations
 from service.settings import Settings
 
 if TYPE_CHECKING:  # metrics reads the running parts
@@ -29,6 +30,7 @@ class Running:
     searchers: ThreadPoolExecutor
     board: GalleryBoard
     admission: Admission
+    explanations: Explanations
     metrics: "Metrics"
 
 

@@ -107,10 +107,10 @@ async def _form(
         raise BadMultipartError(
             f"the multipart body cannot be read ({error.message}); send field {FIELD!r}"
         ) from error
-    parts = form.getlist(FIELD)
-    if len(parts) > limits.max_views:
-        raise _too_many(limits.max_views)
     try:
+        parts = form.getlist(FIELD)
+        if len(parts) > limits.max_views:
+            raise _too_many(limits.max_views)
         return [part.encode() if isinstance(part, str) else await part.read() for part in parts]
     finally:
         await form.close()

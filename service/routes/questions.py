@@ -6,12 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from indexer.records import View
-from service.answering import answer_body
-from service.asking import Question, ask, check_view, choose_gallery
+from service.answering import answer_body, explanation_body
+from service.asking import Outcome, Question, ask, check_view, choose_gallery
 from service.docs_page import problem_responses
+from service.errors import ParameterError
+from service.explanations import MAX_MATCHES, MAX_QUERIES, Explainable, ExplainingModel
 from service.forms import FORMS
 from service.patience import while_wanted
-from service.schemas import AnswerBody, QuestionParameters
+from service.schemas import AnswerBody, PicturesBody, QuestionParameters
 from service.state import Running, RunningService
 from service.uploads import UploadLimits, read_images
 
@@ -65,6 +67,7 @@ async def _answered(
         timeout_s=settings.upload_s,
     )
     name = choose_gallery(running, parameters, view)
+    _check(running, parameters)
     with running.admission.enter(request), running.board.lease(name) as gallery:
         check_view(gallery, view)
         images = await read_images(request, limits, running.admission)
@@ -73,7 +76,8 @@ async def _answered(
             request, ask(running, gallery, question), deadline_s=settings.deadline_s
         )
         total_ms = (time.perf_counter() - started_at) * 1e3
-        body = answer_body(outcome, gallery, running.embedder, total_ms)
+        links = _explained(running, outcome, name) if parameters.explain else None
+        body = answer_body(outcome, gallery, running.embedder, total_ms, links)
         running.metrics.answers.labels(f"/{ENDPOINT[view]}", body.status).inc()
         running.metrics.stages(
             decode=outcome.decode_ms,
@@ -83,3 +87,27 @@ async def _answered(
         )
         media_type, write = FORMS[parameters.format]
         return Response(write(body), media_type=media_type)
+
+
+def _check(running: Running, parameters: QuestionParameters) -> None:
+    """Refuse what this configuration does not offer."""
+    settings = running.settings
+    if parameters.top_k > settings.max_top_k:
+        raise ParameterError(
+            f"top_k: {parameters.top_k} is above this service's {settings.max_top_k}"
+        )
+    can_explain = settings.explanations_kept > 0 and isinstance(running.embedder, ExplainingModel)
+    if parameters.explain and not can_explain:
+        raise ParameterError(
+            "explain: this service or its model offers no explanation; leave it out"
+        )
+
+
+def _explained(running: Running, outcome: Outcome, gallery: str) -> list[PicturesBody]:
+    pictures = [image.picture for image in outcome.decoded[:MAX_QUERIES]]
+    question = Explainable(
+        gallery=gallery,
+        queries=[picture for picture in pictures if picture is not None],
+        match_ids=[match.record.image_id for match in outcome.matches[:MAX_MATCHES]],
+    )
+    return explanation_body(running.explanations.remember(question), question)

@@ -1,0 +1,58 @@
+"""GET /explanations/…: the pictures that explain=true links to."""
+
+import io
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+
+from model.images import open_image
+from service.docs_page import problem_responses
+from service.errors import ParameterError
+from service.explanations import Explainable, ExplainingModel, Kind, draw
+from service.state import Running, RunningService
+
+router = APIRouter(tags=["questions"])
+
+
+@router.get(
+    "/explanations/{explanation}/{image}/{kind}",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {}}},
+        **problem_responses(401, 404, 405, 422, 429, 503),
+    },
+)
+async def explanation(
+    explanation: Annotated[str, Path(max_length=40)],
+    image: Annotated[str, Path(pattern=r"^(query|match)-[1-9]$")],
+    kind: Kind,
+    running: RunningService,
+) -> Response:
+    """One picture: the aligned view, its rings or its heatmap."""
+    question = running.explanations.find(explanation, image)
+    model = running.embedder
+    if not isinstance(model, ExplainingModel):
+        raise ParameterError(f"explain: model {model.name!r} cannot say what it saw")
+    picture = await run_in_threadpool(_picture, running, question, image)
+    with running.worker.reserve(1):
+        seen = await running.worker.run(lambda: model.explain(picture))
+    data = await run_in_threadpool(lambda: _jpeg(draw(picture, seen, kind)))
+    return Response(
+        data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"}
+    )
+
+
+def _picture(running: Running, question: Explainable, image: str) -> Image.Image:
+    role, number = image.split("-")
+    if role == "query":
+        return question.queries[int(number) - 1]
+    with running.board.lease(question.gallery) as gallery:
+        return open_image(gallery.picture(question.match_ids[int(number) - 1]))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=88)
+    return stream.getvalue()

@@ -1,0 +1,100 @@
+"""Flights of a /navigate answer, and the GPS inside an upload."""
+
+import httpx
+import pytest
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
+from service_live import encoded, picture, position
+
+from service.image_gps import position_inside
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def with_gps(image: Image.Image, latitude: float, longitude: float) -> bytes:
+    """A JPEG whose EXIF says where it was taken."""
+
+    def parts(value: float) -> tuple[IFDRational, ...]:
+        degrees, rest = divmod(abs(value), 1)
+        minutes, rest = divmod(rest * 60, 1)
+        return (
+            IFDRational(int(degrees)),
+            IFDRational(int(minutes)),
+            IFDRational(round(rest * 6e7), 10**6),
+        )
+
+    exif = Image.Exif()
+    exif[34853] = {
+        1: "S" if latitude < 0 else "N", 2: parts(latitude),
+        3: "W" if longitude < 0 else "E", 4: parts(longitude),
+    }  # fmt: skip
+    return encoded(image, exif=exif)
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(50.004, 14.0), (-33.9, -151.2)])
+def test_exif_position_is_read_with_its_hemisphere(latitude: float, longitude: float) -> None:
+    found = position_inside(with_gps(picture(1), latitude, longitude))
+    assert found == pytest.approx((latitude, longitude), abs=1e-7)
+
+
+def test_null_island_and_missing_tags_are_no_position() -> None:
+    assert position_inside(with_gps(picture(1), 0.0, 0.0)) is None
+    assert position_inside(encoded(picture(1))) is None
+    assert position_inside(b"no image") is None
+
+
+def test_gps_inside_an_image_is_ignored_unless_asked_for(live: httpx.Client) -> None:
+    latitude, longitude = position(9)
+    data = with_gps(picture(2), latitude, longitude)  # the picture of another place
+    ignored = live.post("/localize", content=data, headers=JPEG).json()
+    assert ignored["query"]["gps_used"] is False
+    assert ignored["matches"][0]["image_id"] == "satellite-002"
+    used = live.post("/localize?use_image_gps=true&radius_m=150", content=data, headers=JPEG).json()
+    assert used["query"]["gps_used"] is True
+    near = {match["image_id"] for match in used["matches"]}
+    assert near == {"satellite-008", "satellite-009", "satellite-010"}
+
+
+def test_image_without_gps_is_searched_everywhere(live: httpx.Client) -> None:
+    body = live.post(
+        "/localize?use_image_gps=true", content=encoded(picture(2)), headers=JPEG
+    ).json()
+    assert body["query"]["gps_used"] is False
+    assert body["matches"][0]["image_id"] == "satellite-002"
+
+
+def test_a_prior_of_both_kinds_is_refused(live: httpx.Client) -> None:
+    query = "use_image_gps=true&latitude=1&longitude=2&radius_m=3"
+    response = live.post(f"/localize?{query}", content=encoded(picture(2)), headers=JPEG)
+    assert response.status_code == 422
+
+
+def test_flights_hold_their_images_from_first_to_last_match_in_order(live: httpx.Client) -> None:
+    params = {"top_k": 4}
+    body = live.post("/navigate", params=params, content=encoded(picture(4)), headers=JPEG).json()
+    matched = [match["image_id"] for match in body["matches"]]
+    assert body["flights"]
+    assert {f["flight_id"] for f in body["flights"]} == {m["flight_id"] for m in body["matches"]}
+    for flight in body["flights"]:
+        track = [image["image_id"] for image in flight["track"]]
+        times = [image["captured_at"] for image in flight["track"]]
+        assert times == sorted(times)
+        assert [i for i in track if i in matched] == flight["matched_image_ids"]
+        assert {track[0], track[-1]} <= set(matched)
+        numbers = [int(image_id[-3:]) for image_id in track]
+        every = list(range(numbers[0], numbers[-1] - 1, -2))  # two flights, later is a lower number
+        assert numbers == every, "images between two matches belong to the track"
+        assert flight["truncated"] is False
+
+
+def test_filters_by_flight_and_time_hold(live: httpx.Client) -> None:
+    params = {"flight_id": "flight-1", "captured_after": "2024-05-01T10:50:00Z"}
+    body = live.post("/navigate", params=params, content=encoded(picture(4)), headers=JPEG).json()
+    ids = {match["image_id"] for match in body["matches"]}
+    assert ids == {f"drone-{n:03d}" for n in (1, 3, 5, 7, 9)}
+
+
+def test_localize_tells_no_flights(live: httpx.Client) -> None:
+    assert (
+        live.post("/localize", content=encoded(picture(4)), headers=JPEG).json()["flights"] is None
+    )

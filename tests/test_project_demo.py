@@ -8,15 +8,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from service.demo import process
-from service.demo.errors import PortTakenError, ServiceFailedError, StepFailedError
+from service.demo.errors import DemoError, PortTakenError, ServiceFailedError, StepFailedError
 from service.demo.files import DemoFiles, run
 from service.demo.process import Running
-from service.demo.questions import Question, judge
+from service.demo.questions import Question, Verdict, judge
+from service.demo.truth import Truth
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)", "safenet-serve"]
 
@@ -141,22 +141,56 @@ def test_a_service_that_ended_shows_the_end_of_its_log(pid_file: Path) -> None:
         process.wait_until_ready(Running(pid=ended.pid, port=9), pid_file)
 
 
-ASKED = Question(route="/localize", image=Path("a.jpg"), latitude=46.5, longitude=15.6)
+HEADER = "path,target_latitude,target_longitude,footprint"
+RINGS = {
+    "satellite/a.jpg,46.5,15.6": "15.599 46.501, 15.601 46.501, 15.601 46.499, 15.599 46.499",
+    "satellite/b.jpg,46.5,15.602": "15.601 46.501, 15.603 46.501, 15.603 46.499, 15.601 46.499",
+    "drone/f/1.jpg,46.5,15.6": "15.600 46.502, 15.602 46.500, 15.600 46.498, 15.598 46.500",
+}
+"""Corners as longitude latitude; the drone's footprint is a square on its tip."""
 
 
-def body(bounds: tuple[float, float, float, float]) -> dict[str, Any]:
-    return {"matches": [{"image_id": "t", "score": 0.5, "bounds": bounds}], "confidence": 0.9}
+@pytest.fixture
+def truth(tmp_path: Path) -> Truth:
+    lines = [
+        f'{start},"POLYGON(({ring}, {ring.partition(",")[0]}))"' for start, ring in RINGS.items()
+    ]
+    (tmp_path / "gps.csv").write_text("\n".join([HEADER, *lines]))
+    return Truth(tmp_path)
 
 
-def test_a_match_that_holds_the_true_point_is_right() -> None:
-    verdict = judge(ASKED, body((15.599, 46.499, 15.601, 46.501)))
+def judged(truth: Truth, path: str, image_id: str) -> Verdict:
+    asked = Question(route="/localize", shot=truth.shot(path))
+    match = {"image_id": image_id, "score": 0.5}
+    return judge(asked, {"matches": [match], "confidence": 0.9}, truth)
+
+
+def test_a_match_that_shows_the_true_point_is_right(truth: Truth) -> None:
+    verdict = judged(truth, "drone/f/1.jpg", "satellite~a")
     assert verdict.is_right
     assert verdict.distance_m == pytest.approx(0.0, abs=0.01)
     assert "right" in str(verdict)
 
 
-def test_a_match_beside_the_true_point_is_wrong() -> None:
-    verdict = judge(ASKED, body((15.601, 46.499, 15.603, 46.501)))
+def test_a_match_beside_the_true_point_is_wrong(truth: Truth) -> None:
+    verdict = judged(truth, "drone/f/1.jpg", "satellite~b")
     assert not verdict.is_right
     assert verdict.distance_m == pytest.approx(153.3, abs=0.5)  # 0.002 degrees x cos 46.5 degrees
     assert "WRONG" in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "is_shown"),
+    [(46.5, 15.6, True), (46.5015, 15.6, True), (46.5015, 15.6015, False), (46.503, 15.6, False)],
+)
+def test_a_turned_footprint_shows_its_inside_and_not_its_bounding_box(
+    truth: Truth, latitude: float, longitude: float, is_shown: bool
+) -> None:
+    assert truth.shot("drone/f/1.jpg").shows(latitude, longitude) is is_shown
+
+
+def test_an_image_of_another_world_is_refused(truth: Truth) -> None:
+    with pytest.raises(DemoError, match="not of this world"):
+        judged(truth, "drone/f/1.jpg", "elsewhere")
+    with pytest.raises(DemoError, match=r"no line for drone/9\.jpg"):
+        truth.shot("drone/9.jpg")

@@ -10,10 +10,11 @@ from model.errors import SafeNetError
 from service.demo import process
 from service.demo.files import DemoFiles
 from service.demo.process import Running
-from service.demo.questions import ask, question
+from service.demo.questions import Question, ask
+from service.demo.truth import Truth
 
-LOCALIZE_IMAGE = "drone/0001.jpg"
-NAVIGATE_IMAGE = "satellite/0001.jpg"
+LOCALIZE_IMAGE = "drone/flight-01-nadir-90/0001.jpg"
+NAVIGATE_IMAGE = "satellite/r01c01.jpg"
 
 app = typer.Typer(
     help="The demo: a rendered world, two galleries and a service to ask.", add_completion=False
@@ -28,12 +29,12 @@ def start(folder: FOLDER = DEFAULT_FOLDER, port: PORT = 8000) -> None:
     """Make what is missing, start the service in the background, print one curl to try."""
     files = DemoFiles(folder)
     running = bring_up(files, port)
-    asked = question(files.world, "/localize", LOCALIZE_IMAGE)
+    shot = Truth(files.world).shot(LOCALIZE_IMAGE)
     print(
         f"\nReady: {running.url} (the page), {running.url}/docs (the API). Where is this photo?\n"
     )
-    print(f"  curl -F image=@{asked.image} '{running.url}/localize?top_k=1'\n")
-    print(f"It was taken looking at {asked.latitude:.6f}, {asked.longitude:.6f}.")
+    print(f"  curl -F image=@{shot.path} '{running.url}/localize?top_k=1'\n")
+    print(f"It was taken looking at {shot.latitude:.6f}, {shot.longitude:.6f}.")
     print("Stop the service with: make demo-stop")
 
 
@@ -43,9 +44,10 @@ def check(folder: FOLDER = DEFAULT_FOLDER, port: PORT = 8000) -> None:
     files = DemoFiles(folder)
     running = bring_up(files, port)
     try:
+        truth = Truth(files.world)
         verdicts = [
-            ask(running.url, question(files.world, "/localize", LOCALIZE_IMAGE)),
-            ask(running.url, question(files.world, "/navigate", NAVIGATE_IMAGE)),
+            ask(running.url, Question(route=route, shot=truth.shot(image)), truth)
+            for route, image in (("/localize", LOCALIZE_IMAGE), ("/navigate", NAVIGATE_IMAGE))
         ]
     finally:
         process.stop(files.pid_file)

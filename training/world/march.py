@@ -61,6 +61,16 @@ def _facade(part: F64, x: float, y: float, z: float, sun: F64) -> tuple[float, f
 
 
 @numba.njit(cache=True)
+def _plain_wall(x: float, y: float, z: float, top: float) -> float:
+    """Brightness of a wall without a plan: storeys with windows, darker towards the ground."""
+    k = 0.62 + 0.2 * min(1.0, z / max(1.0, top))
+    up, across = (z / 3.1) % 1.0, ((x + y) / 3.4) % 1.0
+    if z < top - 0.8 and 0.35 < up < 0.78 and 0.3 < across < 0.7:
+        k *= 0.55
+    return k
+
+
+@numba.njit(cache=True)
 def _trace(
     ox: float,
     oy: float,
@@ -183,6 +193,12 @@ def _march(
                         green * light,
                         blue * light * (1.0 - warmth),
                     )
+                elif n == -3:
+                    ex, ey = eye[0] + t * dx, eye[1] + t * dy
+                    bright = _plain_wall(ex, ey, z, height[r, c])
+                    red = 0.5 * (red + 150.0) * bright
+                    green = 0.5 * (green + 146.0) * bright
+                    blue = 0.5 * (blue + 140.0) * bright
                 else:
                     fall = 0.62 + 0.38 * min(1.0, z / max(0.5, height[r, c]))
                     red, green, blue = red * fall, green * fall, blue * fall

@@ -1,0 +1,82 @@
+"""Drone views of an orthophoto: true projection, heights that raise what they should."""
+
+import math
+
+import numpy as np
+import pytest
+
+from training.world.camera import Camera
+from training.world.drape import drape, draped_view
+from training.world.heights import above_ground, guess_heights
+
+
+def _pinhole(camera: Camera, size_px: int, x: float, y: float, z: float) -> tuple[float, float]:
+    """Independent projection: rotation matrices in camera order, no shared code."""
+    yaw, tilt = math.radians(camera.heading_deg), math.radians(90 + camera.gimbal_pitch_deg)
+    turn = np.array(
+        [[math.cos(yaw), -math.sin(yaw), 0], [math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]]
+    )
+    lift = np.array(
+        [[1, 0, 0], [0, math.cos(tilt), math.sin(tilt)], [0, -math.sin(tilt), math.cos(tilt)]]
+    )
+    # At nadir and heading 0: image right is east, image up is north, depth is down.
+    offset = np.array([x - camera.x_m, y - camera.y_m, z - camera.z_m])
+    right, up, away = lift @ (turn @ offset)
+    focal = size_px / 2 / math.tan(math.radians(camera.field_of_view_deg) / 2)
+    return size_px / 2 + focal * right / -away, size_px / 2 - focal * up / -away
+
+
+@pytest.mark.parametrize(("heading", "pitch"), [(0, -90), (37, -90), (122, -60), (300, -45)])
+def test_a_known_ground_point_lands_where_a_pinhole_puts_it(heading: float, pitch: float) -> None:
+    rgb = np.full((801, 801, 3), 60, np.uint8)
+    # Row 0 is north; the middle cell (400, 400) spans x 0..0.5 m and y 0..0.5 m.
+    x, y = 14.25, -9.25
+    rgb[418:421, 427:430] = (255, 0, 0)
+    back = 60.0 / math.tan(math.radians(-pitch))
+    camera = Camera(
+        x_m=x - back * math.sin(math.radians(heading)) + 6.0,
+        y_m=y - back * math.cos(math.radians(heading)) - 4.0,
+        z_m=60.0,
+        heading_deg=heading,
+        gimbal_pitch_deg=pitch,
+        field_of_view_deg=50.0,
+    )
+    view = draped_view(drape(rgb, 0.5), camera, 512, haze_per_m=0.0)
+    excess = np.clip(view[..., 0] - view[..., 1], 0, None)
+    rows, columns = np.nonzero(excess > 60)
+    u, v = _pinhole(camera, 512, x, y, 0.0)
+    assert len(rows) > 4
+    assert np.hypot(columns.mean() + 0.5 - u, rows.mean() + 0.5 - v) < 2.0
+
+
+def test_a_raised_roof_leans_away_from_the_camera() -> None:
+    rgb = np.full((301, 301, 3), 60, np.uint8)
+    rgb[140:161, 190:211] = (0, 0, 255)
+    height = np.zeros((301, 301), np.float32)
+    height[140:161, 190:211] = 12.0
+    camera = Camera(
+        x_m=0.0, y_m=0.0, z_m=90.0, heading_deg=0.0, gimbal_pitch_deg=-90.0, field_of_view_deg=90.0
+    )  # fmt: skip
+    view = draped_view(drape(rgb, 0.5, height_m=height), camera, 400, haze_per_m=0.0)
+    is_roof = view[..., 2] > view[..., 0] + 120
+    u, _ = _pinhole(camera, 400, 25.0, 0.0, 12.0)
+    columns = np.nonzero(is_roof)[1]
+    assert abs(columns.mean() + 0.5 - u) < 2.0
+
+
+def test_a_sloping_ground_is_taken_off_a_surface_model() -> None:
+    slope = np.add.outer(np.zeros(400), 0.02 * np.arange(400)).astype(np.float32)
+    slope[180:220, 180:220] += 10.0
+    height = above_ground(slope, 0.5)
+    assert height[200, 200] == pytest.approx(10.0, abs=1.5)
+    assert np.median(height[:100]) < 1.0
+
+
+def test_guessed_heights_raise_a_bright_block_and_leave_grass_flat() -> None:
+    rng = np.random.default_rng(0)
+    rgb = np.full((200, 200, 3), (70, 95, 60), np.uint8)
+    rgb[60:100, 60:120] = (190, 185, 180)
+    rgb += rng.integers(0, 3, rgb.shape, dtype=np.uint8)
+    height = guess_heights(rgb, 0.5, 1)
+    assert height[80, 90] > 3.0
+    assert height[150:, 150:].max() == 0.0

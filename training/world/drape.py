@@ -1,0 +1,73 @@
+"""Drone views of an orthophoto laid over heights: parallax and façades for real imagery."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.world.camera import Camera
+from training.world.heights import guess_heights, side_codes
+from training.world.light import Light, coarse_max, shadow_height
+from training.world.march import drone_view
+from training.world.plan_arrays import PART_COLUMNS
+from training.world.scene import LitScene, Scene
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drape:
+    """An orthophoto ready for drone views; its middle is world point (0, 0)."""
+
+    lit: LitScene
+
+
+def drape(
+    rgb: U8, gsd_m: float, *, height_m: F32 | None = None, light: Light | None = None
+) -> Drape:
+    """Lay a north-up orthophoto [H, W, 3] over heights [H, W] (metres above ground; None: flat).
+
+    The picture keeps its own light and shadows; `light` only tints its walls. Beyond its edges
+    the picture is mirrored.
+    """
+    photo = np.ascontiguousarray(rgb[::-1])
+    if height_m is None:
+        height: F32 = np.zeros(photo.shape[:2], np.float32)
+    else:
+        height = np.ascontiguousarray(height_m[::-1], dtype=np.float32)
+    chosen = light or Light()
+    rows, columns = height.shape
+    scene = Scene(
+        seed=0,
+        ix0=-(columns // 2),
+        iy0=-(rows // 2),
+        cell_m=gsd_m,
+        rgb=photo,
+        height_m=height,
+        material=np.zeros(height.shape, np.uint8),
+        part_of=side_codes(photo, height),
+        car=np.zeros(height.shape, np.uint8),
+        parts=np.zeros((0, PART_COLUMNS)),
+    )
+    shadow = shadow_height(height, scene.ix0, scene.iy0, gsd_m, chosen)
+    return Drape(
+        lit=LitScene(
+            scene=scene,
+            light=chosen,
+            rgb=photo,
+            height_m=height,
+            shadow_m=shadow,
+            coarse_m=coarse_max(height),
+        )
+    )
+
+
+def draped_view(
+    draped: Drape, camera: Camera, size_px: int, *, haze_per_m: float = 2e-4, supersample: int = 2
+) -> F32:
+    """What `camera` (world metres about the photo's middle) sees: float32 [S, S, 3], 0-255."""
+    return drone_view(draped.lit, camera, size_px, supersample=supersample, haze_per_m=haze_per_m)
+
+
+__all__ = ["Drape", "drape", "draped_view", "guess_heights"]

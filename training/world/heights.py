@@ -1,0 +1,132 @@
+"""Heights above ground for a user's orthophoto: from a DSM, or guessed from the picture.
+
+The guess raises compact evenly coloured regions as buildings and rough dark green as trees. It
+is plausible, not true: it gives a network parallax and façades to learn from.
+"""
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from training.world.chance import hash_unit, value_noise
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+I32 = NDArray[np.int32]
+TREE, WALL = -2, -3
+"""Codes in a scene's `part_of` for cells whose sides are leaves, or a wall without a plan."""
+
+
+def above_ground(surface_m: F32, cell_m: float, reach_m: float = 40.0) -> F32:
+    """A surface model less its ground: the lowest surface within about `reach_m`, smoothed.
+
+    Relief of the bare ground goes flat. Cells without data (NaN) count as ground.
+    """
+    block = max(1, round(8.0 / cell_m))
+    rows, columns = (math.ceil(n / block) for n in surface_m.shape)
+    padded = np.full((rows * block, columns * block), np.nan, np.float32)
+    padded[: surface_m.shape[0], : surface_m.shape[1]] = surface_m
+    padded = np.where(np.isfinite(padded), padded, np.inf)
+    low = padded.reshape(rows, block, columns, block).min(axis=(1, 3))
+    reach = max(1, round(reach_m / (block * cell_m) / 2))
+    low = _window(low, reach, np.min)
+    low = _window(np.where(np.isfinite(low), low, 0.0), reach, np.mean)
+    ground = np.repeat(np.repeat(low, block, 0), block, 1)[
+        : surface_m.shape[0], : surface_m.shape[1]
+    ]
+    height = np.where(np.isfinite(surface_m), surface_m - ground, 0.0)
+    return np.maximum(height, 0.0).astype(np.float32)
+
+
+def _window(grid: NDArray[np.floating], reach: int, reduce: object) -> NDArray[np.floating]:
+    padded = np.pad(grid, reach, mode="edge")
+    view = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
+    result: NDArray[np.floating] = reduce(view, axis=(2, 3))  # type: ignore[operator]
+    return result
+
+
+@numba.njit(cache=True)
+def _edges(grey: F32, limit: float, out: U8) -> None:
+    rows, columns = grey.shape
+    for r in range(1, rows - 1):
+        for c in range(1, columns - 1):
+            gx = grey[r, c + 1] - grey[r, c - 1]
+            gy = grey[r + 1, c] - grey[r - 1, c]
+            out[r, c] = 1 if gx * gx + gy * gy > limit * limit else 0
+
+
+@numba.njit(cache=True)
+def _regions(edge: U8, rgb: U8, cell_m: float, seed: int, height: F32) -> None:
+    """Flood regions between edges; raise those that look like a roof."""
+    rows, columns = edge.shape
+    seen = edge.copy()
+    stack = np.empty(rows * columns, np.int64)
+    for start in range(rows * columns):
+        if seen[start // columns, start % columns]:
+            continue
+        seen[start // columns, start % columns] = 1
+        stack[0] = start
+        size, done = 1, 0
+        sx = sy = sxx = syy = sxy = green = level = 0.0
+        while done < size:
+            r, c = stack[done] // columns, stack[done] % columns
+            done += 1
+            sx, sy = sx + c, sy + r
+            sxx, syy, sxy = sxx + c * c, syy + r * r, sxy + c * r
+            red, grn, blu = float(rgb[r, c, 0]), float(rgb[r, c, 1]), float(rgb[r, c, 2])
+            green += 2.0 * grn - red - blu
+            level += red + grn + blu
+            for k in range(4):
+                nr, nc = r + (k == 0) - (k == 1), c + (k == 2) - (k == 3)
+                if 0 <= nr < rows and 0 <= nc < columns and not seen[nr, nc]:
+                    seen[nr, nc] = 1
+                    stack[size] = nr * columns + nc
+                    size += 1
+        area = size * cell_m * cell_m
+        if area < 45.0 or area > 6000.0 or green / size > 14.0 or level / size < 130.0:
+            continue
+        mx, my = sx / size, sy / size
+        vx, vy, vxy = sxx / size - mx * mx, syy / size - my * my, sxy / size - mx * my
+        spread = math.sqrt(max(0.0, (vx - vy) ** 2 + 4.0 * vxy * vxy))
+        major, minor = (vx + vy + spread) / 2.0, max(0.05, (vx + vy - spread) / 2.0)
+        # A filled rectangle has area 12 sqrt(major minor); long thin regions are streets.
+        if size / (12.0 * math.sqrt(major * minor)) < 0.62 or major / minor > 14.0:
+            continue
+        top = 3.5 + 6.0 * hash_unit(seed, start, 3) + (7.0 if area > 900.0 else 0.0)
+        for k in range(size):
+            height[stack[k] // columns, stack[k] % columns] = top
+
+
+@numba.njit(cache=True)
+def _trees(rgb: U8, smooth: F32, rough: F32, cell_m: float, seed: int, height: F32) -> None:
+    """Raise rough dark green; even green is lawn."""
+    rows, columns = smooth.shape
+    for r in range(1, rows - 1):
+        for c in range(1, columns - 1):
+            red, grn, blu = float(rgb[r, c, 0]), float(rgb[r, c, 1]), float(rgb[r, c, 2])
+            is_leafy = grn > 1.02 * red and grn > 1.05 * blu and smooth[r, c] < 92.0
+            if is_leafy and rough[r, c] > 3.0 and height[r, c] == 0.0:
+                height[r, c] = 2.0 + 7.0 * value_noise(seed, c * cell_m / 6.0, r * cell_m / 6.0)
+
+
+def guess_heights(rgb: U8, cell_m: float, seed: int) -> F32:
+    """Plausible heights above ground (metres) of an orthophoto [H, W, 3]."""
+    grey = rgb.astype(np.float32).mean(axis=2)
+    smooth = _window(grey, 1, np.mean).astype(np.float32)
+    edge = np.zeros(grey.shape, np.uint8)
+    _edges(smooth, 26.0, edge)
+    height = np.zeros(grey.shape, np.float32)
+    _regions(edge, rgb, cell_m, seed, height)
+    rough = _window(np.abs(grey - smooth), 2, np.mean).astype(np.float32)
+    _trees(rgb, smooth, rough, cell_m, seed, height)
+    return height
+
+
+def side_codes(rgb: U8, height_m: F32) -> I32:
+    """What the sides of raised cells look like: `TREE` where the top is green, else `WALL`."""
+    red, green, blue = (rgb[..., band].astype(np.float32) for band in range(3))
+    leafy = (green > 1.02 * red) & (green > 1.05 * blue)
+    code = np.where(leafy, TREE, WALL).astype(np.int32)
+    return np.where(height_m > 1.0, code, np.int32(-1)).astype(np.int32)

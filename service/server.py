@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import socket
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from service.settings import Settings
+
+QUIET_S = 0.25
+"""Ours: how long a request may be on its way on a connection that was accepted."""
 
 
 class Server(uvicorn.Server):
@@ -48,6 +52,17 @@ class Server(uvicorn.Server):
         loop.call_soon_threadsafe(
             loop.call_later, self._drain_s, lambda: uvicorn.Server.handle_exit(self, sig, frame)
         )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, answer what was connected before, then let uvicorn end the rest.
+
+        uvicorn closes connections on which it has read no request yet; under load some of those
+        have sent one already.
+        """
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(QUIET_S)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to leave."""

@@ -1,0 +1,132 @@
+"""Processes that are stopped, killed and cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from service_live import encoded, picture, publish
+
+SCRIPT = Path(__file__).parent / "service_process.py"
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(store: Path, port: int, delay_s: float = 0.0) -> Iterator[subprocess.Popen[bytes]]:
+    """The service in its own process, ready; killed at the end if it still runs.
+
+    Its log is the file service.log beside the store.
+    """
+    command = [sys.executable, str(SCRIPT), str(store), str(port), str(delay_s)]
+    with (store.parent / "service.log").open("wb") as log:
+        running = subprocess.Popen(command, stderr=log)
+        try:
+            wait_ready(port)
+            yield running
+        finally:
+            running.kill()
+            running.wait()
+
+
+def wait_ready(port: int, limit_s: float = 60.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise TimeoutError("the service did not get ready")
+
+
+@pytest.fixture
+def own_store(tmp_path: Path) -> Path:
+    root = tmp_path / "store"
+    publish(root, "map", "satellite", range(4), tmp_path / "first")
+    return root
+
+
+def test_killed_service_is_ready_again_with_the_last_published_gallery(
+    own_store: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    data = encoded(picture(2))
+    with process(own_store, port) as first:
+        assert httpx.post(f"{url}/localize", content=data, headers=JPEG).status_code == 200
+        os.kill(first.pid, signal.SIGKILL)
+        assert first.wait(10) == -signal.SIGKILL
+    version = publish(own_store, "map", "satellite", range(6), tmp_path / "second")
+    with process(own_store, port):
+        body = httpx.post(f"{url}/localize", content=data, headers=JPEG).json()
+    assert body["gallery"]["version"] == version
+    assert body["gallery"]["size"] == 6
+    assert body["matches"][0]["image_id"] == "satellite-002"
+
+
+def test_sigterm_under_load_loses_no_accepted_request(own_store: Path) -> None:
+    """Each request has its own connection; the only failure allowed is that none can be opened."""
+    port = free_port()
+    data = encoded(picture(2))
+    answers: list[int] = []
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        while True:
+            try:
+                with httpx.Client() as own:
+                    url = f"http://127.0.0.1:{port}/localize"
+                    answers.append(own.post(url, content=data, headers=JPEG).status_code)
+            except httpx.ConnectError:
+                return
+            except Exception as error:
+                failures.append(error)
+
+    with process(own_store, port, delay_s=0.1) as running:
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        time.sleep(1.0)
+        before = len(answers)
+        running.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(30)
+        assert running.wait(30) in (0, -signal.SIGTERM)
+    assert failures == []
+    assert before > 0
+    assert len(answers) >= before + 4, "what was running was finished"
+    assert set(answers) == {200}
+    log = (own_store.parent / "service.log").read_text()
+    assert log.count('"status": 200') >= len(answers)
+
+
+def test_service_that_cannot_load_its_weights_ends_with_1_and_says_why(tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SAFENET_")}
+    environment |= {
+        "SAFENET_WEIGHTS": str(tmp_path / "none.safetensors"),
+        "SAFENET_STORE": str(tmp_path),
+        "SAFENET_PORT": "0",
+        "SAFENET_LOG_FORMAT": "text",
+    }
+    command = [sys.executable, "-c", "from service.cli import app; app()"]
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert "none.safetensors" in ended.stderr
+    assert "Traceback" not in ended.stderr

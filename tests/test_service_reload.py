@@ -1,0 +1,180 @@
+"""Galleries come, change and go under a running service; no request sees it happen."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import ColourEmbedder
+from service_live import encoded, picture, publish, serving, settings_of
+
+from indexer.errors import UnknownGalleryError
+from service.app import create_app
+from service.board import GalleryBoard
+from service.errors import GalleryRefusedError
+from service.keys import key_digest, new_key
+
+JPEG = {"Content-Type": "image/jpeg"}
+KEY = new_key()
+ENTRY = f"ops=sha256:{key_digest(KEY)}"
+
+
+@pytest.fixture
+def own_store(tmp_path: Path) -> Path:
+    """A store whose gallery `map` a test may replace."""
+    root = tmp_path / "store"
+    publish(root, "map", "satellite", range(4), tmp_path / "first")
+    return root
+
+
+@pytest.fixture
+def board(own_store: Path) -> Iterator[GalleryBoard]:
+    opened = GalleryBoard(own_store, ColourEmbedder())
+    opened.refresh()
+    yield opened
+    opened.close()
+
+
+def held(store: Path, version: str) -> list[str]:
+    """Files of a gallery version that this process has open or mapped."""
+    links = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            links.append(str(link.readlink()))
+    mapped = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()]
+    place = str(store / "map" / "versions" / version)
+    return [name for name in links + mapped if name.startswith(place)]
+
+
+def test_replaced_version_closes_with_its_last_reader(
+    board: GalleryBoard, own_store: Path, tmp_path: Path
+) -> None:
+    with board.lease("map") as old:
+        new_version = publish(own_store, "map", "satellite", range(7), tmp_path / "second")
+        assert board.refresh() == {"map": new_version}
+        with board.lease("map") as new:
+            assert (new.version, new.size) == (new_version, 7)
+        assert old.size == 4
+        matches = old.search(ColourEmbedder().embed([picture(3)])[0], top_k=1)
+        assert matches[0].record.image_id == "satellite-003", "still open"
+        assert held(own_store, old.version)
+    assert not held(own_store, old.version)
+    assert held(own_store, new_version)
+
+
+def test_refresh_without_news_changes_nothing(board: GalleryBoard) -> None:
+    with board.lease("map") as before:
+        assert board.refresh() == {}
+        with board.lease("map") as after:
+            assert after is before
+
+
+def test_gallery_that_is_removed_is_unknown(board: GalleryBoard, own_store: Path) -> None:
+    (own_store / "map").rename(own_store.parent / "elsewhere")
+    assert board.refresh() == {"map": None}
+    with pytest.raises(UnknownGalleryError), board.lease("map"):
+        pass
+
+
+class OtherColours(ColourEmbedder):
+    """The same network with other weights."""
+
+    sha256 = "f" * 64
+    name = "other-colours"
+
+
+def test_gallery_of_other_weights_is_refused_with_the_reason(own_store: Path) -> None:
+    board = GalleryBoard(own_store, OtherColours())
+    board.refresh()
+    assert "colour-thumbnail" in board.refused["map"]
+    assert str(own_store) not in board.refused["map"]
+    with pytest.raises(GalleryRefusedError, match="other-colours"), board.lease("map"):
+        pass
+
+
+def test_damaged_new_version_leaves_the_old_one_answering(
+    board: GalleryBoard, own_store: Path, tmp_path: Path
+) -> None:
+    version = publish(own_store, "map", "satellite", range(7), tmp_path / "second")
+    index = own_store / "map" / "versions" / version / "index.faiss"
+    index.write_bytes(index.read_bytes()[:-10])
+    assert board.refresh() == {}
+    with board.lease("map") as gallery:
+        assert gallery.size == 4
+    assert "index.faiss" in board.refused["map"]
+
+
+def test_service_without_a_usable_gallery_is_alive_and_not_ready(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "nothing-here")
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/readyz").headers["retry-after"] == "1"
+        response = client.post("/localize", content=encoded(picture(1)), headers=JPEG)
+        assert response.status_code == 404
+        assert "safenet-index" in response.json()["detail"]
+
+
+def test_service_of_other_weights_tells_why_and_answers_503(own_store: Path) -> None:
+    settings = settings_of(own_store)
+    with serving(create_app(settings, OtherColours()), settings) as client:
+        listed = client.get("/galleries").json()
+        assert listed["galleries"] == []
+        assert listed["refused"][0]["name"] == "map"
+        url = "/localize?gallery=map"
+        response = client.post(url, content=encoded(picture(1)), headers=JPEG)
+        assert response.status_code == 503
+        assert "other-colours" in response.json()["detail"]
+
+
+def test_new_version_is_found_by_watching(own_store: Path, tmp_path: Path) -> None:
+    settings = settings_of(own_store).model_copy(update={"watch_s": 0.05})
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        version = publish(own_store, "map", "satellite", range(6), tmp_path / "second")
+        for _ in range(200):
+            body = client.get("/galleries/map").json()
+            if body["version"] == version:
+                break
+        assert (body["version"], body["size"]) == (version, 6)
+
+
+def test_twenty_reloads_under_load_fail_no_request_and_mix_no_versions(
+    own_store: Path, tmp_path: Path
+) -> None:
+    """Version n holds 4 + n images, so an answer shows which version it came from."""
+    settings = settings_of(own_store, api_keys=ENTRY)
+    headers = {**JPEG, "X-API-Key": KEY}
+    data = encoded(picture(2))
+    answers: list[httpx.Response] = []
+    sizes: dict[str, int] = {}
+    done = threading.Event()
+
+    def ask(url: httpx.URL) -> None:
+        with httpx.Client(base_url=url, timeout=30) as own:
+            while not done.is_set():
+                answers.append(own.post("/localize?top_k=100", content=data, headers=headers))
+
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        sizes[client.get("/galleries/map", headers=headers).json()["version"]] = 4
+        threads = [threading.Thread(target=ask, args=(client.base_url,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for number in range(1, 21):
+            version = publish(
+                own_store, "map", "satellite", range(4 + number), tmp_path / f"v{number}"
+            )
+            sizes[version] = 4 + number
+            changed = client.post("/admin/reload", headers=headers).json()["changed"]
+            assert changed == {"map": version}
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert {response.status_code for response in answers} == {200}
+    seen = [response.json() for response in answers]
+    for body in seen:
+        size = sizes[body["gallery"]["version"]]
+        assert body["gallery"]["size"] == size
+        assert len(body["matches"]) == size
+    assert len({body["gallery"]["version"] for body in seen}) > 10

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from training.world.camera import Camera
 from training.world.chance import Dice
-from training.world.dataset import STATE_FOLDER, write_atomically, write_rows
 from training.world.light import draw_light
 from training.world.render import expose_drone, expose_satellite
 from training.world.scene import LitScene, Scene, build_scene, light_scene
 from training.world.sensor import Sensor, draw_sensor, jpeg
+from training.world.store import STATE_FOLDER, write_atomically, write_rows
 from training.world.truth import View, table_row
 
 _IMAGES_PER_JOB = 21

@@ -1,28 +1,25 @@
 """The command `safenet-world`."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from model.errors import SafeNetError
 from training.world.area import AreaSettings, area_jobs, run_area_job
 from training.world.camera import Jitter
-from training.world.dataset import claim, in_processes, plan_jobs, run_job, write_gps
+from training.world.dataset import plan_jobs, run_job
+from training.world.drape_job import DrapeSettings, drape_jobs, run_drape_job
+from training.world.progress import reported, work_off
 from training.world.render import RenderSettings
+from training.world.store import claim, write_gps
 
 app = typer.Typer(
     help="A rendered world of cross-view places with exact coordinates.",
     no_args_is_help=True,
     add_completion=False,
 )
-_errors = Console(stderr=True)
 
 
 class Split(StrEnum):
@@ -56,7 +53,10 @@ def render(
         int, typer.Option(min=0, max=2**31 - 1, help="The world: same seed, same bytes.")
     ] = 1,
     split: Annotated[Split, typer.Option(help="Folders to write.")] = Split.TRAIN,
-    views: Annotated[int, typer.Option(min=1, max=400, help="Drone views of each place.")] = 54,
+    views: Annotated[
+        int | None,
+        typer.Option(min=1, max=400, help="Drone views of each place (54, sues-200: 200)."),
+    ] = None,
     preset: Annotated[Preset, typer.Option(help="The drone's flight.")] = Preset.UNIVERSITY,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
@@ -73,7 +73,7 @@ def render(
     """Render places in University-1652's layout, with gps.csv."""
     settings = RenderSettings(
         preset=preset.value,
-        views=views,
+        views=views or (200 if preset is Preset.SUES else 54),
         size_px=size,
         drone_lights=lights,
         jitter=Jitter(
@@ -83,10 +83,10 @@ def render(
             aim_m=aim_jitter,
         ),
     )
-    with _reported():
+    with reported():
         claim(out, seed, settings)
         jobs = plan_jobs(out, seed, places, split.value, settings)
-        _work_off(run_job, jobs, workers, "places")
+        work_off(run_job, jobs, workers, "places")
         lines = write_gps(out)
     typer.echo(f"{out}: {len(jobs)} places, {lines} lines in gps.csv")
 
@@ -107,7 +107,7 @@ def render_map(
     Writes satellite/rRRcCC.jpg, drone/FLIGHT/NNNN.jpg and gps.csv, which `safenet-index build`
     reads as it is (choose the view with --view).
     """
-    with _reported():
+    with reported():
         columns, rows = _grid(tiles)
         settings = AreaSettings(
             columns=columns,
@@ -118,9 +118,59 @@ def render_map(
             images_per_flight=images,
         )
         claim(out, seed, settings)
-        _work_off(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
+        work_off(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
         lines = write_gps(out)
     typer.echo(f"{out}: {columns * rows} tiles, {lines} lines in gps.csv")
+
+
+class Heights(StrEnum):
+    """Where heights come from without a surface model."""
+
+    GUESS = "guess"
+    FLAT = "flat"
+
+
+@app.command("drape")
+def drape_map(
+    map_file: Annotated[Path, typer.Argument(help="GeoTIFF, or XYZ folder (ZOOM/X/Y.png).")],
+    out: Annotated[Path, typer.Option(help="Folder to write; a killed run goes on.")],
+    dsm: Annotated[Path | None, typer.Option(help="Surface model (raster), metres.")] = None,
+    heights: Annotated[Heights, typer.Option(help="Heights without --dsm.")] = Heights.GUESS,
+    places: Annotated[int, typer.Option(min=1, max=5000, help="At most so many places.")] = 500,
+    views: Annotated[int, typer.Option(min=1, max=400, help="Drone views of each place.")] = 54,
+    preset: Annotated[Preset, typer.Option(help="The drone's flight.")] = Preset.UNIVERSITY,
+    span: Annotated[float, typer.Option(min=20, max=1000, help="Side of a tile, metres.")] = 160.0,
+    spacing: Annotated[float, typer.Option(min=5, help="Between places, metres.")] = 120.0,
+    gsd: Annotated[float, typer.Option(min=0.05, max=5, help="Metres per map pixel.")] = 0.3,
+    split: Annotated[Split, typer.Option(help="train or test.")] = Split.TRAIN,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Flights and sensors.")] = 1,
+    size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
+) -> None:
+    """Render drone views of your own orthophoto, to fine-tune without a flight.
+
+    Writes University-1652's layout with gps.csv. Heights come from --dsm, else they are guessed
+    from the picture (plausible, not true) or flat.
+    """
+    if split is Split.BOTH:
+        raise typer.BadParameter("--split both: a map's places go to train or to test")
+    with reported():
+        settings = DrapeSettings(
+            map_file=str(map_file),
+            dsm_file=str(dsm) if dsm else "",
+            heights=heights.value,
+            preset=preset.value,
+            views=views,
+            size_px=size,
+            span_m=span,
+            spacing_m=spacing,
+            gsd_m=gsd,
+        )
+        claim(out, seed, settings)
+        jobs = drape_jobs(out, seed, settings, split.value, places)
+        work_off(run_drape_job, jobs, workers, "places")
+        lines = write_gps(out)
+    typer.echo(f"{out}: {len(jobs)} places, {lines} lines in gps.csv")
 
 
 def _grid(text: str) -> tuple[int, int]:
@@ -129,41 +179,6 @@ def _grid(text: str) -> tuple[int, int]:
     if not (1 <= sides[0] <= 60 and 1 <= sides[1] <= 60):
         raise typer.BadParameter(f"{text!r}: write COLUMNSxROWS, each 1 to 60, such as 12x12")
     return sides
-
-
-class _Resumable(Protocol):
-    @property
-    def is_done(self) -> bool: ...
-
-
-J = TypeVar("J", bound=_Resumable)
-
-
-def _work_off(work: Callable[[J], int], jobs: list[J], workers: int, what: str) -> None:
-    """Do the jobs not done yet, with a bar on a terminal and plain lines elsewhere."""
-    todo = [job for job in jobs if not job.is_done]
-    done = len(jobs) - len(todo)
-    if not _errors.is_terminal:
-        for _ in in_processes(work, todo, workers):
-            done += 1
-            if done % 20 == 0 or done == len(jobs):
-                _errors.print(f"{what}: {done} of {len(jobs)}", highlight=False)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=_errors) as progress:
-        task = progress.add_task(what, total=len(jobs), completed=done)
-        for _ in in_processes(work, todo, workers):
-            progress.advance(task)
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Turn this project's errors into one line on stderr and exit status 1."""
-    try:
-        yield
-    except SafeNetError as error:
-        _errors.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

@@ -99,34 +99,47 @@ def _regions(edge: U8, rgb: U8, cell_m: float, seed: int, height: F32) -> None:
             height[stack[k] // columns, stack[k] % columns] = top
 
 
+def _box_mean(grid: F32, reach: int) -> F32:
+    """Mean over a square of side 2 reach + 1, edges repeated."""
+    side = 2 * reach + 1
+    total = np.pad(grid.astype(np.float64), ((reach + 1, reach), (reach + 1, reach)), mode="edge")
+    total = total.cumsum(axis=0).cumsum(axis=1)
+    inner = total[side:, side:] - total[:-side, side:] - total[side:, :-side]
+    return ((inner + total[:-side, :-side]) / side**2).astype(np.float32)
+
+
+def _leafy(rgb: U8) -> NDArray[np.bool_]:
+    red, green, blue = (rgb[..., band].astype(np.float32) for band in range(3))
+    result: NDArray[np.bool_] = (green > 1.02 * red) & (green > 1.05 * blue)
+    return result
+
+
 @numba.njit(cache=True)
-def _trees(rgb: U8, smooth: F32, rough: F32, cell_m: float, seed: int, height: F32) -> None:
-    """Raise rough dark green; even green is lawn."""
-    rows, columns = smooth.shape
-    for r in range(1, rows - 1):
-        for c in range(1, columns - 1):
-            red, grn, blu = float(rgb[r, c, 0]), float(rgb[r, c, 1]), float(rgb[r, c, 2])
-            is_leafy = grn > 1.02 * red and grn > 1.05 * blu and smooth[r, c] < 92.0
-            if is_leafy and rough[r, c] > 3.0 and height[r, c] == 0.0:
-                height[r, c] = 2.0 + 7.0 * value_noise(seed, c * cell_m / 6.0, r * cell_m / 6.0)
+def _trees(share: F32, cell_m: float, seed: int, height: F32) -> None:
+    """Raise crowns where leaves fill their surroundings; thin lines stay low."""
+    rows, columns = share.shape
+    for r in range(rows):
+        for c in range(columns):
+            if share[r, c] > 0.35 and height[r, c] == 0.0:
+                top = 3.0 + 7.0 * value_noise(seed, c * cell_m / 5.0, r * cell_m / 5.0)
+                height[r, c] = top * min(1.0, (share[r, c] - 0.35) / 0.4)
 
 
 def guess_heights(rgb: U8, cell_m: float, seed: int) -> F32:
     """Plausible heights above ground (metres) of an orthophoto [H, W, 3]."""
     grey = rgb.astype(np.float32).mean(axis=2)
-    smooth = _window(grey, 1, np.mean).astype(np.float32)
+    smooth = _box_mean(grey, 1)
     edge = np.zeros(grey.shape, np.uint8)
     _edges(smooth, 26.0, edge)
     height = np.zeros(grey.shape, np.float32)
     _regions(edge, rgb, cell_m, seed, height)
-    rough = _window(np.abs(grey - smooth), 2, np.mean).astype(np.float32)
-    _trees(rgb, smooth, rough, cell_m, seed, height)
+    rough = _box_mean(np.abs(grey - smooth), 2)
+    crown = (_leafy(rgb) & (smooth < 92.0) & (rough > 3.0)).astype(np.float32)
+    _trees(_box_mean(crown, max(1, round(1.3 / cell_m))), cell_m, seed, height)
     return height
 
 
 def side_codes(rgb: U8, height_m: F32) -> I32:
     """What the sides of raised cells look like: `TREE` where the top is green, else `WALL`."""
-    red, green, blue = (rgb[..., band].astype(np.float32) for band in range(3))
-    leafy = (green > 1.02 * red) & (green > 1.05 * blue)
-    code = np.where(leafy, TREE, WALL).astype(np.int32)
+    code = np.where(_leafy(rgb), TREE, WALL).astype(np.int32)
     return np.where(height_m > 1.0, code, np.int32(-1)).astype(np.int32)

@@ -1,0 +1,192 @@
+"""Places of a user's own map as a data set: its crop as satellite, drone views draped over it."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pyproj import Transformer
+
+from training.world.camera import Camera, Jitter, fly
+from training.world.chance import Dice
+from training.world.drape import Drape, drape, draped_view
+from training.world.errors import MapSourceError
+from training.world.heights import above_ground, guess_heights
+from training.world.light import draw_light
+from training.world.mapsource import MapSource
+from training.world.sensor import draw_sensor, expose
+from training.world.store import STATE_FOLDER, save_place, university_files
+from training.world.truth import LatLon, View
+
+_JITTER = Jitter(yaw_deg=20.0, pitch_deg=8.0, field_of_view_deg=4.0, aim_m=8.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrapeSettings:
+    """How a map is cut into places and flown over; metres, degrees, pixels.
+
+    `heights` is flat or guess, and is not used where a surface model is given.
+    """
+
+    map_file: str
+    dsm_file: str = ""
+    heights: str = "guess"
+    preset: str = "university-1652"
+    views: int = 54
+    size_px: int = 256
+    span_m: float = 160.0
+    spacing_m: float = 120.0
+    gsd_m: float = 0.3
+    jitter: Jitter = _JITTER
+
+    @property
+    def reach_m(self) -> float:
+        """Half the side of the window read about a place."""
+        return self.span_m * 1.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrapeJob:
+    """One place of the map."""
+
+    out: Path
+    seed: int
+    index: int
+    split: str
+    middle: LatLon
+    settings: DrapeSettings
+
+    @property
+    def place_id(self) -> str:
+        """Four-digit id."""
+        return f"{self.index + 1:04d}"
+
+    @property
+    def done_file(self) -> Path:
+        """Written last: the place's lines of gps.csv."""
+        return self.out / STATE_FOLDER / f"{self.split}-{self.place_id}.csv"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier run finished this place."""
+        return self.done_file.exists()
+
+
+@lru_cache(maxsize=4)
+def _opened(path: str) -> MapSource:
+    return MapSource(Path(path))
+
+
+def drape_jobs(
+    out: Path, seed: int, settings: DrapeSettings, split: str, most: int
+) -> list[DrapeJob]:
+    """Places on a grid over the map, those it covers to nine tenths; at most `most`.
+
+    Raises:
+        MapSourceError: the map cannot be read, or no place of it is covered.
+    """
+    source = _opened(settings.map_file)
+    west, south, east, north = source.bounds
+    per_degree = 111_320.0
+    rows = max(1, int((north - south) * per_degree / settings.spacing_m))
+    narrow = math.cos(math.radians((north + south) / 2))
+    columns = max(1, int((east - west) * per_degree * narrow / settings.spacing_m))
+    points = [
+        (north - (r + 0.5) / rows * (north - south), west + (c + 0.5) / columns * (east - west))
+        for r in range(rows)
+        for c in range(columns)
+    ]
+    half = settings.span_m / 2
+    covered = [p for p in points if source.photo(*p, half, settings.span_m / 32)[1] >= 0.9]
+    if not covered:
+        raise MapSourceError(
+            f"{settings.map_file}: covers no place of {settings.span_m:g} m; use a smaller --span"
+        )
+    chosen = sorted(covered[:: max(1, len(covered) // most)][:most], reverse=True)
+    return [
+        DrapeJob(out=out, seed=seed, index=k, split=split, middle=middle, settings=settings)
+        for k, middle in enumerate(chosen)
+    ]
+
+
+def _heights(job: DrapeJob, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    settings = job.settings
+    if settings.dsm_file:
+        surface = _opened(settings.dsm_file).surface(*job.middle, settings.reach_m, settings.gsd_m)
+        return above_ground(surface, settings.gsd_m)
+    if settings.heights == "guess":
+        return guess_heights(rgb, settings.gsd_m, job.seed + job.index)
+    return None
+
+
+def run_drape_job(job: DrapeJob) -> int:
+    """Render and write one place; returns the number of images."""
+    settings, dice = job.settings, Dice(job.seed, 51, job.index)
+    rgb, _ = _opened(settings.map_file).photo(*job.middle, settings.reach_m, settings.gsd_m)
+    draped = drape(rgb, settings.gsd_m, height_m=_heights(job, rgb), light=draw_light(dice, 0))
+    # A preset is flown lower over a small window: ranges scale with the tile's side.
+    scale = min(1.0, settings.span_m / 200.0)
+    cameras = fly(settings.preset, settings.views, 0.0, 0.0, dice, settings.jitter)
+    views = [_satellite(job, rgb)]
+    for camera in cameras:
+        lower = replace(
+            camera, x_m=camera.x_m * scale, y_m=camera.y_m * scale, z_m=camera.z_m * scale
+        )
+        views.append(_drone(job, draped, lower, dice))
+    files = university_files(job.split, job.place_id, views)
+    return save_place(job.out, job.place_id, files, "", job.split, job.done_file)
+
+
+def _degrees(job: DrapeJob, points: list[tuple[float, float]]) -> tuple[LatLon, ...]:
+    latitude, longitude = job.middle
+    plane = f"+proj=aeqd +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m"
+    to_degrees = Transformer.from_crs(plane, "EPSG:4326", always_xy=True)
+    found = [to_degrees.transform(x, y) for x, y in points]
+    return tuple((lat, lon) for lon, lat in found)
+
+
+def _satellite(job: DrapeJob, rgb: NDArray[np.uint8]) -> View:
+    settings, half = job.settings, job.settings.span_m / 2
+    edge = round((settings.reach_m - half) / settings.gsd_m)
+    crop = Image.fromarray(rgb[edge : rgb.shape[0] - edge, edge : rgb.shape[1] - edge])
+    pixels = np.asarray(crop.resize((settings.size_px,) * 2, Image.Resampling.LANCZOS))
+    corners = [(-half, half), (half, half), (half, -half), (-half, -half)]
+    return View(
+        kind="satellite",
+        latitude=job.middle[0],
+        longitude=job.middle[1],
+        altitude_m=None,
+        heading_deg=0.0,
+        gimbal_pitch_deg=-90.0,
+        gsd_m=settings.span_m / settings.size_px,
+        field_of_view_deg=None,
+        footprint=_degrees(job, corners),
+        target=job.middle,
+        jpeg_quality=90,
+        pixels=pixels,
+    )
+
+
+def _drone(job: DrapeJob, draped: Drape, camera: Camera, dice: Dice) -> View:
+    sensor = draw_sensor(dice, drone=True)
+    view = draped_view(draped, camera, job.settings.size_px, haze_per_m=8e-4 * dice.unit() ** 3)
+    here, target = _degrees(job, [(camera.x_m, camera.y_m), camera.ground_point(0.0, 0.0)])
+    slant = camera.z_m / math.sin(math.radians(-camera.gimbal_pitch_deg))
+    wide = 2 * slant * math.tan(math.radians(camera.field_of_view_deg) / 2)
+    return View(
+        kind="drone",
+        latitude=here[0],
+        longitude=here[1],
+        altitude_m=camera.z_m,
+        heading_deg=camera.heading_deg,
+        gimbal_pitch_deg=camera.gimbal_pitch_deg,
+        gsd_m=wide / job.settings.size_px,
+        field_of_view_deg=camera.field_of_view_deg,
+        footprint=_degrees(job, list(camera.footprint())),
+        target=target,
+        jpeg_quality=sensor.jpeg_quality,
+        pixels=expose(view, sensor),
+    )

@@ -1,5 +1,6 @@
 """What the README shows can be done: commands, flags, files, imports, requests."""
 
+import functools
 import json
 import re
 import shlex
@@ -18,6 +19,7 @@ SHELL = "\n".join(text for kind, text in BLOCKS if kind == "sh") + "\n".join(
 OURS = re.findall(r"(?:\.venv/bin/)?(safenet-[a-z]+)((?: [^\s#|]+)*)", SHELL)
 
 
+@functools.cache
 def help_of(command: str, *subcommand: str) -> str:
     shown = subprocess.run(
         [Path(sys.executable).parent / command, *subcommand, "--help"],

@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from model.embedder import Embedder
 from model.errors import SafeNetError
 from training.errors import RecipeError
+from training.evaluation import Protocol, evaluate_university
 from training.loop import RunOptions, train
 from training.places import training_places
 from training.recipes import RECIPES
 from training.recipes import recipe as named_recipe
+from training.report import print_retrieval, write_json
 
 train_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 eval_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -60,5 +63,29 @@ def train_command(
 
 
 @eval_app.command()
-def eval_command() -> None:
-    """Placeholder."""
+def eval_command(
+    data: Annotated[Path, typer.Argument(help="University-1652 folder with test/query_drone/…")],
+    weights: Annotated[
+        Path | None, typer.Option(help="A .safetensors file; default: the shipped weights.")
+    ] = None,
+    protocol: Annotated[
+        Protocol, typer.Option(help="Gallery: the whole one, or only places with a query.")
+    ] = "full",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures here.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
+) -> None:
+    """Recall@K and average precision, drone→satellite and satellite→drone, in percent.
+
+    Example: safenet-eval University-Release --weights runs/paper/weights.safetensors
+    """
+    try:
+        embedder = Embedder.load(weights)
+        results = evaluate_university(data, embedder, protocol, workers)
+    except SafeNetError as error:
+        raise _fail(error) from error
+    print_retrieval(results, protocol, embedder.name)
+    if json_file is not None:
+        facts = {"protocol": protocol, "weights": embedder.name, "sha256": embedder.sha256}
+        write_json(json_file, results, facts)

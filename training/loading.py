@@ -15,6 +15,7 @@ from model.images import open_image
 from model.preprocessing import to_pixels
 from training.errors import DataError
 from training.places import Place
+from training.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -27,26 +28,42 @@ class Draw:
 
 
 def draw_epoch(
-    places: list[Place], repeats: int, generator: torch.Generator, rank: int = 0, ranks: int = 1
+    places: list[Place], recipe: Recipe, generator: torch.Generator, rank: int = 0, ranks: int = 1
 ) -> list[Draw]:
-    """An epoch's samples in order: places shuffled, each `repeats` times in a row.
+    """An epoch's samples in order, in rounds of distinct places.
 
-    Ranks get disjoint places, and equally many. A flat place shows another year as its drone view
-    where it has one.
+    Each place of a round comes `repeats` times in a row, with fresh images. Ranks get disjoint
+    places of every round, and equally many.
     """
-    order = torch.randperm(len(places), generator=generator).tolist()
-    order = order[: len(order) // ranks * ranks]
-    picks = torch.rand((len(order), repeats, 2), generator=generator).tolist()
     draws = []
-    for index, place in list(enumerate(order))[rank::ranks]:
-        for above, flown in picks[index]:
-            satellites, drones = places[place].satellite, places[place].drone
-            first = int(above * len(satellites))
-            second = int(flown * len(drones))
-            if places[place].flat and len(drones) > 1:
-                second = (first + 1 + int(flown * (len(drones) - 1))) % len(drones)
-            draws.append(Draw(place, first, second))
+    for numbers in _rounds(places, recipe, generator):
+        shuffled = [numbers[i] for i in torch.randperm(len(numbers), generator=generator).tolist()]
+        shuffled = shuffled[: len(shuffled) // ranks * ranks]
+        picks = torch.rand((len(shuffled), recipe.repeats, 2), generator=generator).tolist()
+        for number, pick in list(zip(shuffled, picks, strict=True))[rank::ranks]:
+            draws += [_draw(places, number, above, flown) for above, flown in pick]
     return draws
+
+
+def _rounds(places: list[Place], recipe: Recipe, generator: torch.Generator) -> list[list[int]]:
+    """Every round holds all places with flown images and an equal share of the flat ones."""
+    flat = [number for number, place in enumerate(places) if place.flat]
+    flown = [number for number, place in enumerate(places) if not place.flat]
+    weight = recipe.flight_weight if flown and flat else 1
+    rounds = []
+    for _ in range(recipe.passes):
+        shuffled = [flat[i] for i in torch.randperm(len(flat), generator=generator).tolist()]
+        rounds += [[*flown, *shuffled[turn::weight]] for turn in range(weight)]
+    return rounds
+
+
+def _draw(places: list[Place], number: int, above: float, flown: float) -> Draw:
+    """Images from two samples in [0, 1); a flat place shows another year where it has one."""
+    place = places[number]
+    first, others = int(above * len(place.satellite)), len(place.drone) - 1
+    if place.flat and others:
+        return Draw(number, first, (first + 1 + int(flown * others)) % len(place.drone))
+    return Draw(number, first, int(flown * len(place.drone)))
 
 
 class PairDataset(Dataset[tuple[Tensor, Tensor, int, bool]]):

@@ -19,6 +19,7 @@ from model.network import SafeNet
 from model.preprocessing import normalise
 from model.pretrained import load_imagenet
 from training.augmentation import PaperAugmentation, StrongAugmentation
+from training.cpu_speed import freeze_stages, keep_depthwise_in_float32
 from training.errors import RecipeError, RunError
 from training.loading import PairDataset, batches, draw_epoch
 from training.losses import GeoTagClassifiers, SymmetricInfoNCE, cross_entropy_over_heads
@@ -161,13 +162,7 @@ class _Run:
             (recipe.seed * 1_000_003 + epoch) * 4099 + 1 + fabric.global_rank
         )
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=own)))
-        draws = [
-            draw
-            for _ in range(recipe.passes)
-            for draw in draw_epoch(
-                self.places, recipe.repeats, shared, fabric.global_rank, fabric.world_size
-            )
-        ]
+        draws = draw_epoch(self.places, recipe, shared, fabric.global_rank, fabric.world_size)
         side = recipe.model.input_size
         dataset = PairDataset(self.places, draws, side if recipe.augmentation == "paper" else 256)
         self.module.train()
@@ -280,8 +275,8 @@ def _check(recipe: Recipe, places: list[Place], options: RunOptions, fabric: Fab
 
 
 def _steps_per_epoch(recipe: Recipe, places: list[Place], fabric: Fabric) -> int:
-    here = len(places) // fabric.world_size
-    return here * recipe.repeats * recipe.passes // recipe.batch
+    draws = draw_epoch(places, recipe, torch.Generator(), 0, fabric.world_size)
+    return len(draws) // recipe.batch
 
 
 def _learner(recipe: Recipe, places: list[Place], options: RunOptions) -> Learner:
@@ -292,6 +287,9 @@ def _learner(recipe: Recipe, places: list[Place], options: RunOptions) -> Learne
     elif recipe.pretrained == "imagenet":
         for backbone in learner.network.backbones.values():
             load_imagenet(backbone, recipe.model)  # type: ignore[arg-type]
+    for backbone in learner.network.backbones.values():
+        freeze_stages(backbone, recipe.frozen_stages)
+        keep_depthwise_in_float32(backbone)
     return learner.to(memory_format=torch.channels_last)
 
 

@@ -66,6 +66,20 @@ def retrieval(
     )
 
 
+def best_matches(query_QD: Tensor, gallery_GD: Tensor, count: int, chunk: int = 256) -> Tensor:
+    """Gallery rows of every query's best matches, best first: int64 [Q, min(count, G)].
+
+    Equal scores keep gallery order.
+    """
+    rows = [
+        (query_QD[start : start + chunk] @ gallery_GD.T).argsort(
+            dim=1, descending=True, stable=True
+        )[:, :count]
+        for start in range(0, len(query_QD), chunk)
+    ]
+    return torch.cat(rows)
+
+
 def trapezoid_average_precision(good_QG: Tensor) -> Tensor:
     """The benchmark's AP of ranked hits (bool [Q, G], one hit at least): float64 [Q].
 

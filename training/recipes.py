@@ -24,6 +24,8 @@ class Recipe:
     name: str
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrained: Literal["imagenet", "none"] = "imagenet"
+    frozen_stages: int = 0
+    """Leading CNN stages that keep their ImageNet weights, for time."""
     loss: Literal["cross-entropy", "infonce"] = "cross-entropy"
     head_reduction: Literal["mean", "sum"] = "mean"
     """Cross-entropy over the heads: the authors' mean, or Eq. 6's sum."""
@@ -38,6 +40,8 @@ class Recipe:
     """Multiple sampling: how often a place comes in a row, with fresh images each time."""
     joint_batch: bool = False
     """Both views in one forward pass, so that batch normalization sees them mixed."""
+    flight_weight: int = 1
+    """Times a place with flown images is drawn for each draw of a flat one, in distinct rounds."""
     epochs: int = 120
     passes: int = 1
     """Times an epoch goes through the places."""
@@ -74,6 +78,8 @@ class Recipe:
 _AT_LEAST: dict[str, float] = {
     "batch": 2,
     "repeats": 1,
+    "frozen_stages": 0,
+    "flight_weight": 1,
     "epochs": 1,
     "passes": 1,
     "lr_backbone": 0.0,

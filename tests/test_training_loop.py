@@ -1,0 +1,202 @@
+"""Training through the command line on a small real data set: it learns, resumes, refuses."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from model.checkpoint import load_checkpoint
+from training.cli import eval_app, train_app
+from training.errors import DataError, RecipeError
+from training.loading import draw_epoch
+from training.places import training_places
+from training.recipes import recipe
+
+TINY = [
+    "--set=model.backbone=test_efficientnet",
+    "--set=model.input_size=128",
+    "--set=model.embedding_dim=16",
+    "--set=pretrained=none",
+    "--set=precision=full",
+    "--workers=0",
+]
+
+
+def scene(place: int, view: int) -> Image.Image:
+    blocks = np.random.default_rng(place).integers(0, 255, (5, 5, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks).resize((140, 140), Image.Resampling.NEAREST)
+    return picture.rotate(3 * view).crop((6, 6, 134, 134))
+
+
+@pytest.fixture(scope="module")
+def university(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six places to train on and four to test on, in University-1652's layout."""
+    root = tmp_path_factory.mktemp("university")
+    roles = {
+        "train/satellite": (range(6), 1),
+        "train/drone": (range(6), 3),
+        "test/query_drone": (range(6, 9), 2),
+        "test/gallery_drone": (range(6, 10), 2),
+        "test/query_satellite": (range(6, 9), 1),
+        "test/gallery_satellite": (range(6, 10), 1),
+    }
+    for role, (places, views) in roles.items():
+        for place in places:
+            folder = root / role / f"{place:04d}"
+            folder.mkdir(parents=True)
+            for view in range(views):
+                scene(place, view).save(folder / f"image-{view:02d}.JPEG")
+    return root
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(train_app, [str(part) for part in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("name", ["paper", "modern"])
+def test_the_loss_falls_and_weights_with_a_card_are_written(
+    university: Path, tmp_path: Path, name: str
+) -> None:
+    more = ["--set=batch=6", "--set=passes=8"] if name == "modern" else ["--set=batch=8"]
+    code, _ = run(university, "--out", tmp_path, "--recipe", name, *more, "--set=epochs=6", *TINY)
+    assert code == 0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    card = load_checkpoint(tmp_path / "weights.safetensors").card
+    assert card["recipe"]["name"] == name
+    assert len(card["data_digest"]) == 64
+
+
+def test_a_killed_run_resumes_to_the_weights_of_an_unbroken_one(
+    university: Path, tmp_path: Path
+) -> None:
+    common = [university, "--recipe=paper", "--set=epochs=8", *TINY]
+    assert run(*common, "--out", tmp_path / "whole")[0] == 0
+    broken = [str(part) for part in (*common, "--out", tmp_path / "broken")]
+    code = "from training.cli import train_app; train_app()"
+    process = subprocess.Popen([sys.executable, "-c", code, *broken], stderr=subprocess.DEVNULL)
+    log = tmp_path / "broken" / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and log.read_text().count("\n") >= 2):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "broken" / "weights.safetensors").exists()
+    assert run(*broken, "--resume")[0] == 0
+    whole = load_checkpoint(tmp_path / "whole" / "weights.safetensors").state
+    resumed = load_checkpoint(tmp_path / "broken" / "weights.safetensors").state
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_a_run_is_never_overwritten(university: Path, tmp_path: Path) -> None:
+    common = [university, "--out", tmp_path, "--set=epochs=1", *TINY]
+    assert run(*common)[0] == 0
+    code, output = run(*common)
+    assert code == 1
+    assert "--resume" in output
+
+
+def test_evaluation_names_the_protocol_and_scores_both_directions(
+    university: Path, tmp_path: Path, tiny_weights: Path
+) -> None:
+    for protocol, gallery in (("full", 4), ("query-ids-only", 3)):
+        out = tmp_path / "eval.json"
+        arguments = [str(university), "--weights", str(tiny_weights), "--json", str(out)]
+        arguments += ["--protocol", protocol, "--workers", "0"]
+        result = CliRunner().invoke(eval_app, arguments)
+        assert result.exit_code == 0, result.output
+        assert protocol in result.output
+        figures = json.loads(out.read_text())
+        assert figures["protocol"] == protocol
+        there = figures["results"]["drone→satellite"]
+        assert (there["queries"], there["gallery"]) == (6, gallery)
+        assert figures["results"]["satellite→drone"]["queries"] == 3
+
+
+def test_the_papers_175_steps_and_multiple_sampling(university: Path) -> None:
+    places = training_places(university) * 117
+    draws = draw_epoch(places[:701], recipe("paper"), torch.Generator().manual_seed(0))
+    assert len(draws) // 8 == 175
+    assert all(a.place == b.place for a, b in zip(draws[::2], draws[1::2], strict=True))
+    assert len({draw.place for draw in draws}) == 701
+
+
+def test_ranks_draw_disjoint_places(university: Path) -> None:
+    places = training_places(university)
+    seen = [
+        {
+            draw.place
+            for draw in draw_epoch(
+                places, recipe("paper"), torch.Generator().manual_seed(5), rank, 2
+            )
+        }
+        for rank in (0, 1)
+    ]
+    assert seen[0] & seen[1] == set()
+    assert len(seen[0]) == len(seen[1]) == 3
+
+
+def test_flights_may_outweigh_flat_places_without_doubles_in_a_round(university: Path) -> None:
+    flown = training_places(university)
+    flat = [dataclasses.replace(place, flat=True) for place in flown * 2]
+    mixed = recipe("modern", ["flight_weight=4"])
+    draws = draw_epoch([*flown, *flat], mixed, torch.Generator().manual_seed(2))
+    count = Counter(draw.place for draw in draws)
+    assert [count[number] for number in range(18)] == [4] * 6 + [1] * 12
+    assert len({draw.place for draw in draws[:9]}) == 9
+
+
+def test_a_place_without_a_drone_image_is_named(university: Path, tmp_path: Path) -> None:
+    (tmp_path / "train" / "satellite" / "0042").mkdir(parents=True)
+    scene(1, 0).save(tmp_path / "train" / "satellite" / "0042" / "0042.jpg")
+    (tmp_path / "train" / "drone" / "0001").mkdir(parents=True)
+    scene(1, 0).save(tmp_path / "train" / "drone" / "0001" / "image-01.jpeg")
+    with pytest.raises(DataError, match="0042 has no drone image"):
+        training_places(tmp_path)
+
+
+def test_an_unreadable_image_is_named_in_one_line(university: Path, tmp_path: Path) -> None:
+    data = tmp_path / "flat"
+    data.mkdir()
+    for place in range(4):
+        scene(place, 0).save(data / f"{place}.png")
+    (data / "2.png").write_bytes(b"not a picture")
+    code, output = run(data, "--out", tmp_path / "run", "--recipe=modern", "--set=batch=4", *TINY)
+    assert code == 1
+    assert "2.png" in output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("batch=1", "at least 2"),
+        ("colour=blue", "no such setting"),
+        ("epochs=many", "not a int"),
+        ("model.parts=3", "1, 2, 4 or 8"),
+        ("epochs", "key=value"),
+    ],
+)
+def test_a_bad_change_is_refused(change: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        recipe("paper", [change])
+
+
+def test_an_unknown_recipe_lists_the_known() -> None:
+    with pytest.raises(RecipeError, match="paper, modern"):
+        recipe("best")

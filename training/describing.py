@@ -1,0 +1,154 @@
+"""Descriptors of image sets for evaluation: either view's backbone, any input size, flips, changes.
+
+Shapes: N images, S input side, D descriptor length, P heads, E embedding width.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from model.checkpoint import Checkpoint, load_checkpoint
+from model.embedder import SHIPPED_WEIGHTS
+from model.network import View, descriptor
+from model.preprocessing import normalise
+from training.descriptor_cache import DescriptorCache
+from training.image_sets import ImageSet
+from training.loading import decode
+from training.progress import Progress
+
+EMBED_BATCH = 32
+"""Images per forward pass. Ours: as fast as larger ones on a CPU and on a GPU at 256 px."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something done to decoded images before they are embedded."""
+
+    name: str
+    """Tells cached descriptors apart."""
+    apply: Callable[[Tensor, torch.Generator], Tensor]
+    """float32 [N, 3, S, S] in 0..1 and a generator seeded by the batch → the same shape."""
+
+
+class Describer:
+    """Weights that turn image sets into unit descriptors, remembering what they did."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        input_size: int | None = None,
+        flip: bool = False,
+        workers: int = 2,
+        cache: DescriptorCache | None = None,
+    ) -> None:
+        if input_size is not None and input_size != checkpoint.config.input_size:
+            checkpoint = at_input_size(checkpoint, input_size)
+        self.name, self.sha256, self.config = checkpoint.name, checkpoint.sha256, checkpoint.config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = checkpoint.network().to(self.device, memory_format=torch.channels_last)
+        self.flip, self.workers, self.cache = flip, workers, cache
+
+    @classmethod
+    def load(
+        cls,
+        weights: Path | None = None,
+        *,
+        input_size: int | None = None,
+        flip: bool = False,
+        workers: int = 2,
+        cache: DescriptorCache | None = None,
+    ) -> "Describer":
+        """Load weights from a .safetensors file; None for the shipped ones.
+
+        Raises:
+            CheckpointError: the files are missing, damaged or do not fit together.
+            ConfigError: the network cannot take the input size.
+        """
+        checkpoint = load_checkpoint(weights or SHIPPED_WEIGHTS)
+        return cls(checkpoint, input_size=input_size, flip=flip, workers=workers, cache=cache)
+
+    def describe(self, images: ImageSet, change: Change | None = None) -> Tensor:
+        """Unit descriptors float32 [N, D], from the cache where it has them.
+
+        Raises:
+            DataError: an image is unreadable; names it.
+        """
+        if self.cache is None:
+            return self._describe(images, change)
+        shared = "" if self.config.shared_backbone else images.view
+        variant = f"{self.config.input_size}:{self.flip}:{shared}:{change.name if change else ''}"
+        return self.cache.get(
+            self.sha256, variant, images.files, lambda: self._describe(images, change)
+        )
+
+    def _describe(self, images: ImageSet, change: Change | None) -> Tensor:
+        loader: DataLoader[Tensor] = DataLoader(
+            _Files(images.files, self.config.input_size),
+            batch_size=EMBED_BATCH,
+            num_workers=min(self.workers, len(images) // EMBED_BATCH),
+        )
+        steps = -(-len(images) // EMBED_BATCH)
+        title = f"embedding {images.role}{f', {change.name}' if change else ''}"
+        shown = Progress(title, steps, unit="batch").over(loader)
+        rows = [
+            self._batch(changed(pixels, change, seed), images.view)
+            for seed, pixels in enumerate(shown)
+        ]
+        return torch.cat(rows)
+
+    @torch.inference_mode()
+    def _batch(self, pixels_N3SS: Tensor, view: View) -> Tensor:
+        pixels_N3SS = normalise(pixels_N3SS.to(self.device), self.config.normalisation)
+        embeddings_NPE = self.network(pixels_N3SS, view)
+        if self.flip:
+            embeddings_NPE = embeddings_NPE + self.network(pixels_N3SS.flip(3), view)
+        return descriptor(embeddings_NPE).cpu()
+
+
+def changed(pixels_N3SS: Tensor, change: Change | None, seed: int) -> Tensor:
+    """Pixels 0..255 after a change whose chance is drawn from the batch's number alone."""
+    if change is None:
+        return pixels_N3SS
+    generator = torch.Generator().manual_seed(seed)
+    return change.apply(pixels_N3SS.float() / 255.0, generator) * 255.0
+
+
+class _Files(Dataset[Tensor]):
+    def __init__(self, files: tuple[Path, ...], side: int) -> None:
+        self.files, self.side = files, side
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(decode(self.files[index], self.side))
+
+
+def at_input_size(checkpoint: Checkpoint, input_size: int) -> Checkpoint:
+    """The same weights for another input side; position embeddings are resampled bilinearly.
+
+    Source: Table V's way to other sizes, and the authors' resizing of ImageNet's embedding.
+    """
+    state = {
+        key: _resampled(value, input_size // 16) if key.endswith("pos_embed") else value
+        for key, value in checkpoint.state.items()
+    }
+    config = dataclasses.replace(checkpoint.config, input_size=input_size)
+    return dataclasses.replace(checkpoint, config=config, state=state)
+
+
+def _resampled(embedding_1LC: Tensor, side: int) -> Tensor:
+    """A ViT's position embedding on a side x side grid; its class token's stays."""
+    tokens = embedding_1LC.shape[1]
+    old = int(tokens**0.5)
+    prefix = tokens - old * old
+    grid = embedding_1LC[:, prefix:].float().unflatten(1, (old, old)).permute(0, 3, 1, 2)
+    grid = functional.interpolate(grid, size=side, mode="bilinear", align_corners=False)
+    return torch.cat((embedding_1LC[:, :prefix].float(), grid.flatten(2).transpose(1, 2)), dim=1)

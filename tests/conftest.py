@@ -15,7 +15,7 @@ from model.config import ModelConfig
 from model.network import SafeNet
 
 
-pytest_plugins = ["service_live"]
+pytest_plugins = ["service_live", "page_browser"]
 
 
 class ColourEmbedder:

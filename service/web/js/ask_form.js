@@ -150,6 +150,15 @@ export class AskForm {
     if (priorValue) this.prior.set(priorValue);
   }
 
+  /** Leave explanations out where the service says that it has none; whether that was it. */
+  giveUpExplaining(error) {
+    const { explain } = this.form.elements;
+    if (!explain.checked || !error.message.startsWith("explain:")) return false;
+    explain.checked = false;
+    explain.disabled = true;
+    return true;
+  }
+
   /** Where the images themselves say that they were taken. */
   get owns() {
     return this.images.filter((image) => image.own).map((image) => image.own);

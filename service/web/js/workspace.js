@@ -64,7 +64,9 @@ export class Workspace {
     try {
       this.show(JSON.parse(await running.answer), parameters);
     } catch (error) {
-      if (error.name !== "AbortError") this.fail(error, () => this.submit());
+      if (error.name === "AbortError") return;
+      if (error.status === 422 && this.form.giveUpExplaining(error)) this.submit();
+      else this.fail(error, () => this.submit());
     } finally {
       if (this.running === running) {
         this.running = null;

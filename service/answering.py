@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from indexer.gallery import Gallery
-from indexer.records import ImageRecord, Match
+from indexer.records import Bounds, ImageRecord, Match
 from model.embedder import DescriptorModel
 from service.asking import Outcome
 from service.explanations import KINDS, Explainable
@@ -29,12 +29,16 @@ def image_url(gallery: str, image_id: str) -> str:
     return f"/galleries/{quote(gallery, safe='')}/images/{quote(image_id, safe='')}"
 
 
+def _listed(bounds: Bounds | None) -> list[float] | None:
+    return None if bounds is None else list(bounds)
+
+
 def _image_fields(record: ImageRecord, gallery: str) -> dict[str, object]:
     return {
         "image_id": record.image_id,
         "latitude": record.latitude,
         "longitude": record.longitude,
-        "bounds": record.bounds,
+        "bounds": _listed(record.bounds),
         "gsd_m": record.gsd_m,
         "altitude_m": record.altitude_m,
         "altitude_datum": record.altitude_datum,
@@ -65,7 +69,7 @@ def meta_body(record: ImageRecord, gallery: str) -> MetaBody:
         {
             **fields,
             "view": record.view,
-            "corners": record.corners,
+            "corners": None if record.corners is None else [list(pair) for pair in record.corners],
             "content_sha256": record.content_sha256,
             "meta_url": f"{fields['image_url']}/meta",
         }
@@ -83,7 +87,7 @@ def gallery_body(gallery: Gallery) -> GalleryBody:
     """A loaded gallery."""
     return GalleryBody(
         **gallery_name(gallery).model_dump(),
-        bounds=gallery.extent(),
+        bounds=_listed(gallery.extent()),
         weights_sha256=gallery.weights_sha256,
         descriptor_dim=gallery.descriptor_dim,
     )

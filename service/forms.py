@@ -59,7 +59,7 @@ def _match_feature(match: MatchBody) -> dict[str, object]:
     return {**feature, "geometry": geometry, "properties": properties}
 
 
-def _area(bounds: tuple[float, float, float, float]) -> dict[str, object]:
+def _area(bounds: list[float]) -> dict[str, object]:
     """The box as a polygon, counter-clockwise; cut in two where it crosses the antimeridian."""
     west, south, east, north = bounds
     if west <= east:

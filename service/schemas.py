@@ -12,6 +12,12 @@ Format = Literal["json", "geojson", "gpx", "kml", "csv"]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
+Box = Annotated[list[float], Field(min_length=4, max_length=4)]
+"""West, south, east, north, degrees; west > east where the box crosses the antimeridian."""
+
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+"""Latitude, longitude, degrees."""
+
 HALF_EQUATOR_M = 20_037_508.0
 """Half the equator, m: no two places are farther apart."""
 
@@ -108,7 +114,7 @@ class ImageBody(BaseModel):
     image_id: str
     latitude: float
     longitude: float
-    bounds: tuple[float, float, float, float] | None
+    bounds: Box | None
     gsd_m: float | None
     altitude_m: float | None
     altitude_datum: str | None
@@ -124,7 +130,7 @@ class MetaBody(ImageBody):
     """One gallery image with what only its own page shows; corners are (latitude, longitude)."""
 
     view: str
-    corners: list[tuple[float, float]] | None
+    corners: list[Pair] | None
     content_sha256: str
     meta_url: str
 
@@ -210,7 +216,7 @@ class AnswerBody(BaseModel):
 class GalleryBody(GalleryName):
     """A loaded gallery; `bounds` are west, south, east, north, degrees."""
 
-    bounds: tuple[float, float, float, float] | None
+    bounds: Box | None
     weights_sha256: str
     descriptor_dim: int
 

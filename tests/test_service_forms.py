@@ -49,7 +49,7 @@ def test_geojson_is_a_feature_collection_with_longitude_first(live: httpx.Client
 
 
 def test_geojson_cuts_an_area_at_the_antimeridian(answer: AnswerBody) -> None:
-    crossing = answer.matches[0].model_copy(update={"bounds": (179.9, -1.0, -179.9, 1.0)})
+    crossing = answer.matches[0].model_copy(update={"bounds": [179.9, -1.0, -179.9, 1.0]})
     body = json.loads(geojson(answer.model_copy(update={"matches": [crossing]})))
     geometry = body["features"][-1]["geometry"]
     assert geometry["type"] == "MultiPolygon"

@@ -86,6 +86,16 @@ class Database:
             )
         )
 
+    def complaints(self) -> list[str]:
+        """What SQLite and its R*Tree find wrong with themselves; [] is good."""
+        found = []
+        with self.engine.connect() as connection:
+            for query in ("PRAGMA quick_check", "SELECT rtreecheck('image_place')"):
+                result = str(connection.execute(text(query)).scalar())
+                found += [] if result == "ok" else [result]
+            places = connection.execute(text("SELECT count(*) FROM image_place")).scalar()
+        return found if places == self.count() else [*found, "the R*Tree lacks images"]
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -178,6 +188,27 @@ class Database:
         with self.engine.connect() as connection:
             rows = connection.execute(select(ImageRow.slot).order_by(ImageRow.slot))
             return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+    def ground_sizes_m(self) -> list[float]:
+        """Smallest and largest ground side of an image, m; [] where none is known."""
+        columns = (func.min(ImageRow.ground_m), func.max(ImageRow.ground_m))
+        with self.engine.connect() as connection:
+            return [value for value in connection.execute(select(*columns)).one() if value]
+
+    def image_ids_at(self, slots: Sequence[int]) -> list[str]:
+        """Ids of the images in the given slots."""
+        found: list[str] = []
+        with Session(self.engine) as session:
+            for start in range(0, len(slots), 500):
+                part = slots[start : start + 500]
+                found += session.scalars(select(ImageRow.image_id).where(ImageRow.slot.in_(part)))
+        return found
+
+    def picture_names(self) -> Iterator[str]:
+        """The sha256 of every picture that an image shows."""
+        with self.engine.connect() as connection:
+            for (name,) in connection.execute(select(ImageRow.picture_sha256)):
+                yield name
 
     def known(self, image_ids: Sequence[str]) -> dict[str, Known]:
         """Those of the ids that are stored, with what says whether they changed."""

@@ -34,7 +34,7 @@ class DescriptorFile:
             done = os.pwrite(self._handle, view, offset)
             view, offset = view[done:], offset + done
         os.fdatasync(self._handle)
-        return [zlib.crc32(row_D) for row_D in half_ND]
+        return [zlib.crc32(row_D.tobytes()) for row_D in half_ND]
 
     def read(self, first_slot: int, count: int) -> NDArray[np.float16]:
         """`count` rows from a slot on, as stored: fp16 [N, D]; fewer at the file's end."""
@@ -62,6 +62,11 @@ class DescriptorFile:
         for start in range(0, len(slots), CHUNK_ROWS):
             part = slots[start : start + CHUNK_ROWS]
             yield part, self.gather(part).astype(np.float32)
+
+    def sound(self, slot: int, crc32: int) -> bool:
+        """Whether a row is there and has the given check sum."""
+        rows_1D = self.read(slot, 1)
+        return len(rows_1D) == 1 and zlib.crc32(rows_1D.tobytes()) == crc32
 
     def rows(self) -> int:
         """How many whole rows the file holds."""

@@ -44,7 +44,7 @@ class Gallery:
         self.descriptor_dim = manifest.descriptor_dim
         self.weights_sha256 = manifest.weights_sha256
         self.manifest = manifest
-        self._database = Database.open_snapshot(place / "gallery.sqlite")
+        self.database: Database = Database.open_snapshot(place / "gallery.sqlite")
         self._descriptors = DescriptorFile(place / "descriptors.f16", manifest.descriptor_dim)
         self._pictures = PictureStore(folder.pictures)
         self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
@@ -95,11 +95,11 @@ class Gallery:
                 f"gallery {self.name!r} holds {self.descriptor_dim}-d descriptors, the query is "
                 f"{descriptor_D.shape}; use the weights the gallery was made with"
             )
-        allowed = lookup.slots_within(self._database, filters, prior)
+        allowed = lookup.slots_within(self.database, filters, prior)
         candidates = self._candidates(descriptor_D, top_k, allowed)
         scores_N = self._scores(descriptor_D, candidates)
         best = np.argsort(-scores_N, kind="stable")[:top_k]
-        records = lookup.records_at(self._database, [int(candidates[i]) for i in best])
+        records = lookup.records_at(self.database, [int(candidates[i]) for i in best])
         return [
             Match(record=records[int(candidates[i])], score=float(scores_N[i]), rank=rank)
             for rank, i in enumerate(best, start=1)
@@ -143,7 +143,7 @@ class Gallery:
             ) from error
 
     def _find(self, image_id: str) -> tuple[ImageRecord, str]:
-        found = lookup.find(self._database, image_id)
+        found = lookup.find(self.database, image_id)
         if found is None:
             raise UnknownImageError(
                 f"no image {image_id[:200]!r} is in gallery {self.name!r}; check the id"
@@ -154,17 +154,21 @@ class Gallery:
         self, *, within: Bounds | None = None, limit: int | None = None
     ) -> Iterator[ImageRecord]:
         """Metadata of all images, or of those whose centre lies within the bounds, by id."""
-        return lookup.records(self._database, within, limit)
+        return lookup.records(self.database, within, limit)
+
+    def index_slots(self) -> NDArray[np.int64]:
+        """Descriptor slots that the index holds: int64 [N]."""
+        return self._index.slots()
 
     def extent(self) -> Bounds | None:
         """(west, south, east, north) of all image centres; None for an empty gallery."""
-        return lookup.extent(self._database)
+        return lookup.extent(self.database)
 
     def close(self) -> None:
         """Free the index and the database; no search may run or follow."""
         self._index.close()
         self._descriptors.close()
-        self._database.close()
+        self.database.close()
 
 
 def _check_weights(manifest: Manifest, embedder: "DescriptorModel | None") -> None:

@@ -1,7 +1,7 @@
 """What a user can do to a gallery's images: build, add, update, remove."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,14 @@ from indexer.errors import (
     UnknownImageError,
 )
 from indexer.layout import gallery_folder
+from indexer.lookup import slots_within
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP, published
+from indexer.records import Filters
 from indexer.schema import GalleryRow
-from indexer.sources.candidate import Source, options_text
-from indexer.writer import Tally, Writer, open_writer
+from indexer.sources.candidate import Candidate, Source, options_from_text, options_text
+from indexer.sources.detect import open_source
+from indexer.writer import Tally, Writer, open_writer, pages
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -41,7 +44,7 @@ def build(
     embedder: "DescriptorModel",
     *,
     index_kind: str = "auto",
-    replace: bool = False,
+    anew: bool = False,
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -53,7 +56,7 @@ def build(
         source: where the images come from.
         embedder: the weights.
         index_kind: one of `vectors.INDEX_KINDS`.
-        replace: start anew even if the gallery holds something else; readers keep the old
+        anew: start anew even if the gallery holds something else; readers keep the old
             version until the new one is published.
         keep: how many versions stay.
         progress: where to report.
@@ -64,13 +67,14 @@ def build(
         DuplicateIdError: two images of the source claim one id; nothing was changed.
         SourceError: the source is not usable; nothing was changed.
     """
+    source.check()
     total = survey(source)
     fresh = new_row(name, source, embedder, index_kind)
     with open_writer(store, name, progress or Silent()) as writer:
         row = writer.database.gallery()
         if row is None:
             writer.database.create(fresh)
-        elif _starts_anew(writer, source, replace):
+        elif _starts_anew(writer, source, anew):
             writer.database.reset(fresh)
         else:
             check_fits(row, source, embedder)
@@ -98,11 +102,40 @@ def add(
         SourceError: the source is not usable; nothing was changed.
     """
     require(store, name)
+    source.check()
     survey(source)
     with open_writer(store, name, progress or Silent()) as writer:
         check_fits(writer.row, source, embedder)
         total = survey(source, writer.database)
         return _ingest(writer, source, embedder, total=total, reread=reread, keep=keep)
+
+
+def update(
+    store: Path,
+    name: str,
+    embedder: "DescriptorModel",
+    *,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Look at every source again: new images come in, changed files (by content) replace theirs.
+
+    Images whose files are gone stay until `remove`.
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        SourceError: a source cannot be read any more; what came before it is published.
+    """
+    require(store, name)
+    database = Database.open_for_writing(gallery_folder(store, name).database)
+    sources = database.sources()
+    database.close()
+    tally = Tally()
+    for info in sources:
+        source = open_source(Path(info.location), options_from_text(info.options))
+        outcome = add(store, name, source, embedder, reread=True, keep=keep, progress=progress)
+        tally += outcome.tally
+    return replace(outcome, tally=tally)
 
 
 def remove(
@@ -133,6 +166,22 @@ def remove(
         return Outcome(tally=Tally(added=-removed), version=version, size=writer.database.count())
 
 
+def select_ids(store: Path, name: str, filters: Filters) -> list[str]:
+    """Ids of the writer's images that satisfy the filters.
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        BadFilterError: a filter is out of its range.
+    """
+    require(store, name)
+    database = Database.open_for_writing(gallery_folder(store, name).database)
+    try:
+        slots = slots_within(database, filters, None)
+        return [] if slots is None else database.image_ids_at(slots.tolist())
+    finally:
+        database.close()
+
+
 def require(store: Path, name: str) -> None:
     """Refuse to work on a gallery that is not there.
 
@@ -154,26 +203,34 @@ def survey(source: Source, database: Database | None = None) -> int:
     """
     seen: set[str] = set()
     own = None if database is None else database.find_source(*identity(source))
-    for candidate in source.candidates():
-        image_id = candidate.record.image_id
-        if image_id in seen:
-            raise DuplicateIdError(
-                f"{source.path.name}: id {image_id!r} comes twice (again at "
-                f"{Path(candidate.location).name}); make the ids unique"
-            )
-        seen.add(image_id)
-        if database is not None:
-            known = database.known([image_id]).get(image_id)
-            if known is not None and (own is None or known.source_id != own):
+    for page in pages(source.candidates()):
+        for candidate in page:
+            image_id = candidate.record.image_id
+            if image_id in seen:
                 raise DuplicateIdError(
-                    f"{source.path.name}: id {image_id!r} is taken by another source of the "
-                    "gallery; choose a prefix with --id-prefix"
+                    f"{source.path.name}: id {image_id!r} comes twice (again at "
+                    f"{Path(candidate.location).name}); make the ids unique"
                 )
+            seen.add(image_id)
+        if database is not None:
+            _refuse_taken(page, database, own, source.path.name)
     if not seen:
         raise EmptySourceError(
             f"{source.path} ({source.kind}) holds no {source.view} image; check path and options"
         )
     return len(seen)
+
+
+def _refuse_taken(
+    page: Sequence[Candidate], database: Database, own: int | None, name: str
+) -> None:
+    known = database.known([candidate.record.image_id for candidate in page])
+    for image_id, stored in known.items():
+        if own is None or stored.source_id != own:
+            raise DuplicateIdError(
+                f"{name}: id {image_id!r} is taken by another source of the gallery; "
+                "choose a prefix with --id-prefix"
+            )
 
 
 def identity(source: Source) -> tuple[str, str]:
@@ -217,11 +274,11 @@ def check_fits(row: GalleryRow, source: Source, embedder: "DescriptorModel") -> 
         )
 
 
-def _starts_anew(writer: Writer, source: Source, replace: bool) -> bool:
+def _starts_anew(writer: Writer, source: Source, anew: bool) -> bool:
     sources = writer.database.sources()
     own = identity(source)
     others = [info for info in sources if (info.location, info.options) != own]
-    if replace:
+    if anew:
         return bool(others) or any(info.state == "done" for info in sources)
     if others and not writer.database.count() and published(writer.folder) is None:
         return True

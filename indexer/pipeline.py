@@ -3,6 +3,7 @@
 Legend: N images, S input side, D descriptor length.
 """
 
+import errno
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,8 @@ from indexer.database import Known, Problem
 from indexer.geo import square_corners
 from indexer.pictures import PictureStore, encode
 from indexer.records import ImageRecord
-from indexer.sources.candidate import Candidate, RawPicture, SkippedImage
+from indexer.sources.candidate import Candidate
+from indexer.sources.reading import RawPicture, SkippedImage
 from model.errors import SafeNetError
 
 if TYPE_CHECKING:
@@ -80,6 +82,10 @@ class Preparer:
             return _problem(candidate, "failed", "the file may not be read")
         except SafeNetError as error:
             return _problem(candidate, "failed", str(error))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            return _problem(candidate, "failed", error.strerror or "it cannot be read")
 
 
 def _same(candidate: Candidate, known: Known, raw: RawPicture) -> bool:

@@ -69,6 +69,13 @@ def choose(kind: str, size: int) -> str:
     return "sq8" if size <= 30_000 else "ivf-sq8"
 
 
+def bytes_per_row(kind: str, descriptor_dim: int) -> int:
+    """About how much an index type keeps of one row, bytes, without shared tables."""
+    if kind == "flat":
+        return 4 * descriptor_dim
+    return descriptor_dim // 8 + 16 if kind == "ivf-rabitq" else descriptor_dim + 16
+
+
 def recipe(kind: str, size: int) -> Recipe:
     """Numbers for one index type at one size."""
     lists = max(1, min(1024, size // 64))

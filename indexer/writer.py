@@ -103,7 +103,7 @@ class Writer:
 
     def _work(self, source: Source, reread: bool) -> Iterator[tuple[Candidate, Known | None]]:
         self._unchanged = 0
-        for page in _pages(source.candidates(), _PAGE):
+        for page in pages(source.candidates()):
             known = self.database.known([candidate.record.image_id for candidate in page])
             for plain in page:
                 candidate = replace(plain, fingerprint=_fingerprint(plain))
@@ -239,7 +239,8 @@ def _fingerprint(candidate: Candidate) -> str:
     return f"{candidate.fingerprint}-{zlib.crc32(repr(candidate.record).encode()):08x}"
 
 
-def _pages(candidates: Iterator[Candidate], size: int) -> Iterator[list[Candidate]]:
+def pages(candidates: Iterator[Candidate], size: int = _PAGE) -> Iterator[list[Candidate]]:
+    """Candidates in lists of a bounded length."""
     page: list[Candidate] = []
     for candidate in candidates:
         page.append(candidate)

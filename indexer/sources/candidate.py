@@ -1,40 +1,20 @@
 """What every source gives: candidates, each with its metadata and a way to its pixels."""
 
-import hashlib
-import io
 import json
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from PIL import Image
-
-from indexer.errors import BadTableError
-from indexer.pictures import MAX_SIDE_PX
+from indexer.errors import BadTableError, SourceError
+from indexer.geo import inside_bounds, inside_polygon
 from indexer.records import Bounds, ImageRecord, Position, View
-from model.images import open_image
+from indexer.sources.reading import RawPicture
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 """What counts as an image file in a folder; compared in lower case."""
-
-
-class SkippedImage(Exception):  # noqa: N818  it is an outcome, not an error
-    """The image is readable and does not belong in a gallery; its text is the reason."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RawPicture:
-    """Decoded pixels; `jpeg` are the original bytes where they can be stored as they are.
-
-    `width_px` and `height_px` are the file's own size, which a reduced decoding may not have.
-    """
-
-    image: Image.Image
-    width_px: int
-    height_px: int
-    content_sha256: str
-    jpeg: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +33,11 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
-    """How a source is to be cut and filtered; lengths in metres, None: the source's own."""
+    """How a source is to be cut and filtered; lengths in metres, None: the source's own.
+
+    Raises:
+        SourceError: a value is out of its range.
+    """
 
     view: View | None = None
     zoom: int | None = None
@@ -66,18 +50,62 @@ class SourceOptions:
     min_opaque: float = 0.5
     id_prefix: str = ""
 
+    def __post_init__(self) -> None:
+        if self.view not in (None, "satellite", "drone"):
+            raise SourceError(f"--view {self.view!r} is no view; say satellite or drone")
+        if not 0.0 <= self.overlap <= 0.9:
+            raise SourceError(f"--overlap {self.overlap} is outside 0..0.9; 0.5 means half a tile")
+        if any(not 1.0 <= side <= 100_000.0 for side in self.tile_m):
+            raise SourceError(f"--tile-m {self.tile_m} is outside 1..100000 m")
+        if self.gsd_m is not None and not 0.001 <= self.gsd_m <= 1000.0:
+            raise SourceError(f"--gsd {self.gsd_m} is outside 0.001..1000 m per pixel")
+        if not 0.0 <= self.min_opaque <= 1.0:
+            raise SourceError(f"--min-opaque {self.min_opaque} is outside 0..1")
+        if self.bounds is not None:
+            west, south, east, north = self.bounds
+            if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90):
+                raise SourceError(
+                    f"--bbox {','.join(map(str, self.bounds))} is no box; give "
+                    "west,south,east,north in degrees with south < north"
+                )
 
-class Source(Protocol):
-    """A place images come from."""
+    def hold(self, latitude: float, longitude: float) -> bool:
+        """Whether a position lies in the wanted area (bounds and mask)."""
+        if self.bounds is not None and not inside_bounds(latitude, longitude, self.bounds):
+            return False
+        return not self.mask or any(inside_polygon(latitude, longitude, ring) for ring in self.mask)
 
-    path: Path
+
+class Source(ABC):
+    """A place images come from.
+
+    `kind` names it to people, `notes` is what it decided on its own and the user should know.
+    """
+
     kind: str
     view: View
-    options: SourceOptions
-    notes: list[str]
+
+    def __init__(self, path: Path, options: SourceOptions) -> None:
+        self.path = path
+        self.options = options
+        self.notes: list[str] = []
+
+    @abstractmethod
+    def everything(self) -> Iterator[Candidate]:
+        """Every candidate, always in the same order; no pixels are read."""
 
     def candidates(self) -> Iterator[Candidate]:
-        """Every candidate, always in the same order; no pixels are read."""
+        """Every candidate whose centre lies in the wanted area."""
+        for candidate in self.everything():
+            if self.options.hold(candidate.record.latitude, candidate.record.longitude):
+                yield candidate
+
+    def check(self) -> None:  # noqa: B027  most sources need no more than their metadata
+        """Look at what metadata alone does not tell, before anything is changed.
+
+        Raises:
+            SourceError: the source is not usable as a whole.
+        """
 
 
 def options_text(options: SourceOptions) -> str:
@@ -99,47 +127,16 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def read_file(path: Path) -> RawPicture:
-    """Decode an image file; large JPEGs at a reduced scale."""
-    return read_bytes(path.read_bytes(), path.name)
+def broken(path: Path, image_id: str, view: View, error: Exception) -> Candidate:
+    """A file that cannot be used, kept in the count: reading it raises the reason."""
 
+    def fail() -> RawPicture:
+        raise error
 
-def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture:
-    """Decode encoded bytes.
-
-    Args:
-        data: an encoded image.
-        name: what to call it in a reason.
-        min_opaque: skip an image with a smaller opaque share of its pixels.
-
-    Raises:
-        SkippedImage: too much of it is transparent.
-    """
-    sha256 = hashlib.sha256(data).hexdigest()
-    image = open_image(data, min_side=MAX_SIDE_PX)
-    width, height, plain_jpeg, opaque = _header(data)
-    if opaque < min_opaque:
-        raise SkippedImage(f"{name} is {100 * (1 - opaque):.0f} % transparent")
-    keep = plain_jpeg and max(width, height) <= MAX_SIDE_PX
-    return RawPicture(
-        image=image,
-        width_px=width,
-        height_px=height,
-        content_sha256=sha256,
-        jpeg=data if keep else None,
+    record = ImageRecord(image_id=image_id, view=view, latitude=math.nan, longitude=math.nan)
+    return Candidate(
+        record=record, location=str(path), fingerprint=file_fingerprint(path), read=fail
     )
-
-
-def _header(data: bytes) -> tuple[int, int, bool, float]:
-    with Image.open(io.BytesIO(data)) as image:
-        turned = image.getexif().get(274, 1)
-        width, height = image.size if turned < 5 else image.size[::-1]
-        plain = image.format == "JPEG" and image.mode == "RGB" and turned == 1
-        opaque = 1.0
-        if image.has_transparency_data:
-            counts = image.convert("RGBA").getchannel("A").histogram()
-            opaque = sum(counts[1:]) / (image.width * image.height)
-    return width, height, plain, opaque
 
 
 def check_position(latitude: float, longitude: float, where: str) -> None:
@@ -149,9 +146,9 @@ def check_position(latitude: float, longitude: float, where: str) -> None:
         BadTableError: latitude or longitude is out of range or not a number.
     """
     if not -90.0 <= latitude <= 90.0:
-        raise BadTableError(f"{where}: latitude {latitude} is outside -90..90; correct it")
+        raise BadTableError(f"{where}: latitude {latitude:g} is outside -90..90; correct it")
     if not -180.0 <= longitude <= 180.0:
-        raise BadTableError(f"{where}: longitude {longitude} is outside -180..180; correct it")
+        raise BadTableError(f"{where}: longitude {longitude:g} is outside -180..180; correct it")
 
 
 def file_fingerprint(path: Path) -> str:
@@ -166,3 +163,12 @@ def file_fingerprint(path: Path) -> str:
 def file_id(relative: Path, prefix: str = "") -> str:
     """An image id from a relative path: no suffix, folders joined by '~'."""
     return prefix + "~".join(relative.with_suffix("").parts)
+
+
+def image_files(folder: Path) -> Iterator[Path]:
+    """Every image file below a folder, in a stable order."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.name.startswith("."):
+            yield from image_files(path)
+        elif path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            yield path

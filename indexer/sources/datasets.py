@@ -1,50 +1,136 @@
-"""The folders of the public data sets, with the table that gives their coordinates."""
+"""The folders of the public data sets, with the table that gives their coordinates.
 
-from collections.abc import Mapping
+University-1652 and SUES-200 publish no coordinates per image: a `gps.csv` gives them, one line
+per image (`path`, ...) or one line per place (`id`, `latitude`, `longitude`). DenseUAV comes with
+`Dense_GPS_ALL.txt`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from indexer.errors import BadTableError
-from indexer.sources.candidate import SourceOptions
-from indexer.sources.table import TableSource
+from indexer.records import View
+from indexer.sources.candidate import SourceOptions, image_files
+from indexer.sources.table import Line, TableSource, read_csv
 
 TABLE_NAME = "gps.csv"
 
+DENSE_TABLES = ("Dense_GPS_ALL.txt", "Dense_GPS_test.txt", "Dense_GPS_train.txt")
 
-class UniversitySource(TableSource):
-    """A University-1652 folder (the whole set, its test part or one gallery) with `gps.csv`.
+_VIEW_FOLDERS: Mapping[str, View] = {
+    "satellite": "satellite",
+    "gallery_satellite": "satellite",
+    "query_satellite": "satellite",
+    "satellite-view": "satellite",
+    "drone": "drone",
+    "gallery_drone": "drone",
+    "query_drone": "drone",
+    "drone_view_512": "drone",
+    "drone-view": "drone",
+}
+"""What the data sets call their folders."""
 
-    The test part holds its query images twice; the `query_` folders are left out unless the path
-    points into one. The gallery's view (`--view`) says which images are taken.
+_DENSE_LINE = re.compile(r"(\S+)\s+E(-?[\d.]+)\s+N(-?[\d.]+)\s+(-?[\d.]+)")
+
+
+class DatasetSource(TableSource):
+    """A data set folder (the whole set, its test part or one gallery) with its table.
+
+    The test part of University-1652 holds its query images twice: the `query_` folders are left
+    out unless the path points into one. The view (`--view`) says which images are taken.
     """
 
-    kind = "University-1652 folder with gps.csv"
+    kind = "data set folder with coordinates"
 
     def __init__(self, path: Path, table: Path, options: SourceOptions) -> None:
-        if options.view is None:
+        if options.view is None and folder_view(path) is None:
             raise BadTableError(
                 f"{path.name} holds satellite and drone images; say --view satellite or drone"
             )
         super().__init__(path, table, options)
-        inside = path.resolve().relative_to(table.parent.resolve())
-        self._prefix = "" if inside == Path() else inside.as_posix() + "/"
+        self.view = options.view or folder_view(path) or "satellite"
 
-    def _wanted(self, row: Mapping[str, str]) -> bool:
-        place = row.get("path", "")
-        if not place.startswith(self._prefix):
+    def lines(self) -> Iterator[Line]:
+        """One line per image, whatever the table has."""
+        if self.table.name in DENSE_TABLES:
+            return read_dense(self.table)
+        return self._per_image(read_csv(self.table))
+
+    def _per_image(self, lines: Iterator[Line]) -> Iterator[Line]:
+        places: dict[str, Line] = {}
+        for where, row in lines:
+            if row.get("path"):
+                yield where, row
+            else:
+                places[row["id"]] = where, row
+        if places:
+            yield from self._of_places(places)
+
+    def _of_places(self, places: Mapping[str, Line]) -> Iterator[Line]:
+        for file in image_files(self.path):
+            path = file.resolve().relative_to(self.table.parent.resolve())
+            found = next((part for part in reversed(path.parts[:-1]) if part in places), None)
+            if found is not None:
+                where, row = places[found]
+                height_m = file.parent.name if file.parent.name != found else ""
+                known = {"altitude_m": height_m, "altitude_datum": "takeoff"}
+                extra = known if height_m.isdigit() else {}
+                yield where, {**row, **extra, "path": path.as_posix()}
+
+    def wanted(self, row: Mapping[str, str]) -> bool:
+        """Whether a line lies below the path, is of the view and no repeated query."""
+        inside = self.path.resolve().relative_to(self.table.parent.resolve()).parts
+        parts = Path(row["path"]).parts
+        if parts[: len(inside)] != inside:
             return False
-        return not any(part.startswith("query_") for part in Path(place[len(self._prefix) :]).parts)
+        below = parts[len(inside) :]
+        view = next((_VIEW_FOLDERS[part] for part in parts if part in _VIEW_FOLDERS), self.view)
+        return view == self.view and not any(part.startswith("query_") for part in below)
+
+
+def read_dense(table: Path) -> Iterator[Line]:
+    """Lines `path E<lon> N<lat> <altitude>` of DenseUAV, as the CSV's columns.
+
+    Paths of the published file start with the author's own folders; what counts is the part from
+    `train` or `test` on. Source: DenseUAV, evaluate_gps.py.
+    """
+    with table.open(encoding="utf-8") as stream:
+        for number, text in enumerate(stream, start=1):
+            where = f"{table.name} line {number}"
+            found = _DENSE_LINE.match(text.strip())
+            if found is None:
+                raise BadTableError(f"{where}: {text.strip()[:60]!r} is not 'path E.. N.. height'")
+            path, longitude, latitude, altitude_m = found.groups()
+            parts = Path(path).parts
+            start = next((i for i, part in enumerate(parts) if part in ("train", "test")), 0)
+            yield (
+                where,
+                {
+                    "path": Path(*parts[start:]).as_posix(),
+                    "id": parts[-2] if len(parts) > 1 else "",
+                    "longitude": longitude,
+                    "latitude": latitude,
+                    "altitude_m": altitude_m,
+                },
+            )
 
 
 def find_table(path: Path) -> Path | None:
-    """The gps.csv of a folder: in it or in one of its three parents."""
-    for folder in (path, *path.resolve().parents[:3]):
-        if (folder / TABLE_NAME).is_file():
-            return folder / TABLE_NAME
+    """The table of a data set folder: in it or in one of its three parents."""
+    for folder in (path.resolve(), *path.resolve().parents[:3]):
+        for name in (TABLE_NAME, *DENSE_TABLES):
+            if (folder / name).is_file():
+                return folder / name
     return None
 
 
-def looks_like_university(folder: Path) -> bool:
-    """Whether a folder has the names that University-1652 uses."""
-    names = ("train", "test", "satellite", "drone", "gallery_satellite", "gallery_drone")
-    own = ("query_drone", "query_satellite", "gallery_satellite", "gallery_drone", "satellite")
-    return folder.name in (*own, "drone") or any((folder / name).is_dir() for name in names)
+def folder_view(path: Path) -> View | None:
+    """The view that a folder's own name says."""
+    return _VIEW_FOLDERS.get(path.name)
+
+
+def looks_like_dataset(folder: Path) -> bool:
+    """Whether a folder has the names that the public data sets use."""
+    names = ("train", "test", *_VIEW_FOLDERS)
+    return folder.name in _VIEW_FOLDERS or any((folder / name).is_dir() for name in names)

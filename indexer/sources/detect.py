@@ -1,12 +1,30 @@
-"""Which reader fits a path."""
+"""Which reader fits a path: the file's kind, or what a folder holds."""
 
+import json
 from pathlib import Path
 
 from indexer.errors import EmptySourceError, UnknownSourceError
-from indexer.sources.candidate import Source, SourceOptions
-from indexer.sources.datasets import UniversitySource, find_table, looks_like_university
+from indexer.sources import raster
+from indexer.sources.candidate import IMAGE_SUFFIXES, Source, SourceOptions, image_files
+from indexer.sources.cut import CutSource
+from indexer.sources.datasets import (
+    DENSE_TABLES,
+    TABLE_NAME,
+    DatasetSource,
+    find_table,
+    looks_like_dataset,
+)
+from indexer.sources.grids import TileGrid
+from indexer.sources.photos import PhotoSource, looks_like_photos
+from indexer.sources.pm_tiles import PmTiles
 from indexer.sources.table import TableSource
-from indexer.sources.tile_folder import TileFolderSource, looks_like_tiles
+from indexer.sources.tile_stores import FolderTiles, MbTiles, TileStore, looks_like_tiles
+from indexer.sources.tiles import TileSource, choose_zoom, first_tile_px, zoom_notes
+
+KNOWN = (
+    "GeoTIFF, folder of GeoTIFFs, {z}/{x}/{y} tiles, .mbtiles, .pmtiles, folder of images with a "
+    ".csv or .geojson, folder of drone photos, or a data set with gps.csv"
+)
 
 
 def open_source(path: Path, options: SourceOptions) -> Source:
@@ -15,36 +33,76 @@ def open_source(path: Path, options: SourceOptions) -> Source:
     Raises:
         UnknownSourceError: nothing is there, or nothing that a reader knows.
         EmptySourceError: an empty folder.
+        SourceError: the reader that fits cannot read it.
     """
     if not path.exists():
         raise UnknownSourceError(f"{path} does not exist; check the path")
-    if path.is_file():
-        return _from_file(path, options)
-    return _from_folder(path, options)
+    return _from_file(path, options) if path.is_file() else _from_folder(path, options)
 
 
 def _from_file(path: Path, options: SourceOptions) -> Source:
-    if path.suffix.lower() == ".csv":
-        if path.name == "gps.csv" and looks_like_university(path.parent):
-            return UniversitySource(path.parent, path, options)
+    suffix = path.suffix.lower()
+    if suffix in raster.SUFFIXES:
+        return CutSource(raster.RasterGrid(path), options)
+    if suffix == ".mbtiles":
+        return _tiles(MbTiles(path), options)
+    if suffix == ".pmtiles":
+        return _tiles(PmTiles(path), options)
+    if path.name in (TABLE_NAME, *DENSE_TABLES) and looks_like_dataset(path.parent):
+        return DatasetSource(path.parent, path, options)
+    if suffix in (".csv", ".geojson", ".json"):
         return TableSource(path, path, options)
-    raise UnknownSourceError(
-        f"{path.name} is of no kind that can be indexed; see docs/galleries.md"
-    )
+    raise UnknownSourceError(f"{path.name} is nothing that can be indexed; give a {KNOWN}")
 
 
 def _from_folder(path: Path, options: SourceOptions) -> Source:
     if not any(path.iterdir()):
         raise EmptySourceError(f"{path} is empty; check the path")
-    table = find_table(path)
-    if table is not None and looks_like_university(path):
-        return UniversitySource(path, table, options)
     if looks_like_tiles(path):
-        return TileFolderSource(path, options)
-    tables = sorted(path.glob("*.csv"))
-    if len(tables) == 1:
-        return TableSource(path, tables[0], options)
+        return _tiles(FolderTiles(path, tms=options.tms or _says_tms(path)), options)
+    table = find_table(path)
+    if table is not None and looks_like_dataset(path):
+        return DatasetSource(path, table, options)
+    tables = sorted(file for file in path.iterdir() if file.suffix.lower() in (".csv", ".geojson"))
+    if len(tables) > 1:
+        names = ", ".join(file.name for file in tables)
+        raise UnknownSourceError(f"{path} holds several tables ({names}); name one of them")
     if tables:
-        names = ", ".join(table.name for table in tables)
-        raise UnknownSourceError(f"{path} holds several CSV files ({names}); name one of them")
-    raise UnknownSourceError(f"{path} holds nothing that can be indexed; see docs/galleries.md")
+        return TableSource(path, tables[0], options)
+    first = next(image_files(path), None)
+    if first is not None and first.suffix.lower() in raster.SUFFIXES:
+        return raster.RasterFolderSource(path, options)
+    if looks_like_photos(path):
+        return PhotoSource(path, options)
+    raise UnknownSourceError(_why_unknown(path, first))
+
+
+def _why_unknown(path: Path, first: Path | None) -> str:
+    if first is None:
+        return f"{path} holds nothing that can be indexed; give a {KNOWN}"
+    suffixes = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES[:4])
+    return (
+        f"{path} holds images ({suffixes}) and nothing says where they are: no CSV, no GeoJSON, "
+        "no GPS in the photos; add a CSV with path, latitude, longitude"
+    )
+
+
+def _tiles(store: TileStore, options: SourceOptions) -> Source:
+    if not options.tile_m and options.gsd_m is None:
+        return TileSource(store, options)
+    zooms = store.zooms()
+    zoom = choose_zoom(zooms, options.zoom, store.path.name)
+    source = CutSource(TileGrid(store, zoom, first_tile_px(store, zoom)), options)
+    source.notes += zoom_notes(zooms, zoom, options.zoom)
+    return source
+
+
+def _says_tms(path: Path) -> bool:
+    # gdal2tiles writes TMS with tilemapresource.xml, XYZ without; tilejson names its scheme.
+    if (path / "tilemapresource.xml").is_file():
+        return True
+    try:
+        document = json.loads((path / "tiles.json").read_text(encoding="utf-8"))
+        return bool(document.get("scheme") == "tms")
+    except (OSError, ValueError, AttributeError):
+        return False

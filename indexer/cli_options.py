@@ -1,0 +1,129 @@
+"""Options that several `safenet-index` commands share, and how their texts are read."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from model.errors import SafeNetError
+
+if TYPE_CHECKING:
+    from model.embedder import Embedder
+
+Name = Annotated[str, typer.Argument(help="Name of the gallery.")]
+Store = Annotated[Path, typer.Option("--store", help="Folder that holds the galleries.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", help="A .safetensors file with its JSON; default: the shipped one."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Log = Annotated[str, typer.Option(help="auto: a bar or plain lines; json: JSON lines.")]
+Keep = Annotated[int, typer.Option(min=1, help="Published versions to keep.")]
+SourcePath = Annotated[
+    Path, typer.Argument(help="What to index: a map, tiles, a folder; see docs/galleries.md.")
+]
+ViewName = Annotated[str | None, typer.Option("--view", help="satellite or drone.")]
+Zoom = Annotated[int | None, typer.Option(help="Zoom of a tile source; default: the deepest.")]
+Tms = Annotated[bool, typer.Option("--tms", help="Tile rows count from the south.")]
+TileM = Annotated[
+    str, typer.Option("--tile-m", help="Cut a map into tiles of these ground sizes, m: 150,300.")
+]
+Overlap = Annotated[float, typer.Option(help="Overlap of cut tiles, 0..0.9 of their side.")]
+Gsd = Annotated[float | None, typer.Option("--gsd", help="Resample cut tiles to m per pixel.")]
+Bbox = Annotated[
+    str | None, typer.Option("--bbox", help="Only west,south,east,north, degrees WGS 84.")
+]
+Mask = Annotated[
+    Path | None, typer.Option("--mask", help="Only inside the polygons of a GeoJSON file.")
+]
+MinOpaque = Annotated[
+    float, typer.Option("--min-opaque", help="Skip tiles with a smaller share of data, 0..1.")
+]
+IdPrefix = Annotated[str, typer.Option("--id-prefix", help="Put before every image id.")]
+Index = Annotated[
+    str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
+]
+
+DEFAULT_STORE = Path("var/galleries")
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what is raised on purpose, and the disk's refusals, into one line and exit code 1."""
+    try:
+        yield
+    except SafeNetError as error:
+        text = " ".join(str(error).split())
+        print(f"error: {text}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+def load_weights(weights: Path | None, device: str) -> "Embedder":
+    """The weights to embed with; torch is imported here, not for `--help`."""
+    from model.embedder import Embedder
+
+    return Embedder.load(weights, device=device)
+
+
+def reporter(log: str) -> Any:
+    """A bar on a terminal, plain lines elsewhere, JSON lines on request."""
+    from indexer.progress import Bar, JsonLines, PlainLines
+
+    if log not in ("auto", "json"):
+        raise typer.BadParameter(f"--log {log!r}: say auto or json")
+    if log == "json":
+        return JsonLines()
+    return Bar() if sys.stderr.isatty() else PlainLines()
+
+
+def index_kind(text: str) -> str:
+    """A known index type.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    from indexer.vectors import INDEX_KINDS
+
+    if text not in INDEX_KINDS:
+        raise typer.BadParameter(f"--index {text!r}: choose from {', '.join(INDEX_KINDS)}")
+    return text
+
+
+def numbers(text: str, option: str, count: int | None = None) -> tuple[float, ...]:
+    """Comma-separated numbers.
+
+    Raises:
+        typer.BadParameter: something else is written, or too few or many of them.
+    """
+    try:
+        values = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: write numbers with commas") from error
+    if count is not None and len(values) != count:
+        raise typer.BadParameter(f"{option} {text!r}: {count} numbers are needed")
+    return values
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """A date; without a zone it is UTC.
+
+    Raises:
+        typer.BadParameter: it is no ISO 8601 date.
+    """
+    if text is None:
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: write 2024-05-31 or an ISO moment") from error
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)

@@ -1,0 +1,87 @@
+"""Gives back the room of what was removed: descriptor rows, pictures, versions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexer.database import Database
+from indexer.descriptors import DescriptorFile
+from indexer.layout import GalleryFolder
+from indexer.operations import require
+from indexer.progress import Progress, Silent
+from indexer.publish import KEEP
+from indexer.writer import Writer, open_writer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compaction:
+    """What was given back: descriptor rows, picture files, and their bytes together."""
+
+    rows: int
+    pictures: int
+    freed_bytes: int
+    version: str
+
+
+def compact(
+    store: Path, name: str, *, keep: int = KEEP, progress: Progress | None = None
+) -> Compaction:
+    """Rewrite the descriptors without holes and delete pictures that no kept version shows.
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+    """
+    require(store, name)
+    with open_writer(store, name, progress or Silent()) as writer:
+        holes = _close_holes(writer)
+        version = writer.publish(keep)
+        pictures, picture_bytes = _drop_pictures(writer)
+        row_bytes = 2 * writer.row.descriptor_dim
+        return Compaction(
+            rows=holes,
+            pictures=pictures,
+            freed_bytes=holes * row_bytes + picture_bytes,
+            version=version,
+        )
+
+
+def _close_holes(writer: Writer) -> int:
+    row = writer.row
+    slots = writer.database.slots()
+    holes = row.next_slot - len(slots)
+    if holes == 0:
+        return 0
+    old = DescriptorFile(writer.folder.descriptors(row.generation), row.descriptor_dim)
+    path = writer.folder.descriptors(row.generation + 1)
+    new = DescriptorFile(path, row.descriptor_dim, writable=True)
+    done = 0
+    for part, rows_nD in old.chunks(slots):
+        new.write(done, rows_nD)
+        done += len(part)
+    old.close()
+    new.close()
+    pairs = zip(slots.tolist(), np.arange(len(slots)).tolist(), strict=True)
+    writer.database.renumber(pairs, generation=row.generation + 1, rows=len(slots))
+    return holes
+
+
+def _drop_pictures(writer: Writer) -> tuple[int, int]:
+    shown = set(writer.database.picture_names())
+    for database in _version_databases(writer.folder):
+        shown.update(database.picture_names())
+        database.close()
+    count, freed = 0, 0
+    for sha256 in list(writer.pictures.names()):
+        if sha256 not in shown:
+            path = writer.pictures.path(sha256)
+            freed += path.stat().st_size
+            path.unlink()
+            count += 1
+    return count, freed
+
+
+def _version_databases(folder: GalleryFolder) -> Iterator[Database]:
+    for path in sorted(folder.versions.glob("*/gallery.sqlite")):
+        yield Database.open_snapshot(path)

@@ -1,0 +1,149 @@
+"""Footprints of a gallery for other programs: GeoJSON, CSV, GeoPackage.
+
+GeoJSON and GeoPackage give the corners as a polygon, or the position as a point where the ground
+area is unknown. A polygon across the antimeridian is written with longitudes beyond 180, which
+keeps it one piece.
+"""
+
+import csv
+import json
+import sqlite3
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import SourceError
+from indexer.geo import wrap_longitude
+from indexer.records import ImageRecord
+
+SUFFIXES = (".geojson", ".csv", ".gpkg")
+
+_COLUMNS = (
+    "image_id", "view", "latitude", "longitude", "gsd_m", "ground_m", "altitude_m",
+    "altitude_datum", "heading_deg", "gimbal_pitch_deg", "flight_id", "captured_at", "place_id",
+    "source", "content_sha256",
+)  # fmt: skip
+
+
+def export(records: Iterable[ImageRecord], path: Path) -> int:
+    """Write records in the format that the suffix names; returns how many.
+
+    Raises:
+        SourceError: the suffix names no format.
+    """
+    writers = {".geojson": _geojson, ".csv": _csv, ".gpkg": _geopackage}
+    if path.suffix.lower() not in writers:
+        raise SourceError(f"{path.name} names no export format; end it with {', '.join(SUFFIXES)}")
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    count = writers[path.suffix.lower()](records, partial)
+    partial.replace(path)
+    return count
+
+
+def properties(record: ImageRecord) -> dict[str, Any]:
+    """A record as plain values, without its geometry."""
+    values = {**asdict(record), "ground_m": record.ground_m}
+    if record.captured_at is not None:
+        values["captured_at"] = record.captured_at.isoformat()
+    return {name: values[name] for name in _COLUMNS}
+
+
+def ring(record: ImageRecord) -> list[list[float]] | None:
+    """The corners as a closed GeoJSON ring [lon, lat], counter-clockwise; None if unknown."""
+    if record.corners is None:
+        return None
+    around = [
+        [round(record.longitude + wrap_longitude(lon - record.longitude), 7), round(lat, 7)]
+        for lat, lon in reversed(record.corners)
+    ]
+    return [*around, around[0]]
+
+
+def _geojson(records: Iterable[ImageRecord], path: Path) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write('{"type": "FeatureCollection", "features": [\n')
+        for count, record in enumerate(records, start=1):
+            around = ring(record)
+            point = [round(record.longitude, 7), round(record.latitude, 7)]
+            geometry: dict[str, Any] = {"type": "Point", "coordinates": point}
+            if around is not None:
+                geometry = {"type": "Polygon", "coordinates": [around]}
+            feature = {"type": "Feature", "geometry": geometry, "properties": properties(record)}
+            stream.write((",\n" if count > 1 else "") + json.dumps(feature))
+        stream.write("\n]}\n")
+    return count
+
+
+def _csv(records: Iterable[ImageRecord], path: Path) -> int:
+    count = 0
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        lines = csv.DictWriter(stream, [*_COLUMNS, "corners"])
+        lines.writeheader()
+        for record in records:
+            count += 1
+            around = "" if record.corners is None else json.dumps(record.corners)
+            lines.writerow({**properties(record), "corners": around})
+    return count
+
+
+def _geopackage(records: Iterable[ImageRecord], path: Path) -> int:
+    """Source: OGC GeoPackage 1.3 (12-128r18): application id, required tables, binary header."""
+    database = sqlite3.connect(path)
+    try:
+        database.executescript(_GEOPACKAGE)
+        marks = ", ".join("?" * (len(_COLUMNS) + 1))
+        insert = f"INSERT INTO footprint (geom, {', '.join(_COLUMNS)}) VALUES ({marks})"  # noqa: S608
+        count = database.executemany(insert, _rows(records)).rowcount
+        database.commit()
+    finally:
+        database.close()
+    return max(0, count)
+
+
+def _rows(records: Iterable[ImageRecord]) -> Iterator[tuple[Any, ...]]:
+    for record in records:
+        yield _geometry(record), *properties(record).values()
+
+
+def _geometry(record: ImageRecord) -> bytes:
+    around = ring(record)
+    header = b"GP\x00\x01" + struct.pack("<i", 4326)
+    if around is None:
+        point = struct.pack("<dd", record.longitude, record.latitude)
+        return header + struct.pack("<BI", 1, 1) + point
+    flat = [value for position in around for value in position]
+    polygon = struct.pack("<BIII", 1, 3, 1, len(around)) + struct.pack(f"<{len(flat)}d", *flat)
+    return header + polygon
+
+
+_GEOPACKAGE = """
+PRAGMA application_id = 1196444487;
+PRAGMA user_version = 10300;
+CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT NOT NULL, srs_id INTEGER PRIMARY KEY,
+  organization TEXT NOT NULL, organization_coordsys_id INTEGER NOT NULL,
+  definition TEXT NOT NULL, description TEXT);
+INSERT INTO gpkg_spatial_ref_sys VALUES
+  ('Undefined cartesian', -1, 'NONE', -1, 'undefined', NULL),
+  ('Undefined geographic', 0, 'NONE', 0, 'undefined', NULL),
+  ('WGS 84', 4326, 'EPSG', 4326, 'GEOGCS["WGS 84",DATUM["WGS_1984",
+   SPHEROID["WGS 84",6378137,298.257223563]],PRIMEM["Greenwich",0],
+   UNIT["degree",0.017453292519943295]]', NULL);
+CREATE TABLE gpkg_contents (table_name TEXT PRIMARY KEY, data_type TEXT NOT NULL,
+  identifier TEXT UNIQUE, description TEXT DEFAULT '', last_change DATETIME NOT NULL
+  DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')), min_x DOUBLE, min_y DOUBLE, max_x DOUBLE,
+  max_y DOUBLE, srs_id INTEGER REFERENCES gpkg_spatial_ref_sys(srs_id));
+INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id)
+  VALUES ('footprint', 'features', 'footprint', 4326);
+CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT NOT NULL,
+  geometry_type_name TEXT NOT NULL, srs_id INTEGER NOT NULL, z TINYINT NOT NULL,
+  m TINYINT NOT NULL, PRIMARY KEY (table_name, column_name));
+INSERT INTO gpkg_geometry_columns VALUES ('footprint', 'geom', 'GEOMETRY', 4326, 0, 0);
+CREATE TABLE footprint (fid INTEGER PRIMARY KEY AUTOINCREMENT, geom GEOMETRY,
+  image_id TEXT, view TEXT, latitude REAL, longitude REAL, gsd_m REAL, ground_m REAL,
+  altitude_m REAL, altitude_datum TEXT, heading_deg REAL, gimbal_pitch_deg REAL, flight_id TEXT,
+  captured_at DATETIME, place_id TEXT, source TEXT, content_sha256 TEXT);
+"""

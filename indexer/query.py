@@ -1,0 +1,146 @@
+"""Query images against a gallery, and how far off the answers are where truth is known."""
+
+import json
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.answer import Answer, answer
+from indexer.errors import EmptySourceError
+from indexer.export import properties
+from indexer.gallery import Gallery
+from indexer.geo import distance_m
+from indexer.records import Filters, Match, Prior
+from indexer.sources.candidate import IMAGE_SUFFIXES
+from indexer.sources.reading import read_file
+from indexer.sources.table import read_positions
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one query image gave."""
+
+    file: Path
+    matches: list[Match]
+    judged: Answer
+
+    def table_lines(self, top_k: int) -> Iterator[str]:
+        """Tab-separated: file, rank, score, id, latitude, longitude, confidence, status."""
+        for match in self.matches[:top_k]:
+            record = match.record
+            yield (
+                f"{self.file.name}\t{match.rank}\t{match.score:.4f}\t{record.image_id}\t"
+                f"{record.latitude:.7f}\t{record.longitude:.7f}\t"
+                f"{self.judged.confidence:.3f}\t{self.judged.status}"
+            )
+        if not self.matches:
+            yield f"{self.file.name}\t\t\t\t\t\t0.000\tno_match"
+
+    def json_lines(self, top_k: int) -> Iterator[str]:
+        """One JSON object."""
+        estimate = self.judged.estimate
+        matches = [
+            {"rank": match.rank, "score": round(match.score, 4), **properties(match.record)}
+            for match in self.matches[:top_k]
+        ]
+        yield json.dumps(
+            {
+                "query": self.file.name,
+                "status": self.judged.status,
+                "confidence": round(self.judged.confidence, 4),
+                "estimate": None if estimate is None else asdict(estimate),
+                "matches": matches,
+            }
+        )
+
+
+def search_files(
+    gallery: Gallery,
+    embedder: "DescriptorModel",
+    files: Sequence[Path],
+    top_k: int,
+    prior: Prior | None,
+    filters: Filters | None,
+    min_confidence: float,
+) -> Iterator[Result]:
+    """Search one file after the other.
+
+    Raises:
+        ImageError: a file is no readable image.
+    """
+    for file in files:
+        descriptor_D = embedder.embed([read_file(file).image])[0]
+        matches = gallery.search(descriptor_D, top_k=top_k, prior=prior, filters=filters)
+        judged = answer(matches, embedder.calibration, min_confidence)
+        yield Result(file=file, matches=matches, judged=judged)
+
+
+def query_files(images: Sequence[Path]) -> list[Path]:
+    """Image files of the given paths; folders give all of theirs, sorted.
+
+    Raises:
+        EmptySourceError: there is none.
+    """
+    files: list[Path] = []
+    for path in images:
+        if path.is_dir():
+            inside = (file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+            files += sorted(inside)
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise EmptySourceError(f"{path} does not exist; check the path")
+    if not files:
+        raise EmptySourceError(f"{images[0]} holds no image; check the path")
+    return files
+
+
+def read_truth(table: Path, files: Sequence[Path]) -> dict[str, tuple[float, float]]:
+    """True (latitude, longitude) by file name.
+
+    Raises:
+        BadTableError: the table is wrong.
+        EmptySourceError: it names none of the files.
+    """
+    positions = read_positions(table)
+    if not any(file.name in positions for file in files):
+        raise EmptySourceError(f"{table.name} names none of the queries; check its file column")
+    return positions
+
+
+def errors_m(true: tuple[float, float], result: Result) -> tuple[float, float | None]:
+    """Metres from the truth to the best match and to the fused position (None: not answered)."""
+    if not result.matches:
+        return math.inf, None
+    best, fused = result.matches[0].record, result.judged.estimate
+    return (
+        distance_m(*true, best.latitude, best.longitude),
+        None if fused is None else distance_m(*true, fused.latitude, fused.longitude),
+    )
+
+
+def summary(errors: Sequence[tuple[float, float | None]]) -> str:
+    """R@1 within 50 and 100 m and the median error of the best match, then of the answers."""
+    first = [error for error, _ in errors]
+    fused = [error for _, error in errors if error is not None]
+    text = (
+        f"{len(first)} queries: R@1 within 50 m {_share(first, 50):.1f} %, "
+        f"within 100 m {_share(first, 100):.1f} %, median error {statistics.median(first):.1f} m"
+    )
+    if fused:
+        text += (
+            f"; {len(fused)} answered: fused position within 50 m {_share(fused, 50):.1f} %, "
+            f"within 100 m {_share(fused, 100):.1f} %, "
+            f"median error {statistics.median(fused):.1f} m"
+        )
+    return text
+
+
+def _share(errors: Sequence[float], within_m: float) -> float:
+    return 100 * sum(error <= within_m for error in errors) / len(errors)

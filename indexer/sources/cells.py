@@ -1,0 +1,69 @@
+"""Values of a table's cells: numbers, moments, footprints; each with its own clear refusal."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from indexer.errors import BadTableError
+from indexer.geo import square_corners
+from indexer.records import Position
+from indexer.sources.candidate import check_position
+
+
+def number(row: Mapping[str, str], key: str, where: str) -> float:
+    """A finite number.
+
+    Raises:
+        BadTableError: it is none.
+    """
+    text = row.get(key, "")
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise BadTableError(f"{where}: {key} {text!r} is not a number; correct it") from error
+    if not math.isfinite(value):
+        raise BadTableError(f"{where}: {key} {text!r} is not a finite number; correct it")
+    return value
+
+
+def optional(row: Mapping[str, str], key: str, where: str) -> float | None:
+    """A number, or None where the cell is empty."""
+    return number(row, key, where) if row.get(key) else None
+
+
+def moment(row: Mapping[str, str], where: str) -> datetime | None:
+    """`captured_at`, or None where it is empty.
+
+    Raises:
+        BadTableError: it is no ISO 8601 date.
+    """
+    text = row.get("captured_at")
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadTableError(
+            f"{where}: captured_at {text!r} is no ISO 8601 date; write 2024-05-31T12:00:00Z"
+        ) from error
+
+
+def corners(
+    row: Mapping[str, str], latitude: float, longitude: float, where: str
+) -> tuple[Position, ...] | None:
+    """Four corners, clockwise from the top left: of a ring, a side length or a box."""
+    if row.get("ring"):
+        return tuple((north, east) for north, east in json.loads(row["ring"]))
+    if row.get("ground_m"):
+        side_m = number(row, "ground_m", where)
+        heading_deg = optional(row, "heading_deg", where) or 0.0
+        return square_corners(latitude, longitude, side_m, side_m, heading_deg)
+    if all(row.get(key) for key in ("west", "south", "east", "north")):
+        west, south, east, north = (
+            number(row, key, where) for key in ("west", "south", "east", "north")
+        )
+        check_position(south, west, where)
+        check_position(north, east, where)
+        return (north, west), (north, east), (south, east), (south, west)
+    return None

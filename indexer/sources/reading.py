@@ -1,0 +1,97 @@
+"""Encoded bytes or pixel arrays of a source as pictures for a gallery."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.pictures import MAX_SIDE_PX
+from model.images import open_image
+
+_ORIENTATION = 274
+
+
+class SkippedImage(Exception):  # noqa: N818  it is an outcome, not an error
+    """The image is readable and does not belong in a gallery; its text is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawPicture:
+    """Decoded pixels; `jpeg` are the original bytes where they can be stored as they are.
+
+    `width_px` and `height_px` are the file's own size, which a reduced decoding may not have.
+    """
+
+    image: Image.Image
+    width_px: int
+    height_px: int
+    content_sha256: str
+    jpeg: bytes | None = None
+
+
+def read_file(path: Path) -> RawPicture:
+    """Decode an image file; large JPEGs at a reduced scale."""
+    return read_bytes(path.read_bytes(), path.name)
+
+
+def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture:
+    """Decode encoded bytes.
+
+    Args:
+        data: an encoded image.
+        name: what to call it in a reason.
+        min_opaque: skip an image with a smaller opaque share of its pixels.
+
+    Raises:
+        SkippedImage: too much of it is transparent.
+        ImageError: the bytes are no readable image.
+    """
+    image = open_image(data, min_side=MAX_SIDE_PX)
+    width, height, plain_jpeg, opaque = _header(data)
+    if opaque < min_opaque:
+        raise SkippedImage(f"{name} is {100 * (1 - opaque):.0f} % transparent")
+    keep = plain_jpeg and max(width, height) <= MAX_SIDE_PX
+    return RawPicture(
+        image=image,
+        width_px=width,
+        height_px=height,
+        content_sha256=hashlib.sha256(data).hexdigest(),
+        jpeg=data if keep else None,
+    )
+
+
+def from_pixels(
+    rgb_HW3: NDArray[np.uint8], opaque_HW: NDArray[np.bool_], name: str, *, min_opaque: float
+) -> RawPicture:
+    """A picture cut from a map; pixels without data are black.
+
+    Raises:
+        SkippedImage: too few pixels have data.
+    """
+    share = float(opaque_HW.mean())
+    if share < min_opaque or share == 0.0:
+        raise SkippedImage(f"{name}: {100 * (1 - share):.0f} % of it has no data")
+    rgb_HW3 = np.ascontiguousarray(np.where(opaque_HW[..., None], rgb_HW3, 0), dtype=np.uint8)
+    height, width = opaque_HW.shape
+    return RawPicture(
+        image=Image.fromarray(rgb_HW3),
+        width_px=width,
+        height_px=height,
+        content_sha256=hashlib.sha256(rgb_HW3.tobytes()).hexdigest(),
+    )
+
+
+def _header(data: bytes) -> tuple[int, int, bool, float]:
+    with Image.open(io.BytesIO(data)) as image:
+        turned = image.getexif().get(_ORIENTATION, 1)
+        width, height = image.size if turned < 5 else image.size[::-1]
+        plain = image.format == "JPEG" and image.mode == "RGB" and turned == 1
+        opaque = 1.0
+        if image.has_transparency_data:
+            counts = image.convert("RGBA").getchannel("A").histogram()
+            opaque = sum(counts[1:]) / (image.width * image.height)
+    return width, height, plain, opaque

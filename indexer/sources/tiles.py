@@ -1,0 +1,136 @@
+"""Web-mercator tiles as gallery images: the address is the coordinate."""
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, cast
+
+from PIL import Image, UnidentifiedImageError
+
+from indexer.errors import EmptySourceError, SourceError
+from indexer.geo import tile_corner, tile_corners, tile_gsd_m
+from indexer.records import ImageRecord, View
+from indexer.sources.candidate import Candidate, Source, SourceOptions
+from indexer.sources.reading import RawPicture, read_bytes
+from indexer.sources.tile_stores import TileStore
+
+
+class TileSource(Source):
+    """Tiles of one zoom, each of them one gallery image."""
+
+    view: View
+
+    def __init__(self, store: TileStore, options: SourceOptions) -> None:
+        super().__init__(store.path, options)
+        self.store = store
+        self.kind = store.kind
+        self.view = options.view or "satellite"
+        zooms = store.zooms()
+        self.zoom = choose_zoom(zooms, options.zoom, store.path.name)
+        self.notes = zoom_notes(zooms, self.zoom, options.zoom)
+        self.tile_px = first_tile_px(store, self.zoom)
+
+    def everything(self) -> Iterator[Candidate]:
+        """Every tile of the chosen zoom, by column, then row."""
+        for x, y in self.store.addresses(self.zoom):
+            yield self._candidate(x, y)
+
+    def check(self) -> None:
+        """Refuse a mixture of tile sizes: half of the coordinates would be wrong.
+
+        Raises:
+            SourceError: a readable tile has another size than most.
+        """
+        sizes: Counter[tuple[int, int]] = Counter()
+        example: dict[tuple[int, int], str] = {}
+        for x, y in self.store.addresses(self.zoom):
+            size = tile_size(self.store.read(self.zoom, x, y))
+            if size is not None:
+                sizes[size] += 1
+                example.setdefault(size, self.store.location(self.zoom, x, y))
+        (usual, _), *others = sizes.most_common() or [((0, 0), 0)]
+        if others:
+            odd = others[0][0]
+            raise SourceError(
+                f"{example[odd]} is {odd[0]}x{odd[1]} px, most tiles are {usual[0]}x{usual[1]}; "
+                "remove the tiles of another size or make them again"
+            )
+
+    def _candidate(self, x: int, y: int) -> Candidate:
+        latitude, longitude = tile_position(self.zoom, x, y, self.path.name)
+        record = ImageRecord(
+            image_id=f"{self.options.id_prefix}{self.zoom}-{x}-{y}",
+            view=self.view,
+            latitude=latitude,
+            longitude=longitude,
+            corners=cast(Any, tile_corners(self.zoom, x, y)),
+            gsd_m=tile_gsd_m(self.zoom, latitude, self.tile_px),
+            source=self.path.name,
+        )
+        return Candidate(
+            record=record,
+            location=self.store.location(self.zoom, x, y),
+            fingerprint=self.store.fingerprint(self.zoom, x, y),
+            read=lambda: self._read(x, y),
+        )
+
+    def _read(self, x: int, y: int) -> RawPicture:
+        name = f"{self.path.name} {self.zoom}/{x}/{y}"
+        data = self.store.read(self.zoom, x, y)
+        if data is None:
+            raise FileNotFoundError(name)
+        return read_bytes(data, name, min_opaque=self.options.min_opaque)
+
+
+def tile_position(zoom: int, x: int, y: int, source: str) -> tuple[float, float]:
+    """Centre (latitude, longitude) of a tile.
+
+    Raises:
+        SourceError: the address lies outside the zoom's grid.
+    """
+    if not (0 <= x < 2**zoom and 0 <= y < 2**zoom):
+        raise SourceError(
+            f"{source}: tile {zoom}/{x}/{y} lies outside the grid of zoom {zoom}; "
+            "remove it, or say --tms if rows count from the south"
+        )
+    return tile_corner(zoom, x + 0.5, y + 0.5)
+
+
+def tile_size(data: bytes | None) -> tuple[int, int] | None:
+    """(width, height) of an encoded tile, px; None where it cannot be read."""
+    try:
+        with Image.open(io.BytesIO(data or b"")) as image:
+            return image.size
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def first_tile_px(store: TileStore, zoom: int) -> int:
+    """Width of the first readable tile, px; 256 where none is."""
+    for x, y in store.addresses(zoom):
+        size = tile_size(store.read(zoom, x, y))
+        if size is not None:
+            return size[0]
+    return 256
+
+
+def choose_zoom(zooms: list[int], wanted: int | None, name: str) -> int:
+    """The zoom to use: the wanted one, or the deepest.
+
+    Raises:
+        EmptySourceError: the source has no such zoom.
+    """
+    if not zooms:
+        raise EmptySourceError(f"{name} holds no tile; check the path")
+    if wanted is not None and wanted not in zooms:
+        listed = ", ".join(str(zoom) for zoom in zooms)
+        raise EmptySourceError(f"{name} has no zoom {wanted} (it has: {listed}); choose one")
+    return wanted if wanted is not None else max(zooms)
+
+
+def zoom_notes(zooms: list[int], used: int, wanted: int | None) -> list[str]:
+    """What to tell a user who did not choose among several zooms."""
+    if wanted is not None or len(zooms) == 1:
+        return []
+    others = ", ".join(str(zoom) for zoom in zooms if zoom != used)
+    return [f"zoom {used} is used, the deepest; also there: {others} (choose with --zoom)"]

@@ -13,6 +13,7 @@ from training.world.dataset import plan_jobs, run_job
 from training.world.drape_job import DrapeSettings, drape_jobs, run_drape_job
 from training.world.progress import reported, work_off
 from training.world.render import RenderSettings
+from training.world.sheet import place_sheet, places_sheet
 from training.world.store import claim, write_gps
 
 app = typer.Typer(
@@ -63,6 +64,12 @@ def render(
     lights: Annotated[
         int, typer.Option(min=1, max=54, help="Different suns and seasons per flight.")
     ] = 1,
+    textures: Annotated[
+        Path | None, typer.Option(help="Folder of real overhead pictures blended into the ground.")
+    ] = None,
+    texture_classes: Annotated[
+        str, typer.Option(help="Only these classes of --textures, with commas between.")
+    ] = "",
     yaw_jitter: Annotated[float, typer.Option(help="Random heading, ± degrees.")] = 0.0,
     pitch_jitter: Annotated[float, typer.Option(help="Random gimbal pitch, ± degrees.")] = 0.0,
     fov_jitter: Annotated[float, typer.Option(help="Random field of view, ± degrees.")] = 0.0,
@@ -76,6 +83,8 @@ def render(
         views=views or (200 if preset is Preset.SUES else 54),
         size_px=size,
         drone_lights=lights,
+        textures=str(textures) if textures else "",
+        texture_classes=texture_classes,
         jitter=Jitter(
             yaw_deg=yaw_jitter,
             pitch_deg=pitch_jitter,
@@ -179,6 +188,25 @@ def _grid(text: str) -> tuple[int, int]:
     if not (1 <= sides[0] <= 60 and 1 <= sides[1] <= 60):
         raise typer.BadParameter(f"{text!r}: write COLUMNSxROWS, each 1 to 60, such as 12x12")
     return sides
+
+
+@app.command()
+def sheet(
+    folder: Annotated[Path, typer.Argument(help="A rendered folder.")],
+    out: Annotated[Path, typer.Argument(help="Picture to write (.jpg or .png).")],
+    place: Annotated[str | None, typer.Option(help="One place's id, shown large.")] = None,
+    places: Annotated[int, typer.Option(min=1, max=400, help="Places, without --place.")] = 12,
+    drones: Annotated[int, typer.Option(min=1, max=200, help="Drone views of each.")] = 3,
+    side: Annotated[int, typer.Option(min=16, max=1024, help="Side of a view, pixels.")] = 160,
+) -> None:
+    """Make a contact sheet of one place or of several."""
+    with reported():
+        if place:
+            picture = place_sheet(folder, place, drones, side)
+        else:
+            picture = places_sheet(folder, places, drones, side)
+        picture.save(out, quality=80)
+    typer.echo(f"{out}: {picture.width} x {picture.height} pixels")
 
 
 if __name__ == "__main__":

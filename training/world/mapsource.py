@@ -1,6 +1,7 @@
 """A user's own map: windows of a GeoTIFF or an XYZ tile folder on a local metric plane."""
 
 import math
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -10,9 +11,9 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
-from rasterio.transform import from_bounds, from_origin
+from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
@@ -40,7 +41,10 @@ class MapSource:
                 memory = self._held.enter_context(MemoryFile(_join_tiles(path)))
                 self._source = self._held.enter_context(memory.open())
             else:
-                self._source = self._held.enter_context(rasterio.open(path))
+                with warnings.catch_warnings():
+                    # Said below as an error: a raster without coordinates is refused.
+                    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                    self._source = self._held.enter_context(rasterio.open(path))
         except RasterioError as error:
             raise MapSourceError(f"{path}: not a readable raster; give a GeoTIFF") from error
         if self._source.crs is None:
@@ -74,7 +78,7 @@ class MapSource:
         with WarpedVRT(
             self._source,
             crs=plane,
-            transform=from_origin(-half_m, half_m, gsd_m, gsd_m),
+            transform=Affine(gsd_m, 0.0, -half_m, 0.0, -gsd_m, half_m),
             width=size,
             height=size,
             resampling=Resampling.bilinear,
@@ -119,7 +123,8 @@ def _join_tiles(folder: Path) -> bytes:
         raise MapSourceError(f"{folder}: no tiles like ZOOM/X/Y.png; give an XYZ folder")
     x0, y0 = min(x for x, _ in tiles), min(y for _, y in tiles)
     columns, rows = max(x for x, _ in tiles) - x0 + 1, max(y for _, y in tiles) - y0 + 1
-    side = Image.open(next(iter(tiles.values()))).width
+    with Image.open(next(iter(tiles.values()))) as first:
+        side = first.width
     if max(columns, rows) * side > _MAX_MOSAIC_PX:
         raise MapSourceError(
             f"{folder}: {columns * side} x {rows * side} pixels at zoom {max(zooms)}, at most "
@@ -132,16 +137,14 @@ def _join_tiles(folder: Path) -> bytes:
         mosaic[:, (y - y0) * side : (y - y0 + 1) * side, (x - x0) * side : (x - x0 + 1) * side] = (
             pixels
         )
-    return _geotiff(mosaic, x0, y0, columns, rows, max(zooms))
+    return _geotiff(mosaic, x0, y0, columns, max(zooms))
 
 
-def _geotiff(
-    mosaic: NDArray[np.uint8], x0: int, y0: int, columns: int, rows: int, zoom: int
-) -> bytes:
+def _geotiff(mosaic: NDArray[np.uint8], x0: int, y0: int, columns: int, zoom: int) -> bytes:
     tile_m = 2 * _HALF_EARTH_M / 2**zoom
     west, north = x0 * tile_m - _HALF_EARTH_M, _HALF_EARTH_M - y0 * tile_m
-    bounds = (west, north - rows * tile_m, west + columns * tile_m, north)
     height, width = mosaic.shape[1:]
+    pixel_m = columns * tile_m / width
     with MemoryFile() as memory:
         with memory.open(
             driver="GTiff",
@@ -150,7 +153,7 @@ def _geotiff(
             height=height,
             dtype="uint8",
             crs="EPSG:3857",
-            transform=from_bounds(*bounds, width, height),
+            transform=Affine(pixel_m, 0.0, west, 0.0, -pixel_m, north),
             photometric="RGB",
             alpha="YES",
         ) as file:

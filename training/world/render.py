@@ -12,6 +12,7 @@ from training.world.light import draw_light
 from training.world.march import drone_view, satellite_view
 from training.world.scene import LitScene, build_scene, light_scene
 from training.world.sensor import Sensor, draw_sensor, expose
+from training.world.textures import load_textures
 from training.world.truth import View
 
 TEST_ROW = 120
@@ -28,6 +29,8 @@ class RenderSettings:
     satellite_span_m: tuple[float, float] = (150.0, 195.0)
     misregistration_m: float = 3.0
     drone_lights: int = 1
+    textures: str = ""
+    texture_classes: str = ""
     jitter: Jitter = field(default_factory=Jitter)
 
 
@@ -76,7 +79,8 @@ def render_place(seed: int, index: int, settings: RenderSettings, split: str = "
     dice = Dice(seed, 21, *cell)
     cameras = fly(settings.preset, settings.views, x, y, dice, settings.jitter)
     span = dice.between(*settings.satellite_span_m)
-    scene = build_scene(seed, x, y, _extent_m(cameras, x, y, span))
+    bank = load_textures(settings.textures, settings.texture_classes) if settings.textures else None
+    scene = build_scene(seed, x, y, _extent_m(cameras, x, y, span), textures=bank)
     satellite = _satellite(
         seed, light_scene(scene, draw_light(dice, 0)), x, y, span, settings, dice
     )

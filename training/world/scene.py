@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from training.world.light import Light, add_cars, coarse_max, shade, shadow_height
 from training.world.plan_arrays import gather
-from training.world.raster import paint_ground, plant_trees, raise_parts
+from training.world.roofs import raise_parts
+from training.world.surface import paint_ground
+from training.world.textures import TextureBank, lay_textures
+from training.world.trees import plant_trees
 
 CELL_SIZE_M = 0.35
 """Ours: a drone pixel spans 0.4-1 m at the presets' ranges: no cell is seen as a block."""
@@ -45,7 +48,12 @@ class LitScene:
 
 
 def build_scene(
-    seed: int, x_m: float, y_m: float, half_extent_m: float, cell_m: float = CELL_SIZE_M
+    seed: int,
+    x_m: float,
+    y_m: float,
+    half_extent_m: float,
+    cell_m: float = CELL_SIZE_M,
+    textures: TextureBank | None = None,
 ) -> Scene:
     """The world within `half_extent_m` (east-west and north-south) of world point (x, y) metres."""
     n = 2 * math.ceil(half_extent_m / cell_m)
@@ -59,6 +67,7 @@ def build_scene(
     material, tree, car = (np.empty((size, size), np.uint8) for _ in range(3))
     height = np.zeros((size, size), np.float32)
     part_of = np.full((size, size), -1, np.int32)
+    lot_of = np.empty((size, size), np.int32)
     paint_ground(
         seed,
         ix0,
@@ -75,9 +84,12 @@ def build_scene(
         material,
         tree,
         car,
+        lot_of,
     )
     raise_parts(plan.parts, ix0, iy0, cell_m, height, rgb, material, part_of, car)
     plant_trees(seed, ix0, iy0, cell_m, tree, height, rgb, material, part_of, car)
+    if textures is not None:
+        lay_textures(textures, (ix0, iy0), cell_m, rgb, material, lot_of, part_of, plan.parts)
     inner = slice(_PAD_CELLS, size - _PAD_CELLS)
     return Scene(
         seed=seed,

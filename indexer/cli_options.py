@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from model.embedder import Embedder
 
 Name = Annotated[str, typer.Argument(help="Name of the gallery.")]
-Store = Annotated[Path, typer.Option("--store", help="Folder that holds the galleries.")]
+Store = Annotated[
+    Path,
+    typer.Option("--store", envvar="SAFENET_STORE", help="Folder that holds the galleries."),
+]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", help="A .safetensors file with its JSON; default: the shipped one."),
+    typer.Option(
+        "--weights",
+        envvar="SAFENET_WEIGHTS",
+        help="A .safetensors file with its JSON; default: the shipped one.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Log = Annotated[str, typer.Option(help="auto: a bar or plain lines; json: JSON lines.")]

@@ -64,6 +64,6 @@ def _add_layers(app: FastAPI, settings: Settings, ring: KeyRing, metrics: Metric
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(SecurityHeaders)
     app.add_middleware(Lingering)
     app.add_middleware(Observing, metrics=metrics)
+    app.add_middleware(SecurityHeaders)

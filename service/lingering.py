@@ -14,7 +14,8 @@ MAX_BYTES = 256 * 2**20
 """Ours: past this the client is beyond help; its connection is reset."""
 
 MAX_SECONDS = 5.0
-"""Ours: longest wait for the rest of a refused upload."""
+MAX_IDLE_S = 0.5
+"""Ours: longest wait for the rest of a refused upload, and for its next piece."""
 
 
 class Lingering:
@@ -54,7 +55,9 @@ def _has_body(scope: Scope) -> bool:
 
 async def _discard(receive: Receive, is_complete: Callable[[], bool]) -> None:
     total = 0
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + MAX_SECONDS
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(MAX_SECONDS):
-            while not is_complete() and total < MAX_BYTES:
+        while not is_complete() and total < MAX_BYTES:
+            async with asyncio.timeout_at(min(ends_at, loop.time() + MAX_IDLE_S)):
                 total += len((await receive()).get("body", b""))

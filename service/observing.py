@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, one log line and the metrics of every request, last errors."""
+"""Around all else: request ids, one log line and the metrics of every request, last errors."""
 
 import logging
 import re

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import ColourEmbedder
 from fastapi import FastAPI
+from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.operations import build
@@ -72,7 +73,7 @@ def write_source(folder: Path, view: str, seeds: range) -> Path:
 def publish(store: Path, name: str, view: str, seeds: range, work: Path) -> str:
     """Build or rebuild a gallery of synthetic pictures; returns the version."""
     source = open_source(write_source(work, view, seeds), SourceOptions())
-    return build(store, name, source, ColourEmbedder(), replace=True).version
+    return build(store, name, source, ColourEmbedder(), anew=True).version
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +83,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(root, "map", "satellite", range(PLACES), tmp_path_factory.mktemp("tiles"))
     publish(root, "flights", "drone", range(PLACES), tmp_path_factory.mktemp("drone"))
     return root
+
+
+class GatedColours(ColourEmbedder):
+    """The colour embedder; while `gate` is closed its runs wait, and `ran` counts their images."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.ran = 0
+
+    def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As the colour embedder, once the gate is open."""
+        self.gate.wait(20)
+        self.ran += len(pixels_N3SS)
+        return super().embed_pixels(pixels_N3SS)
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""What operators and browsers see around the answers: /docs, headers, metrics, logs, pictures."""
+
+import io
+import json
+import logging
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import ColourEmbedder
+from PIL import Image
+from service_live import encoded, picture, serving, settings_of
+
+from service.app import create_app
+from service.logs import JsonFormatter
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def test_docs_load_everything_from_the_service_itself(live: httpx.Client) -> None:
+    page = live.get("/docs")
+    assert page.status_code == 200
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(links) == 4
+    for link in links:
+        assert not link.startswith(("http", "//"))
+        assert live.get(f"/{link}").status_code == 200, link
+    assert "<script>" not in page.text, "the policy allows no inline script"
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+
+
+def test_openapi_document_names_every_contract_route(live: httpx.Client) -> None:
+    document = live.get("/openapi.json").json()
+    assert {
+        "/localize", "/navigate", "/galleries", "/galleries/{name}", "/healthz", "/readyz",
+        "/metrics", "/admin/reload", "/galleries/{name}/images/{image_id}",
+        "/galleries/{name}/images/{image_id}/meta",
+    } <= set(document["paths"])  # fmt: skip
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/galleries", "/nothing", "/metrics", "/readyz"])
+def test_security_headers_are_on_every_response(live: httpx.Client, path: str) -> None:
+    headers = live.get(path).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "server" not in headers
+
+
+def test_other_sites_may_not_call_unless_configured(live: httpx.Client, store: Path) -> None:
+    origin = {"Origin": "https://gis.example"}
+    assert "access-control-allow-origin" not in live.get("/galleries", headers=origin).headers
+    settings = settings_of(store, cors_origins="https://gis.example, https://x.example")
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        allowed = client.get("/galleries", headers=origin).headers
+        assert allowed["access-control-allow-origin"] == "https://gis.example"
+        other = client.get("/galleries", headers={"Origin": "https://evil.example"}).headers
+        assert "access-control-allow-origin" not in other
+
+
+def test_metrics_count_requests_stages_batches_and_answers(store: Path) -> None:
+    settings = settings_of(store)
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        for seed in (1, 2):
+            client.post("/localize", content=encoded(picture(seed)), headers=JPEG)
+        client.post("/localize?min_confidence=1", content=encoded(picture(1)), headers=JPEG)
+        client.post("/localize", content=b"text", headers=JPEG)
+        client.get("/no/such/path/1")
+        client.get("/no/such/path/2")
+        version = client.get("/galleries/map").json()["version"]
+        text = client.get("/metrics").text
+    lines = set(text.splitlines())
+    assert 'safenet_requests_total{method="POST",route="/localize",status="200"} 3.0' in lines
+    assert 'safenet_requests_total{method="POST",route="/localize",status="400"} 1.0' in lines
+    assert 'safenet_requests_total{method="GET",route="unknown",status="404"} 2.0' in lines
+    assert 'safenet_answers_total{route="/localize",status="no_match"} 1.0' in lines
+    for stage in ("decode", "queue", "embed", "search"):
+        assert f'safenet_stage_seconds_count{{stage="{stage}"}} 3.0' in lines
+    assert "safenet_batch_images_sum 3.0" in lines
+    gallery = f'safenet_gallery_images{{gallery="map",version="{version}",view="satellite"}} 12.0'
+    assert gallery in lines
+    assert (
+        f'safenet_model_info{{name="colour-thumbnail",sha256="{ColourEmbedder.sha256}"}} 1.0'
+        in lines
+    )
+    assert "safenet_queue_images 0.0" in lines
+    assert "/no/such" not in text, "a path that a client made up is no label"
+
+
+def test_request_id_is_kept_when_harmless_and_made_otherwise(live: httpx.Client) -> None:
+    assert (
+        live.get("/healthz", headers={"X-Request-ID": "run-7.a"}).headers["x-request-id"]
+        == "run-7.a"
+    )
+    for bad in ("a b", "x" * 65, "<script>", ""):
+        made = live.get("/healthz", headers={"X-Request-ID": bad}).headers["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{16}", made)
+
+
+def test_each_request_is_one_json_line_with_its_id(live: httpx.Client) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("service.observing")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        headers = {**JPEG, "X-Request-ID": "q-1"}
+        live.post("/localize?latitude=1", content=b"x", headers=headers)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    line = json.loads(stream.getvalue())
+    assert line["request_id"] == "q-1"
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/localize", 422)
+    assert line["level"] == "info"
+    assert line["ms"] > 0
+
+
+def test_gallery_picture_and_metadata_agree_with_the_match(live: httpx.Client) -> None:
+    body = live.post("/localize", content=encoded(picture(2)), headers=JPEG).json()
+    match = body["matches"][0]
+    shown = live.get(match["image_url"])
+    assert shown.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(shown.content)).size == (96, 96)
+    meta = live.get(match["image_url"] + "/meta").json()
+    for field in ("image_id", "latitude", "longitude", "bounds", "gsd_m", "source"):
+        assert meta[field] == match[field]
+    assert len(meta["corners"]) == 4
+    again = live.get(match["image_url"], headers={"If-None-Match": shown.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+def test_galleries_list_says_what_each_holds(live: httpx.Client) -> None:
+    body = live.get("/galleries").json()
+    assert [(g["name"], g["view"], g["size"]) for g in body["galleries"]] == [
+        ("flights", "drone", 12),
+        ("map", "satellite", 12),
+    ]
+    west, south, east, north = body["galleries"][1]["bounds"]
+    assert (west, east) == pytest.approx((14.0, 14.0))
+    assert (south, north) == pytest.approx((50.0, 50.011))
+    assert body["refused"] == []

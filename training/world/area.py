@@ -14,6 +14,7 @@ from training.world.scene import LitScene, Scene, build_scene, light_scene
 from training.world.sensor import Sensor, draw_sensor, jpeg
 from training.world.store import STATE_FOLDER, write_atomically, write_rows
 from training.world.truth import View, table_row
+from training.world.weather import Weather
 
 _IMAGES_PER_JOB = 21
 _MARGIN_M = 70.0
@@ -177,7 +178,9 @@ def _flight(job: AreaJob) -> Iterator[tuple[str, str, View]]:
     for k in range(job.first, job.first + job.count):
         camera = flight_camera(job.seed, settings, job.flight, k)
         sensor: Sensor = draw_sensor(Dice(job.seed, 36, job.flight, k), drone=True)
-        view = expose_drone(job.seed, lit, camera, settings.size_px, sensor, 3e-4)
+        view = expose_drone(
+            job.seed, lit, camera, settings.size_px, sensor, Weather(haze_per_m=3e-4)
+        )
         x, y = camera.ground_point(0.0, 0.0)
         column = math.floor(x / settings.tile_m + settings.columns / 2)
         row = math.floor(settings.rows / 2 - y / settings.tile_m)

@@ -79,11 +79,12 @@ def _flight(preset: str, k: int, views: int, dice: Dice) -> tuple[float, float, 
     if preset == "university-1652":
         return 256.0 - 134.5 * share, 360.0 * 3 * share, -52.0 + 6.0 * share, 38.0
     if preset == "sues-200":
+        per_height = max(1, views // 4)
         return (
-            (150.0, 200.0, 250.0, 300.0)[k // 50 % 4],
-            360.0 * (k % 50) / 50,
-            -60.0 + 8 * math.sin(k),
-            48.0,
+            (150.0, 200.0, 250.0, 300.0)[k // per_height % 4],
+            300.0 * (k % per_height) / per_height,
+            -50.0 - 22.0 * (k % per_height) / per_height,
+            42.0,
         )
     if preset == "nadir":
         return dice.between(90, 220), dice.between(0, 360), -90.0, 60.0

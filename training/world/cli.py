@@ -70,6 +70,9 @@ def render(
     texture_classes: Annotated[
         str, typer.Option(help="Only these classes of --textures, with commas between.")
     ] = "",
+    weather: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of drone views in bad weather.")
+    ] = 0.0,
     yaw_jitter: Annotated[float, typer.Option(help="Random heading, ± degrees.")] = 0.0,
     pitch_jitter: Annotated[float, typer.Option(help="Random gimbal pitch, ± degrees.")] = 0.0,
     fov_jitter: Annotated[float, typer.Option(help="Random field of view, ± degrees.")] = 0.0,
@@ -85,6 +88,7 @@ def render(
         drone_lights=lights,
         textures=str(textures) if textures else "",
         texture_classes=texture_classes,
+        weather_share=weather,
         jitter=Jitter(
             yaw_deg=yaw_jitter,
             pitch_deg=pitch_jitter,

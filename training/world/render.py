@@ -1,7 +1,7 @@
 """One place of the world: its satellite view, its drone views and their true coordinates."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
@@ -14,6 +14,7 @@ from training.world.scene import LitScene, build_scene, light_scene
 from training.world.sensor import Sensor, draw_sensor, expose
 from training.world.textures import load_textures
 from training.world.truth import View
+from training.world.weather import Weather, draw_weather, precipitate, through
 
 TEST_ROW = 120
 """Ours: test places spiral out from cell (0, 120), 43 km north of the training places' (0, 0)."""
@@ -31,6 +32,7 @@ class RenderSettings:
     drone_lights: int = 1
     textures: str = ""
     texture_classes: str = ""
+    weather_share: float = 0.0
     jitter: Jitter = field(default_factory=Jitter)
 
 
@@ -91,8 +93,10 @@ def render_place(seed: int, index: int, settings: RenderSettings, split: str = "
     drones = []
     for k, camera in enumerate(cameras):
         sensor, haze = draw_sensor(dice, drone=True), 2e-4 + 9e-4 * dice.unit() ** 3
+        weather = draw_weather(dice, settings.weather_share)
+        weather = replace(weather, haze_per_m=weather.haze_per_m + haze)
         lit = lights[k % len(lights)]
-        drones.append(expose_drone(seed, lit, camera, settings.size_px, sensor, haze))
+        drones.append(expose_drone(seed, lit, camera, settings.size_px, sensor, weather))
     return Place(
         index=index,
         split=split,
@@ -155,10 +159,11 @@ def expose_satellite(
 
 
 def expose_drone(
-    seed: int, lit: LitScene, camera: Camera, size_px: int, sensor: Sensor, haze_per_m: float
+    seed: int, lit: LitScene, camera: Camera, size_px: int, sensor: Sensor, weather: Weather
 ) -> View:
-    """What `camera` records of the lit scene."""
-    view = drone_view(lit, camera, size_px, haze_per_m=haze_per_m)
+    """What `camera` records of the lit scene in that weather."""
+    view = drone_view(lit, camera, size_px, haze_per_m=weather.haze_per_m)
+    view = precipitate(view, weather, sensor.seed + 1)
     latitude, longitude = to_latlon(seed, camera.x_m, camera.y_m)
     slant = camera.z_m / math.sin(math.radians(-camera.gimbal_pitch_deg))
     gsd = 2 * slant * math.tan(math.radians(camera.field_of_view_deg) / 2) / size_px
@@ -174,5 +179,6 @@ def expose_drone(
         footprint=tuple(to_latlon(seed, *c) for c in camera.footprint()),
         target=to_latlon(seed, *camera.ground_point(0.0, 0.0)),
         jpeg_quality=sensor.jpeg_quality,
-        pixels=expose(view, sensor),
+        pixels=expose(view, through(sensor, weather)),
+        weather=weather.name,
     )

@@ -10,6 +10,7 @@ COLUMNS = (
     "path", "id", "view", "latitude", "longitude", "altitude_m", "heading_deg", "gimbal_pitch_deg",
     "gsd_m", "field_of_view_deg", "target_latitude", "target_longitude", "footprint", "west",
     "south", "east", "north", "altitude_datum", "flight_id", "captured_at", "district", "split",
+    "weather",
 )  # fmt: skip
 """The footprint is a WKT polygon (longitude latitude), clockwise from the image's top left."""
 
@@ -36,6 +37,7 @@ class View:
     pixels: NDArray[np.uint8]
     flight_id: str = ""
     captured_at: str = ""
+    weather: str = ""
 
 
 def footprint_wkt(corners: tuple[LatLon, ...]) -> str:
@@ -71,6 +73,7 @@ def table_row(path: str, place_id: str, view: View, district: str, split: str) -
         "captured_at": view.captured_at,
         "district": district,
         "split": split,
+        "weather": view.weather,
     }
     edges = zip(("west", "south", "east", "north"), bounds, strict=True)
     values |= {name: f"{value:.8f}" if is_tile else "" for name, value in edges}

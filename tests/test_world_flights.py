@@ -1,0 +1,76 @@
+"""Flights, layouts and weather of the presets."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from training.sues import sues_benchmark
+from training.world.camera import Jitter, fly
+from training.world.chance import Dice
+from training.world.cli import app
+from training.world.errors import UnknownPresetError
+from training.world.sensor import Sensor, expose
+from training.world.weather import NAMES, Weather, draw_weather, precipitate
+
+
+def test_the_university_flight_spirals_down_and_looks_at_the_place() -> None:
+    cameras = fly("university-1652", 54, 30.0, -20.0, Dice(1), Jitter())
+    assert [cameras[0].z_m, cameras[-1].z_m] == [256.0, 121.5]
+    assert np.all(np.diff([camera.z_m for camera in cameras]) < 0)
+    turned = np.unwrap(np.radians([camera.heading_deg for camera in cameras]))
+    assert np.degrees(turned[-1] - turned[0]) == pytest.approx(1080.0, abs=1e-6)
+    for camera in cameras:
+        assert camera.ground_point(0.0, 0.0) == pytest.approx((30.0, -20.0), abs=1e-6)
+
+
+def test_sues_has_fifty_views_at_each_of_four_heights() -> None:
+    heights = [camera.z_m for camera in fly("sues-200", 200, 0, 0, Dice(1), Jitter())]
+    assert {h: heights.count(h) for h in heights} == {150: 50, 200: 50, 250: 50, 300: 50}
+
+
+def test_a_footprint_runs_clockwise_from_the_images_top_left() -> None:
+    camera = fly("nadir", 1, 0.0, 0.0, Dice(2), Jitter())[0]
+    corners = np.array(camera.footprint())
+    following = np.roll(corners, -1, axis=0)
+    doubled_area = np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1])
+    assert doubled_area < 0
+
+
+def test_an_unknown_preset_is_named() -> None:
+    with pytest.raises(UnknownPresetError, match="sues-200"):
+        fly("orbit", 3, 0.0, 0.0, Dice(1), Jitter())
+
+
+def test_a_sues_render_is_read_as_a_sues_benchmark(tmp_path: Path) -> None:
+    options = "--preset sues-200 --places 8 --views 4 --size 32 --workers 1"
+    result = CliRunner().invoke(app, ["render", str(tmp_path), *options.split()])
+    assert result.exit_code == 0, result.output
+    benchmark = sues_benchmark(tmp_path)
+    assert benchmark.layout == "SUES-200"
+    assert len(benchmark.directions) == 8
+
+
+def test_weather_is_drawn_in_its_share_and_recorded(tmp_path: Path) -> None:
+    names = [draw_weather(Dice(3, k), 0.5).name for k in range(400)]
+    assert 150 < sum(name != "normal" for name in names) < 250
+    assert set(names) == set(NAMES)
+    options = "--places 1 --views 6 --size 32 --workers 1 --weather 1"
+    assert CliRunner().invoke(app, ["render", str(tmp_path), *options.split()]).exit_code == 0
+    rows = csv.DictReader((tmp_path / "gps.csv").read_text().splitlines())
+    assert all(row["weather"] in NAMES[1:] for row in rows if row["view"] == "drone")
+
+
+def test_rain_covers_some_of_the_view_and_repeats() -> None:
+    view = np.full((128, 128, 3), 90.0, np.float32)
+    rain = Weather(name="rain", streaks=5000)
+    wet = precipitate(view, rain, 7)
+    assert 0.02 < np.mean(wet[..., 0] > 92) < 0.6
+    assert np.array_equal(wet, precipitate(view, rain, 7))
+
+
+def test_a_plain_sensor_changes_nothing() -> None:
+    view = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.float32)
+    assert np.array_equal(expose(view, Sensor()), view.astype(np.uint8))

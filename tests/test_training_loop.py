@@ -17,11 +17,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from model.checkpoint import load_checkpoint
-from training.cli import eval_app, train_app
+from training.cli import train_app
 from training.errors import DataError, RecipeError
 from training.loading import draw_epoch
-from training.places import training_places
 from training.recipes import recipe
+from training.training_data import training_places
 
 TINY = [
     "--set=model.backbone=test_efficientnet",
@@ -110,23 +110,6 @@ def test_a_run_is_never_overwritten(university: Path, tmp_path: Path) -> None:
     code, output = run(*common)
     assert code == 1
     assert "--resume" in output
-
-
-def test_evaluation_names_the_protocol_and_scores_both_directions(
-    university: Path, tmp_path: Path, tiny_weights: Path
-) -> None:
-    for protocol, gallery in (("full", 4), ("query-ids-only", 3)):
-        out = tmp_path / "eval.json"
-        arguments = [str(university), "--weights", str(tiny_weights), "--json", str(out)]
-        arguments += ["--protocol", protocol, "--workers", "0"]
-        result = CliRunner().invoke(eval_app, arguments)
-        assert result.exit_code == 0, result.output
-        assert protocol in result.output
-        figures = json.loads(out.read_text())
-        assert figures["protocol"] == protocol
-        there = figures["results"]["drone→satellite"]
-        assert (there["queries"], there["gallery"]) == (6, gallery)
-        assert figures["results"]["satellite→drone"]["queries"] == 3
 
 
 def test_the_papers_175_steps_and_multiple_sampling(university: Path) -> None:

@@ -1,22 +1,21 @@
-"""`safenet-train` and `safenet-eval`."""
+"""`safenet-train`; `safenet-eval` is in `eval_cli`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from model.embedder import Embedder
 from model.errors import SafeNetError
 from training.errors import RecipeError
-from training.evaluation import Protocol, evaluate_university
+from training.eval_cli import eval_app
 from training.loop import RunOptions, train
-from training.places import training_places
 from training.recipes import RECIPES
 from training.recipes import recipe as named_recipe
-from training.report import print_retrieval, write_json
+from training.training_data import training_places
+
+__all__ = ["eval_app", "train_app"]
 
 train_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-eval_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def _fail(error: SafeNetError) -> typer.Exit:
@@ -45,6 +44,9 @@ def train_command(
     weights: Annotated[
         Path | None, typer.Option(help="Start from these .safetensors, not from ImageNet's.")
     ] = None,
+    height: Annotated[
+        int | None, typer.Option(min=1, help="SUES-200: train on one height, metres.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/last.ckpt.")] = False,
 ) -> None:
@@ -54,38 +56,11 @@ def train_command(
     """
     try:
         chosen = named_recipe(recipe, change or ())
-        places = [place for folder in data for place in training_places(folder, exclude or ())]
+        places = [
+            place for folder in data for place in training_places(folder, exclude or (), height)
+        ]
         typer.echo(f"{len(places)} places, recipe {chosen.name}", err=True)
         options = RunOptions(out=out, resume=resume, initial_weights=weights, workers=workers)
         typer.echo(train(chosen, places, options))
     except SafeNetError as error:
         raise _fail(error) from error
-
-
-@eval_app.command()
-def eval_command(
-    data: Annotated[Path, typer.Argument(help="University-1652 folder with test/query_drone/…")],
-    weights: Annotated[
-        Path | None, typer.Option(help="A .safetensors file; default: the shipped weights.")
-    ] = None,
-    protocol: Annotated[
-        Protocol, typer.Option(help="Gallery: the whole one, or only places with a query.")
-    ] = "full",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write the figures here.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
-) -> None:
-    """Recall@K and average precision, drone→satellite and satellite→drone, in percent.
-
-    Example: safenet-eval University-Release --weights runs/paper/weights.safetensors
-    """
-    try:
-        embedder = Embedder.load(weights)
-        results = evaluate_university(data, embedder, protocol, workers)
-    except SafeNetError as error:
-        raise _fail(error) from error
-    print_retrieval(results, protocol, embedder.name)
-    if json_file is not None:
-        facts = {"protocol": protocol, "weights": embedder.name, "sha256": embedder.sha256}
-        write_json(json_file, results, facts)

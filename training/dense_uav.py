@@ -1,5 +1,6 @@
-"""DenseUAV: `test/query_drone/<id6>/H80.JPG`, `test/gallery_satellite/<id6>/H80.tif`, and a
-`Dense_GPS_*.txt` with a line `path E<lon> N<lat> <height above ground>` per image.
+"""DenseUAV: `test/query_drone/<id6>/H80.JPG` and `test/gallery_satellite/<id6>/H80.tif`.
+
+A `Dense_GPS_*.txt` has a line `path E<lon> N<lat> <height above ground>` per image.
 """
 
 from pathlib import Path

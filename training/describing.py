@@ -33,7 +33,9 @@ class Change:
     name: str
     """Tells cached descriptors apart."""
     apply: Callable[[Tensor, torch.Generator], Tensor]
-    """float32 [N, 3, S, S] in 0..1 and a generator seeded by the batch → the same shape."""
+    """float32 [N, 3, S, S] in 0..1 and a generator seeded by the batch → the network's input."""
+    decoded_px: int | None = None
+    """Side that `apply` wants; None: the network's."""
 
 
 class Describer:
@@ -52,7 +54,7 @@ class Describer:
             checkpoint = at_input_size(checkpoint, input_size)
         self.name, self.sha256, self.config = checkpoint.name, checkpoint.sha256, checkpoint.config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = checkpoint.network().to(self.device, memory_format=torch.channels_last)
+        self.network = checkpoint.network().to(memory_format=torch.channels_last).to(self.device)
         self.flip, self.workers, self.cache = flip, workers, cache
 
     @classmethod
@@ -89,8 +91,9 @@ class Describer:
         )
 
     def _describe(self, images: ImageSet, change: Change | None) -> Tensor:
+        side = (change and change.decoded_px) or self.config.input_size
         loader: DataLoader[Tensor] = DataLoader(
-            _Files(images.files, self.config.input_size),
+            _Files(images.files, side),
             batch_size=EMBED_BATCH,
             num_workers=min(self.workers, len(images) // EMBED_BATCH),
         )
@@ -149,6 +152,7 @@ def _resampled(embedding_1LC: Tensor, side: int) -> Tensor:
     tokens = embedding_1LC.shape[1]
     old = int(tokens**0.5)
     prefix = tokens - old * old
-    grid = embedding_1LC[:, prefix:].float().unflatten(1, (old, old)).permute(0, 3, 1, 2)
+    cells = embedding_1LC[:, prefix:].float().transpose(1, 2)
+    grid = cells.reshape(1, -1, old, old)
     grid = functional.interpolate(grid, size=side, mode="bilinear", align_corners=False)
     return torch.cat((embedding_1LC[:, :prefix].float(), grid.flatten(2).transpose(1, 2)), dim=1)

@@ -1,13 +1,14 @@
-"""Which data set lies in a folder, and its test split. University-1652, SUES-200, DenseUAV, or
-any folder whose `gps.csv` says where every image is.
+"""Which data set lies in a folder, and its test split.
+
+University-1652, SUES-200, DenseUAV, or any folder whose `gps.csv` says where every image is.
 """
 
 from pathlib import Path
 
+from training.dense_uav import dense_uav_benchmark, is_dense_uav
 from training.errors import DataError
 from training.gps_table import gps_benchmark, with_positions
 from training.image_sets import Benchmark, Direction, ImageSet
-from training.dense_uav import dense_uav_benchmark, is_dense_uav
 from training.sues import is_sues, sues_benchmark
 
 EXPECTED = (

@@ -35,23 +35,6 @@ def is_university(root: Path) -> bool:
     return (root / "train").is_dir() or (root / "test").is_dir()
 
 
-def training_places(root: Path, exclude: Iterable[str] = ()) -> list[Place]:
-    """Places to train on, sorted by id.
-
-    Args:
-        root: a University-1652 folder, or a folder of overhead images.
-        exclude: words; an overhead image whose relative path holds one is held out.
-
-    Raises:
-        DataError: no such folder, another layout, or a place without one of its views.
-    """
-    if not root.is_dir():
-        raise DataError(f"data {root} is not a folder; expected {UNIVERSITY_LAYOUT}")
-    if is_university(root):
-        return paired_places(root / "train" / "satellite", root / "train" / "drone")
-    return overhead_places(root, exclude)
-
-
 def paired_places(satellite: Path, drone: Path) -> list[Place]:
     """Places of two sibling folders, `<id>/<image>` each.
 

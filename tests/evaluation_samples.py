@@ -1,0 +1,36 @@
+"""Small data sets in the layouts of the benchmarks; a place is a pattern of coloured blocks."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def scene(place: int, view: int) -> Image.Image:
+    """View 0 is from above, the others turn by 3 degrees each; 128 px."""
+    blocks = np.random.default_rng(place).integers(0, 255, (5, 5, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks).resize((140, 140), Image.Resampling.NEAREST)
+    return picture.rotate(3 * view).crop((6, 6, 134, 134))
+
+
+def save(path: Path, place: int, view: int = 0) -> Path:
+    """One scene at a path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scene(place, view).save(path)
+    return path
+
+
+def university_test(root: Path, queries: int = 3, gallery: int = 4, views: int = 2) -> Path:
+    """`root/test` of University-1652; the last gallery places have no query."""
+    for place in range(gallery):
+        for view in range(views):
+            save(
+                root / "test/gallery_drone" / f"{place:04d}" / f"image-{view:02d}.JPEG", place, view
+            )
+            if place < queries:
+                name = f"image-{view:02d}.JPEG"
+                save(root / "test/query_drone" / f"{place:04d}" / name, place, view)
+        save(root / "test/gallery_satellite" / f"{place:04d}" / f"{place:04d}.jpg", place)
+        if place < queries:
+            save(root / "test/query_satellite" / f"{place:04d}" / f"{place:04d}.jpg", place)
+    return root

@@ -1,0 +1,161 @@
+"""`safenet-eval DATA …` scores weights on a data set; `safenet-eval overhead|tables|figures …`."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.errors import SafeNetError
+from training.default_command import DefaultCommandGroup
+from training.describing import Describer
+from training.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
+from training.errors import RecipeError
+from training.evaluation import Protocol, Rules, Score, evaluate
+from training.layouts import read_benchmark
+from training.overhead import OverheadTest, evaluate_overhead
+from training.report import print_scores, write_json
+from training.run_facts import facts_of
+from training.studies import STUDIES, Study, run_study
+
+eval_app = typer.Typer(
+    cls=DefaultCommandGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help=(
+        "Score weights. `safenet-eval DATA --weights W` is short for `safenet-eval dataset DATA "
+        "--weights W`; a folder named like a command is written ./tables."
+    ),
+)
+
+Weights = Annotated[
+    Path | None, typer.Option(help="A .safetensors file; default: the shipped weights.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")]
+Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
+Cache = Annotated[Path, typer.Option("--cache", help="Where descriptors are kept between reports.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep nothing.")]
+
+
+def failed(error: SafeNetError) -> typer.Exit:
+    """One line on standard error; exit 2 for a bad recipe, else 1."""
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(2 if isinstance(error, RecipeError) else 1)
+
+
+@eval_app.command("dataset")
+def dataset_command(
+    data: Annotated[
+        Path,
+        typer.Argument(help="University-1652, SUES-200, DenseUAV, or a folder with gps.csv."),
+    ],
+    weights: Weights = None,
+    protocol: Annotated[
+        Protocol, typer.Option(help="Gallery: the whole one, or only places with a query.")
+    ] = "full",
+    multi_query: Annotated[
+        int, typer.Option(min=1, max=54, help="Drone views averaged into one query.")
+    ] = 1,
+    by: Annotated[
+        str | None, typer.Option(help=f"Study a condition: {', '.join(STUDIES)}.")
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Add a second, mirrored pass to every descriptor.")
+    ] = False,
+    input_size: Annotated[
+        int | None, typer.Option(min=64, max=1024, help="Another input side than trained, px.")
+    ] = None,
+    within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
+    json_file: JsonFile = None,
+    workers: Workers = 2,
+    cache_folder: Cache = DEFAULT_FOLDER,
+    no_cache: NoCache = False,
+) -> None:
+    """Recall@K and AP in percent, and metres where positions are known; both directions.
+
+    Example: safenet-eval University-Release --weights runs/paper/weights.safetensors
+    """
+    study = _study(by)
+    rules = Rules(protocol=protocol, within_m=within_m, multi_query=multi_query)
+    kept = None if no_cache else DescriptorCache(cache_folder)
+
+    @cache
+    def load(size: int | None, flipped: bool) -> Describer:
+        return Describer.load(
+            weights,
+            input_size=size or input_size,
+            flip=flip or flipped,
+            workers=workers,
+            cache=kept,
+        )
+
+    try:
+        benchmark = read_benchmark(data)
+        if study is None:
+            scores = {"": evaluate(benchmark, load(None, False), rules)}
+        else:
+            scores = run_study(study, benchmark, load, rules)
+        describer = load(None, False)
+        print_scores(scores, f"{benchmark.layout}, {describer.name}, protocol {protocol}")
+        if json_file is not None:
+            facts = facts_of(describer, rules) | {"layout": benchmark.layout, "flip": flip}
+            write_json(json_file, facts | _results(scores, study))
+    except SafeNetError as error:
+        raise failed(error) from error
+
+
+def _study(by: str | None) -> Study | None:
+    for study in STUDIES:
+        if study == by:
+            return study
+    if by is not None:
+        raise typer.BadParameter(f"{by!r}: choose from {', '.join(STUDIES)}", param_hint="--by")
+    return None
+
+
+def _results(scores: dict[str, dict[str, Score]], study: Study | None) -> dict[str, object]:
+    return {"results": scores[""]} if study is None else {"by": study, "results_by": scores}
+
+
+@eval_app.command("overhead")
+def overhead_command(
+    data: Annotated[Path, typer.Argument(help="Folder of overhead images, with index.csv or not.")],
+    weights: Weights = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only images whose path holds this word; repeat.")
+    ] = None,
+    gallery_year: Annotated[str | None, typer.Option(help="Year of the gallery images.")] = None,
+    query_year: Annotated[str | None, typer.Option(help="Year of the query images.")] = None,
+    views: Annotated[int, typer.Option(min=1, help="Warped views of every query image.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the warps.")] = 0,
+    within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
+    json_file: JsonFile = None,
+    workers: Workers = 2,
+    cache_folder: Cache = DEFAULT_FOLDER,
+    no_cache: NoCache = False,
+) -> None:
+    """Real overhead images, warped as a drone would see them, against all images of the folder.
+
+    With years: every place of one year against all places in the other. Without: every image must
+    find itself.
+
+    Example: safenet-eval overhead naip --include claremont --gallery-year 2016 --query-year 2020
+    """
+    test = OverheadTest(
+        include=tuple(include or ()),
+        gallery_year=gallery_year,
+        query_year=query_year,
+        views=views,
+        seed=seed,
+    )
+    rules = Rules(within_m=within_m)
+    try:
+        kept = None if no_cache else DescriptorCache(cache_folder)
+        describer = Describer.load(weights, workers=workers, cache=kept)
+        scores = {"flown→overhead": evaluate_overhead(data, test, describer, rules)}
+        print_scores({"": scores}, f"{data.name}, {describer.name}, protocol full, seed {seed}")
+        if json_file is not None:
+            write_json(json_file, facts_of(describer, rules) | {"test": test, "results": scores})
+    except SafeNetError as error:
+        raise failed(error) from error

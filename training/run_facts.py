@@ -1,0 +1,19 @@
+"""What a figure was measured with; goes beside every figure that is kept."""
+
+from typing import Any
+
+from training.describing import Describer
+from training.evaluation import Rules
+from training.loop import git_commit
+
+
+def facts_of(describer: Describer, rules: Rules) -> dict[str, Any]:
+    """Protocol, weights and source commit, JSON-ready."""
+    return {
+        "protocol": rules.protocol,
+        "multi_query": rules.multi_query,
+        "weights": describer.name,
+        "sha256": describer.sha256,
+        "input_size": describer.config.input_size,
+        "commit": git_commit(),
+    }

@@ -115,6 +115,7 @@ export class AnswerLayers {
 
   drawFlight(flight) {
     const line = flight.track.map(({ latitude, longitude }) => [latitude, longitude]);
+    if (line.length < 2) return;
     const color = FLIGHT_COLOURS[this.legend.length % FLIGHT_COLOURS.length];
     const style = { interactive: false, lineJoin: "round" };
     L.polyline(line, { ...style, color: "#fff", weight: 5, opacity: 0.8 }).addTo(this.group);

@@ -50,6 +50,7 @@ function advice(answer, parameters, route) {
       "a photo that looks further down, or from higher up, with roofs and roads in it",
     );
   }
+  if (route === "navigate") tips.push("a tile that shows about as much ground as one drone photo");
   if (!hasPrior && unsure) tips.push("a circle or a box around where it must be");
   if (!unsure) tips.push("another gallery: this one may not cover the place");
   return tips;

@@ -44,6 +44,7 @@ export class Compare {
   open(left, right) {
     this.shown = { left, right };
     this.root.hidden = false;
+    this.root.scrollIntoView({ block: "nearest" });
     const [leftTitle, rightTitle] = this.root.querySelectorAll(".titles span");
     leftTitle.textContent = left.title;
     rightTitle.textContent = right.title;

@@ -115,6 +115,14 @@ export class MapView {
     }
   }
 
+  /** Move as little as needed for a position to be seen, once the layout has settled. */
+  keepInView(position) {
+    requestAnimationFrame(() => {
+      this.map.invalidateSize({ animate: false });
+      this.map.panInside(position, { padding: [70, 70], animate: !CALM });
+    });
+  }
+
   /** "zoom/latitude/longitude", for a link. */
   get position() {
     const { lat, lng } = this.map.getCenter();

@@ -18,7 +18,7 @@ export function showMatches(list, answer, pictureOf, onPick) {
       const score = element("span", { class: "score" }, match.score.toFixed(3));
       score.style.setProperty("--score", colours(match.score));
       const title = element("span", { class: "title" }, `${match.rank}. ${match.image_id}`);
-      const facts = element("span", { class: "facts" }, describe(match));
+      const facts = element("span", { class: "facts" }, describe(match, answer.gallery.view));
       const words = element("span", { class: "words" }, title, facts);
       const button = element(
         "button",
@@ -39,13 +39,13 @@ export function markPicked(list, imageId) {
   }
 }
 
-function describe(match) {
+function describe(match, view) {
   const facts = [`${match.latitude.toFixed(5)}, ${match.longitude.toFixed(5)}`];
   if (match.gsd_m) facts.push(`${match.gsd_m.toFixed(2)} m/px`);
   if (Number.isFinite(match.altitude_m)) {
     facts.push(`${metresText(match.altitude_m)} ${datumWords(match.altitude_datum)}`.trim());
   }
-  if (Number.isFinite(match.heading_deg)) facts.push(`looking ${Math.round(match.heading_deg)}°`);
+  if (view === "drone" && Number.isFinite(match.heading_deg)) facts.push(`looking ${Math.round(match.heading_deg)}°`);
   if (match.flight_id) facts.push(`flight ${match.flight_id}`);
   if (match.captured_at) facts.push(match.captured_at.slice(0, 16).replace("T", " "));
   return facts.join(" · ");

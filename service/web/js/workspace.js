@@ -171,6 +171,7 @@ export class Workspace {
       { title: first ? `Yours: ${first.name}` : "Yours: not in the link", sources: left },
       { title: `Match ${match.rank}: ${match.image_id}`, sources: right },
     );
+    this.mapView.keepInView([match.latitude, match.longitude]);
     history.replaceState(null, "", this.hash());
   }
 

@@ -16,6 +16,7 @@ from service.metrics import Metrics
 from service.observing import Observing
 from service.routes import admin, explanations, galleries, health, questions
 from service.settings import Settings
+from service.telemetry import tracing_of
 
 
 def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> FastAPI:
@@ -27,7 +28,7 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
             background while /healthz answers and /readyz says 503.
 
     Raises:
-        SettingsError: keys are required and none is set, or one is malformed.
+        SettingsError: keys are required and none is set, one is malformed, or an extra is missing.
     """
     ring = KeyRing(settings.api_keys, rate_per_minute=settings.rate_per_minute)
     if settings.keys_required and not len(ring):
@@ -35,16 +36,17 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
             f"host {settings.host!r} can be reached from outside and no key is set; make one with "
             "`safenet-serve new-key NAME`, or set SAFENET_KEYS=off where something else guards it"
         )
-    metrics = Metrics()
+    metrics, tracing = Metrics(), tracing_of(settings.telemetry)
     app = FastAPI(
         title="Safe-Net Geo",
         version=version("safenet-geo"),
-        lifespan=lifespan_of(settings, embedder, metrics),
+        lifespan=lifespan_of(settings, embedder, metrics, tracing),
         docs_url=None,
         redoc_url=None,
     )
     app.state.draining = False
     app.state.metrics = metrics
+    app.state.tracing = tracing
     problems.install(app)
     docs_page.install(app, keys_required=settings.keys_required)
     for module in (health, questions, explanations, galleries, tiles, footprints, admin, page):
@@ -65,5 +67,5 @@ def _add_layers(app: FastAPI, settings: Settings, ring: KeyRing, metrics: Metric
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(Lingering)
-    app.add_middleware(Observing, metrics=metrics)
+    app.add_middleware(Observing, metrics=metrics, tracing=app.state.tracing)
     app.add_middleware(SecurityHeaders)

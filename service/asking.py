@@ -86,18 +86,21 @@ async def ask(running: Running, gallery: Gallery, question: Question) -> Outcome
     with ExitStack() as stack:
         room = stack.enter_context(running.worker.reserve(len(question.images)))
         started_at = time.perf_counter()
-        decoded = await running.decoder.decode(
-            question.images, keep=parameters.explain, gps=parameters.use_image_gps
-        )
+        with running.tracing.stage("decode"):
+            decoded = await running.decoder.decode(
+                question.images, keep=parameters.explain, gps=parameters.use_image_gps
+            )
         decode_ms = (time.perf_counter() - started_at) * 1e3
-        embedded = await running.worker.embed(room, [image.pixels_3SS for image in decoded])
+        with running.tracing.stage("embed"):
+            embedded = await running.worker.embed(room, [image.pixels_3SS for image in decoded])
     prior, gps_used = _prior(running, parameters, decoded)
     descriptor_D = fuse(embedded.descriptors_ND)
     started_at = time.perf_counter()
     loop = asyncio.get_running_loop()
-    matches, tracks = await loop.run_in_executor(
-        running.searchers, _search, gallery, descriptor_D, parameters, prior
-    )
+    with running.tracing.stage("search"):
+        matches, tracks = await loop.run_in_executor(
+            running.searchers, _search, gallery, descriptor_D, parameters, prior
+        )
     search_ms = (time.perf_counter() - started_at) * 1e3
     return Outcome(
         matches=matches[: parameters.top_k],

@@ -20,12 +20,15 @@ from service.explanations import Explanations
 from service.metrics import Metrics
 from service.settings import Settings
 from service.state import Running
+from service.telemetry import Tracing
 
 _log = logging.getLogger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def lifespan_of(settings: Settings, embedder: DescriptorModel | None, metrics: Metrics) -> Lifespan:
+def lifespan_of(
+    settings: Settings, embedder: DescriptorModel | None, metrics: Metrics, tracing: Tracing
+) -> Lifespan:
     """The app's lifespan.
 
     A model that was handed in is ready before the first request; weights that must be read are
@@ -35,7 +38,9 @@ def lifespan_of(settings: Settings, embedder: DescriptorModel | None, metrics: M
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.running = app.state.load_error = None
-        serving = asyncio.create_task(_serve(app, settings, embedder, metrics))
+        serving = asyncio.create_task(
+            _serve(app, lambda: _load(settings, embedder, metrics, tracing))
+        )
         if embedder is not None:
             while app.state.running is None and not serving.done():
                 await asyncio.sleep(0.005)
@@ -49,12 +54,10 @@ def lifespan_of(settings: Settings, embedder: DescriptorModel | None, metrics: M
     return lifespan
 
 
-async def _serve(
-    app: FastAPI, settings: Settings, embedder: DescriptorModel | None, metrics: Metrics
-) -> None:
+async def _serve(app: FastAPI, load: Callable[[], Running]) -> None:
     """Load, look for new gallery versions for ever, and unload when cancelled."""
     try:
-        running = await asyncio.to_thread(_load, settings, embedder, metrics)
+        running = await asyncio.to_thread(load)
     except SafeNetError as error:
         _log.error("cannot start: %s", error)
         app.state.load_error = error
@@ -63,7 +66,7 @@ async def _serve(
         _log.exception("cannot start")
         app.state.load_error = error
         return
-    metrics.watch(running)
+    running.metrics.watch(running)
     app.state.running = running
     _log.info(
         "ready", extra={"model": running.embedder.name, "galleries": len(running.board.names())}
@@ -86,7 +89,9 @@ async def _watch(running: Running) -> None:
             _log.exception("cannot look for new galleries")
 
 
-def _load(settings: Settings, embedder: DescriptorModel | None, metrics: Metrics) -> Running:
+def _load(
+    settings: Settings, embedder: DescriptorModel | None, metrics: Metrics, tracing: Tracing
+) -> Running:
     model = embedder or Embedder.load(settings.weights, device=settings.device)
     model.embed_pixels(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
     board = GalleryBoard(settings.store, model)
@@ -114,6 +119,7 @@ def _load(settings: Settings, embedder: DescriptorModel | None, metrics: Metrics
         ),
         explanations=Explanations(settings.explanations_kept),
         metrics=metrics,
+        tracing=tracing,
     )
 
 
@@ -122,3 +128,4 @@ def _unload(running: Running) -> None:
     running.worker.close()
     running.searchers.shutdown()
     running.board.close()
+    running.tracing.close()

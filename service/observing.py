@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import logs
 from service.metrics import Metrics
 from service.problems import INTERNAL, problem
+from service.telemetry import Tracing
 
 HEADER = "X-Request-ID"
 CLIENT_GONE = 499
@@ -25,8 +26,8 @@ _log = logging.getLogger(__name__)
 class Observing:
     """ASGI middleware; an exception that nobody below knew becomes a problem with status 500."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
+        self._app, self._metrics, self._tracing = app, metrics, tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -42,14 +43,15 @@ class Observing:
         async def noting_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = scope["state"]["status"] = message["status"]
                 MutableHeaders(scope=message)[HEADER] = request_id
                 if getattr(scope["app"].state, "draining", False):
                     MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_send)
+            with self._tracing.request(scope):
+                await self._app(scope, receive, noting_send)
         except ClientDisconnect:
             status = CLIENT_GONE
             self._metrics.gone.inc()

@@ -14,6 +14,7 @@ from service.decoding import Decoder
 from service.errors import NotReadyError
 from service.explanations import Explanations
 from service.settings import Settings
+from service.telemetry import Tracing
 
 if TYPE_CHECKING:  # metrics reads the running parts
     from service.metrics import Metrics
@@ -32,6 +33,7 @@ class Running:
     admission: Admission
     explanations: Explanations
     metrics: "Metrics"
+    tracing: Tracing
 
 
 def running(request: Request) -> Running:

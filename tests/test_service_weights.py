@@ -1,0 +1,50 @@
+"""The service with a real network: company in a batch changes nothing; shipped weights answer."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from service_live import encoded, picture, serving, settings_of, write_source
+
+from indexer.operations import build
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.detect import open_source
+from model.embedder import SHIPPED_WEIGHTS, Embedder
+from service.app import create_app
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def company(embedder: Embedder) -> float:
+    """Largest difference of a descriptor made alone from the same one made among 31 others."""
+    pixels_N3SS = np.stack([embedder.preprocess(picture(seed)) for seed in range(32)])
+    together_ND = embedder.embed_pixels(pixels_N3SS)
+    alone_ND = np.concatenate([embedder.embed_pixels(one[None]) for one in pixels_N3SS])
+    return float(np.abs(together_ND - alone_ND).max())
+
+
+def test_descriptors_do_not_depend_on_who_shares_the_batch(tiny_weights: Path) -> None:
+    assert company(Embedder.load(tiny_weights, device="cpu")) <= 1e-6
+
+
+@pytest.mark.skipif(not SHIPPED_WEIGHTS.exists(), reason="no weights are shipped yet")
+def test_shipped_weights_answer_alone_as_in_company(tmp_path: Path) -> None:
+    embedder = Embedder.load(device="cpu")
+    assert company(embedder) <= 1e-6
+    source = open_source(write_source(tmp_path / "tiles", "satellite", range(4)), SourceOptions())
+    build(tmp_path / "store", "map", source, embedder)
+    settings = settings_of(tmp_path / "store", max_batch=4)
+    with serving(create_app(settings, embedder), settings) as client:
+
+        def scores(seed: int) -> list[float]:
+            with httpx.Client(base_url=client.base_url, timeout=60) as own:
+                body = own.post("/localize", content=encoded(picture(seed)), headers=JPEG).json()
+            assert body["matches"][0]["image_id"] == f"satellite-{seed:03d}"
+            return [match["score"] for match in body["matches"]]
+
+        alone = [scores(seed) for seed in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(scores, range(4)))
+    np.testing.assert_allclose(together, alone, atol=1e-6)

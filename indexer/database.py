@@ -3,14 +3,25 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, create_engine, delete, event, func, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from indexer.migrate import upgrade
@@ -71,6 +82,7 @@ class Database:
         """Open or create the writer's database, brought to the newest schema."""
         engine = create_engine(f"sqlite:///{path}")
         event.listen(engine, "connect", _writer_pragmas)
+        event.listen(engine, "begin", _begin)
         upgrade(engine)
         return cls(engine)
 
@@ -231,18 +243,17 @@ class Database:
         """Store a batch whole or not at all; images of known ids replace what was stored."""
         ids = [image.record.image_id for image in images]
         tried = ids + [problem.image_id for problem in problems]
-        with Session(self.engine) as session, session.begin():
-            session.execute(delete(ImageRow).where(ImageRow.image_id.in_(ids)))
-            session.execute(
-                delete(ProblemRow).where(
-                    ProblemRow.source_id == source_id, ProblemRow.image_id.in_(tried)
-                )
-            )
-            session.add_all(_image_row(image) for image in images)
-            session.add_all(_problem_row(source_id, problem) for problem in problems)
+        own = ProblemRow.source_id == source_id
+        with self.engine.begin() as connection:
+            connection.execute(delete(ImageRow).where(ImageRow.image_id.in_(ids)))
+            connection.execute(delete(ProblemRow).where(own, ProblemRow.image_id.in_(tried)))
+            if problems:
+                rows = [{"source_id": source_id, **asdict(problem)} for problem in problems]
+                connection.execute(insert(ProblemRow), rows)
             if images:
+                connection.execute(insert(ImageRow), [_image_values(image) for image in images])
                 last = max(image.slot for image in images)
-                session.execute(
+                connection.execute(
                     update(GalleryRow).values(next_slot=last + 1, revision=GalleryRow.revision + 1)
                 )
 
@@ -308,7 +319,13 @@ class Database:
                 )
 
 
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
 def _writer_pragmas(connection: sqlite3.Connection, _: object) -> None:
+    # The driver would commit before every CREATE; a killed migration must leave nothing.
+    connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -324,41 +341,31 @@ def _source_info(row: SourceRow) -> SourceInfo:
     )
 
 
-def _problem_row(source_id: int, problem: Problem) -> ProblemRow:
-    return ProblemRow(
-        source_id=source_id,
-        image_id=problem.image_id,
-        location=problem.location,
-        kind=problem.kind,
-        reason=problem.reason,
-    )
-
-
-def _image_row(image: StoredImage) -> ImageRow:
+def _image_values(image: StoredImage) -> dict[str, Any]:
     record = image.record
-    return ImageRow(
-        image_id=record.image_id,
-        slot=image.slot,
-        source_id=image.source_id,
-        fingerprint=image.fingerprint,
-        content_sha256=record.content_sha256,
-        picture_sha256=image.picture_sha256,
-        descriptor_crc32=image.descriptor_crc32,
-        view=record.view,
-        latitude=record.latitude,
-        longitude=record.longitude,
-        corners=None if record.corners is None else json.dumps(record.corners),
-        ground_m=record.ground_m,
-        gsd_m=record.gsd_m,
-        altitude_m=record.altitude_m,
-        altitude_datum=record.altitude_datum,
-        heading_deg=record.heading_deg,
-        gimbal_pitch_deg=record.gimbal_pitch_deg,
-        flight_id=record.flight_id,
-        captured_at=None if record.captured_at is None else utc_text(record.captured_at),
-        place_id=record.place_id,
-        source=record.source,
-    )
+    return {
+        "image_id": record.image_id,
+        "slot": image.slot,
+        "source_id": image.source_id,
+        "fingerprint": image.fingerprint,
+        "content_sha256": record.content_sha256,
+        "picture_sha256": image.picture_sha256,
+        "descriptor_crc32": image.descriptor_crc32,
+        "view": record.view,
+        "latitude": record.latitude,
+        "longitude": record.longitude,
+        "corners": None if record.corners is None else json.dumps(record.corners),
+        "ground_m": record.ground_m,
+        "gsd_m": record.gsd_m,
+        "altitude_m": record.altitude_m,
+        "altitude_datum": record.altitude_datum,
+        "heading_deg": record.heading_deg,
+        "gimbal_pitch_deg": record.gimbal_pitch_deg,
+        "flight_id": record.flight_id,
+        "captured_at": None if record.captured_at is None else utc_text(record.captured_at),
+        "place_id": record.place_id,
+        "source": record.source,
+    }
 
 
 def _stored(row: ImageRow) -> StoredImage:

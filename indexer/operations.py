@@ -280,9 +280,9 @@ def _starts_anew(writer: Writer, source: Source, anew: bool) -> bool:
     others = [info for info in sources if (info.location, info.options) != own]
     if anew:
         return bool(others) or any(info.state == "done" for info in sources)
-    if others and not writer.database.count() and published(writer.folder) is None:
-        return True
-    if others:
+    if len(others) == len(sources) > 0:
+        if not writer.database.count() and published(writer.folder) is None:
+            return True
         raise GalleryExistsError(
             f"gallery {writer.folder.root.name!r} already holds "
             f"{Path(others[0].location).name!r} (cut as {others[0].options}); "

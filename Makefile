@@ -7,7 +7,7 @@ BENCH ?=
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint check demo demo-check demo-stop bench constraints clean
+.PHONY: help setup test lint check demo demo-check demo-stop screenshots bench constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo-check: $(STAMP) ## the demo, asked one /localize and one /navigate question
 
 demo-stop: ## stop the service that `make demo` left running
 	$(BIN)/python -m service.demo stop
+
+screenshots: demo ## take docs/images/page_*.png again from the running demo (needs chromium)
+	$(BIN)/python docs/screenshots.py http://127.0.0.1:$(PORT)
 
 bench: $(STAMP) ## run the benchmarks, print a table, write bench.json (one alone: BENCH=search)
 	$(BIN)/python benchmarks/run.py $(BENCH)

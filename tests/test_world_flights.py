@@ -11,7 +11,9 @@ from training.sues import sues_benchmark
 from training.world.camera import Jitter, fly
 from training.world.chance import Dice
 from training.world.cli import app
+from training.world.dataset import Job, run_job
 from training.world.errors import UnknownPresetError
+from training.world.render import RenderSettings
 from training.world.sensor import Sensor, expose
 from training.world.weather import NAMES, Weather, draw_weather, precipitate
 
@@ -45,9 +47,9 @@ def test_an_unknown_preset_is_named() -> None:
 
 
 def test_a_sues_render_is_read_as_a_sues_benchmark(tmp_path: Path) -> None:
-    options = "--preset sues-200 --places 8 --views 4 --size 32 --workers 1"
-    result = CliRunner().invoke(app, ["render", str(tmp_path), *options.split()])
-    assert result.exit_code == 0, result.output
+    settings = RenderSettings(preset="sues-200", views=4, size_px=32)
+    # Place 0008 is the first that is no training place of the benchmark.
+    assert run_job(Job(out=tmp_path, seed=1, index=7, split="train", settings=settings)) == 5
     benchmark = sues_benchmark(tmp_path)
     assert benchmark.layout == "SUES-200"
     assert len(benchmark.directions) == 8
@@ -57,7 +59,7 @@ def test_weather_is_drawn_in_its_share_and_recorded(tmp_path: Path) -> None:
     names = [draw_weather(Dice(3, k), 0.5).name for k in range(400)]
     assert 150 < sum(name != "normal" for name in names) < 250
     assert set(names) == set(NAMES)
-    options = "--places 1 --views 6 --size 32 --workers 1 --weather 1"
+    options = "--places 1 --views 6 --size 32 --workers 1 --weather 1 --preset nadir"
     assert CliRunner().invoke(app, ["render", str(tmp_path), *options.split()]).exit_code == 0
     rows = csv.DictReader((tmp_path / "gps.csv").read_text().splitlines())
     assert all(row["weather"] in NAMES[1:] for row in rows if row["view"] == "drone")

@@ -11,7 +11,7 @@ from training.world.cli import app
 from training.world.render import RenderSettings, cell_of_place, place_point, render_place
 from training.world.scene import build_scene
 
-SMALL = RenderSettings(views=2, size_px=64)
+SMALL = RenderSettings(preset="nadir", views=2, size_px=64)
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -48,7 +48,8 @@ def test_places_of_a_split_stand_in_cells_of_their_own() -> None:
 def test_a_render_goes_on_and_gives_the_bytes_of_an_undisturbed_one(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     runner = CliRunner()
-    options = ["--places", "2", "--views", "2", "--size", "64", "--workers", "1", "--split", "both"]
+    options = ["--places", "2", "--views", "2", "--size", "64", "--workers", "1"]
+    options += ["--split", "both", "--preset", "nadir"]
     assert runner.invoke(app, ["render", str(whole), *options]).exit_code == 0
     assert runner.invoke(app, ["render", str(broken), *options, "--places", "1"]).exit_code == 0
     kept = broken / "train/drone/0001/image-01.jpeg"
@@ -63,7 +64,18 @@ def test_a_render_goes_on_and_gives_the_bytes_of_an_undisturbed_one(tmp_path: Pa
 
 
 def test_a_folder_of_another_seed_is_refused(tmp_path: Path) -> None:
-    options = ["--places", "1", "--views", "1", "--size", "32", "--workers", "1"]
+    options = [
+        "--places",
+        "1",
+        "--views",
+        "1",
+        "--size",
+        "32",
+        "--workers",
+        "1",
+        "--preset",
+        "nadir",
+    ]
     runner = CliRunner()
     assert runner.invoke(app, ["render", str(tmp_path), *options]).exit_code == 0
     assert runner.invoke(app, ["render", str(tmp_path), *options, "--seed", "9"]).exit_code == 1

@@ -22,7 +22,7 @@ def furnish(
 
     `style` is the cell's own (0..3); `landmark` asks for something conspicuous.
     """
-    if landmark and dice.chance(0.7):
+    if landmark and (district == RURAL or dice.chance(0.7)):
         return _landmark(dice, district, a, b)
     roll = dice.unit()
     if district == RESIDENTIAL:
@@ -120,11 +120,19 @@ def _rural(dice: Dice, roll: float, a: float, b: float) -> Furnished:
 
 
 def _farm(dice: Dice, a: float, b: float) -> Furnished:
-    home = buildings.house(dice, 14.0, 14.0)
-    barn = buildings.hall(dice, min(a, 26.0), min(b, 20.0))
-    return (BARE if dice.chance(0.3) else MEADOW), [*barn[:1], *_beside(home, barn[0])]
+    """A yard: a house, one to three barns at right angles, silos."""
+    parts = _moved(buildings.house(dice, 12.0, 12.0), dice.between(-6, 6), 0.0)
+    for k in range(1 + dice.below(3)):
+        side = (26.0, 0.0) if k == 0 else (0.0, 26.0) if k == 1 else (-26.0, dice.between(-8, 8))
+        long, wide = dice.between(17, 25), dice.between(9, 14)
+        barn = buildings.hall(dice, *((wide, long) if k == 0 else (long, wide)))[:1]
+        parts += _moved(barn, *side)
+    for k in range(dice.below(4)):
+        parts.append(buildings.tank(dice, 13.0 + 9.0 * k, -20.0))
+    fit = min(1.0, (a - 4.0) / 42.0, (b - 4.0) / 36.0)
+    parts = [part for part in parts if fit == 1.0 or abs(part.a_m) + part.half_a_m < a - 4.0]
+    return (BARE if dice.chance(0.3) else MEADOW), parts
 
 
-def _beside(parts: list[Part], other: Part) -> list[Part]:
-    shift = other.a_m + other.half_a_m + 16.0
-    return [replace(part, a_m=part.a_m + shift) for part in parts]
+def _moved(parts: list[Part], a_m: float, b_m: float) -> list[Part]:
+    return [replace(part, a_m=part.a_m + a_m, b_m=part.b_m + b_m) for part in parts]

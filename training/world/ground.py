@@ -180,7 +180,8 @@ def lot_ground(
             abs(p * turn + q * (1 - abs(turn)) + 4 * math.sin(p * 0.06)) < 1.3
             or abs(q - p * turn * 0.5) < 1.1
         )
-        if path or (kind == 12 and edge < 3.0):
+        has_paths = hash_unit(seed, 5, 12) < 0.5
+        if (path and has_paths) or (kind == 12 and edge < 3.0):
             return 186.0, 176.0, 156.0, PAVED, 0.0, 0
         return r, g, b, material, 0.12 + 0.22 * hash_unit(seed, 5, 7), 0
     if kind == 2:

@@ -89,7 +89,9 @@ def test_zoom_19_at_the_equator_is_29_8_cm_per_pixel() -> None:
 
 def test_square_corners_turn_with_the_heading() -> None:
     top_left, top_right, _, _ = geo.square_corners(10.0, 20.0, 100.0, 100.0, heading_deg=90.0)
-    assert top_left[0] > 10.0 and top_left[1] > 20.0, "the top of a picture that looks east"
+    # The top of a picture that looks east lies in the east, its left in the north.
+    assert top_left[0] > 10.0
+    assert top_left[1] > 20.0
     assert top_right[0] < 10.0
     assert top_right[1] > 20.0
     assert geo.ground_size_m(geo.square_corners(10.0, 20.0, 100.0, 100.0, 33.0)) == pytest.approx(

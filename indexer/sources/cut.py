@@ -17,6 +17,9 @@ from indexer.sources.reading import RawPicture, from_pixels
 USUAL_TILE_M = 150.0
 """Ours: what a drone at 100-150 m sees with a usual camera."""
 
+SLACK = 0.05
+"""Ours: a rest narrower than this part of a tile gets no row or column of its own."""
+
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -119,8 +122,8 @@ def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[tuple[i
     """(row, column, window) of tiles of one ground size that cover the grid.
 
     The size in pixels follows the ground length of a pixel, row by row: web-mercator and
-    geographic grids stretch with latitude. The last tile of a row or column is moved inwards to
-    end with the grid.
+    geographic grids stretch with latitude. Columns are spread evenly; the last row is moved
+    inwards to end with the grid.
     """
     grid = place.grid
     middle = grid.width / 2
@@ -128,7 +131,7 @@ def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[tuple[i
     while True:
         _, down_m = place.metres_per_pixel(middle, min(top + 0.5, grid.height - 0.5))
         height = tile_m / down_m
-        last_row = top + height >= grid.height
+        last_row = top + height >= grid.height - SLACK * height
         if last_row:
             top = _inside(height, grid.height, top)
         across_m, down_m = place.metres_per_pixel(middle, top + height / 2)
@@ -142,12 +145,10 @@ def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[tuple[i
 
 
 def _starts(size: float, extent: float, overlap: float) -> list[float]:
-    if size >= extent:
+    if size >= extent * (1 - SLACK):
         return [(extent - size) / 2]
-    count = math.ceil((extent - size) / (size * (1 - overlap)) - 1e-6) + 1
-    starts = [number * size * (1 - overlap) for number in range(count)]
-    starts[-1] = extent - size
-    return starts
+    count = max(2, math.ceil((extent - size) / (size * (1 - overlap)) - SLACK) + 1)
+    return [number * (extent - size) / (count - 1) for number in range(count)]
 
 
 def _inside(size: float, extent: float, start: float) -> float:

@@ -18,7 +18,7 @@ from model.images import FORMATS
 
 _GPS_IFD, _EXIF_IFD = 0x8825, 0x8769
 _TAKEN, _OFFSET, _FOCAL_35MM = 0x9003, 0x9011, 0xA405
-_XMP = re.compile(rb"drone-dji:(\w+)\s*(?:=\s*\"([^\"]*)\"|>\s*([^<]*)<)")
+_XMP = re.compile(rb"(?<!/)drone-dji:(\w+)\s*(?:=\s*\"([^\"]*)\"|>\s*([^<]*)<)")
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 
 

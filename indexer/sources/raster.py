@@ -134,7 +134,7 @@ def raster_files(folder: Path) -> list[Path]:
 
 
 def _check_georeferenced(dataset: Any, name: str) -> None:
-    if dataset.crs is None or not dataset.crs.is_valid:
+    if dataset.crs is None:
         raise NotGeoreferencedError(
             f"{name} has no coordinate reference system; assign one, for example: "
             "gdal_edit.py -a_srs EPSG:32633"

@@ -1,0 +1,309 @@
+"""Tile archives, tables, photos and data sets."""
+
+import json
+import shutil
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from indexer_samples import FIRST_X, FIRST_Y, ZOOM, picture, table_folder, tile_folder
+from PIL import Image
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import Writer
+
+from indexer import operations
+from indexer.errors import EmptySourceError, SourceError, UnknownSourceError
+from indexer.gallery import Gallery
+from indexer.geo import tile_corner
+from indexer.sources.candidate import SourceOptions, options_from_text, options_text
+from indexer.sources.detect import open_source
+from indexer.sources.photo_metadata import read_dji, read_photo_metadata
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+BRIGHTON, MORAVA = DATA / "brighton", DATA / "morava" / "tiles"
+needs_brighton = pytest.mark.skipif(not BRIGHTON.is_dir(), reason="no real drone photos here")
+needs_morava = pytest.mark.skipif(not MORAVA.is_dir(), reason="no real tile folder here")
+
+
+def records(path: Path, **options):
+    return [c.record for c in open_source(path, SourceOptions(**options)).candidates()]
+
+
+def pixels(path: Path, **options) -> list[bytes]:
+    found = open_source(path, SourceOptions(**options)).candidates()
+    return [candidate.read().image.tobytes() for candidate in found]
+
+
+def mbtiles(path: Path, folder: Path, image_format: str = "png") -> Path:
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE metadata (name TEXT, value TEXT)")
+    database.execute("INSERT INTO metadata VALUES ('format', ?)", (image_format,))
+    database.execute(
+        "CREATE TABLE tiles (zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER,"
+        " tile_data BLOB)"
+    )
+    for file in folder.rglob("*.png"):
+        z, x, y = int(file.parts[-3]), int(file.parts[-2]), int(file.stem)
+        row = (z, x, 2**z - 1 - y, file.read_bytes())
+        database.execute("INSERT INTO tiles VALUES (?, ?, ?, ?)", row)
+    database.commit()
+    database.close()
+    return path
+
+
+def pm_tiles(path: Path, folder: Path, tile_type: TileType = TileType.PNG) -> Path:
+    tiles = {
+        zxy_to_tileid(int(f.parts[-3]), int(f.parts[-2]), int(f.stem)): f.read_bytes()
+        for f in folder.rglob("*.png")
+    }
+    with path.open("wb") as stream:
+        writer = Writer(stream)
+        for tile_id in sorted(tiles):
+            writer.write_tile(tile_id, tiles[tile_id])
+        header = {
+            "tile_type": tile_type, "tile_compression": Compression.NONE,
+            "min_lon_e7": 0, "min_lat_e7": 0, "max_lon_e7": 1, "max_lat_e7": 1,
+            "center_lon_e7": 0, "center_lat_e7": 0, "center_zoom": ZOOM,
+        }  # fmt: skip
+        writer.finalize(header, {})
+    return path
+
+
+def test_mbtiles_pmtiles_and_tms_say_the_same_as_the_xyz_folder(tmp_path) -> None:
+    folder = tile_folder(tmp_path / "tiles", 3, 2)
+    tms = tmp_path / "tms"
+    for file in folder.rglob("*.png"):
+        row = 2**ZOOM - 1 - int(file.stem)
+        target = tms / str(ZOOM) / file.parts[-2] / f"{row}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    plain = [(r.image_id, r.latitude, r.longitude, r.corners) for r in records(folder)]
+    assert len(plain) == 6
+    for path, options in [
+        (mbtiles(tmp_path / "a.mbtiles", folder), {}),
+        (pm_tiles(tmp_path / "a.pmtiles", folder), {}),
+        (tms, {"tms": True}),
+    ]:
+        same = [(r.image_id, r.latitude, r.longitude, r.corners) for r in records(path, **options)]
+        assert same == plain, path
+        assert pixels(path, **options) == pixels(folder), path
+    (tms / "tilemapresource.xml").write_text("<TileMap/>")
+    assert [r.image_id for r in records(tms)] == [row[0] for row in plain]
+
+
+def test_vector_tiles_and_foreign_files_are_refused(tmp_path) -> None:
+    folder = tile_folder(tmp_path / "tiles", 1, 1)
+    with pytest.raises(SourceError, match="vector"):
+        records(mbtiles(tmp_path / "v.mbtiles", folder, "pbf"))
+    with pytest.raises(SourceError, match="MVT"):
+        records(pm_tiles(tmp_path / "v.pmtiles", folder, TileType.MVT))
+    for name in ("bad.mbtiles", "bad.pmtiles", "bad.tif", "bad.xyz"):
+        (tmp_path / name).write_bytes(b"this is no map" * 40)
+        with pytest.raises(SourceError, match=r"bad\."):
+            records(tmp_path / name)
+    with pytest.raises(UnknownSourceError, match="does not exist"):
+        records(tmp_path / "nowhere")
+
+
+def test_the_deepest_zoom_is_used_and_the_others_are_named(tmp_path) -> None:
+    folder = tile_folder(tmp_path / "tiles", 2, 2)
+    (folder / "18" / "1").mkdir(parents=True)
+    picture(1).save(folder / "18" / "1" / "1.png")
+    source = open_source(folder, SourceOptions())
+    assert source.notes == ["zoom 19 is used, the deepest; also there: 18 (choose with --zoom)"]
+    assert [r.image_id for r in records(folder, zoom=18)] == ["18-1-1"]
+    with pytest.raises(EmptySourceError, match="it has: 18, 19"):
+        records(folder, zoom=7)
+
+
+def test_tiles_cut_to_a_ground_size_show_what_the_tiles_show(tmp_path) -> None:
+    folder = tile_folder(tmp_path / "tiles", 4, 4)
+    found = list(open_source(folder, SourceOptions(tile_m=(49.61,))).candidates())
+    nearest = min(
+        found, key=lambda c: abs(c.record.latitude - tile_corner(ZOOM, 0, FIRST_Y + 0.5)[0])
+        + abs(c.record.longitude - tile_corner(ZOOM, FIRST_X + 0.5, 0)[1])
+    )  # fmt: skip
+    cut = nearest.read().image.resize((8, 8), Image.Resampling.BOX)
+    own = picture(0).resize((8, 8), Image.Resampling.BOX)
+    difference = [abs(a - b) for a, b in zip(cut.tobytes(), own.tobytes(), strict=True)]
+    assert sum(difference) / len(difference) < 6
+
+
+@needs_morava
+def test_the_real_map_skips_its_transparent_border(tmp_path, embedder) -> None:
+    source = open_source(MORAVA, SourceOptions())
+    outcome = operations.build(tmp_path, "morava", source, embedder)
+    assert (outcome.size, outcome.tally.skipped, outcome.tally.failed) == (128, 21, 0)
+    gallery = Gallery.open(tmp_path, "morava", embedder=embedder)
+    record = next(iter(gallery.records()))
+    assert record.gsd_m == pytest.approx(0.194, abs=0.001)
+    gallery.close()
+
+
+@needs_brighton
+def test_real_drone_photos_give_position_height_and_gimbal(tmp_path) -> None:
+    for file in BRIGHTON.glob("*.JPG"):
+        (tmp_path / file.name).symlink_to(file)
+    found = {record.image_id: record for record in records(tmp_path)}
+    assert len(found) == 4
+    record = found["DJI_0018"]
+    assert record.view == "drone"
+    assert (record.latitude, record.longitude) == pytest.approx((46.8426071, -91.9945599), abs=1e-7)
+    assert (record.altitude_m, record.altitude_datum) == (39.8, "takeoff")
+    assert (record.heading_deg, record.gimbal_pitch_deg) == (45.0, -89.9)
+    assert found["DJI_0024"].heading_deg == 220.0
+    assert record.captured_at == datetime(2016, 6, 23, 16, 31, 59)
+    assert record.ground_m == pytest.approx(64, abs=8), "39.8 m up, 20 mm equivalent"
+
+
+def test_dji_values_are_read_as_attributes_and_elements_with_the_misspelt_tag(tmp_path) -> None:
+    xmp = (
+        b'<rdf drone-dji:GpsLatitude="-33.9" drone-dji:GpsLongtitude="+18.4"'
+        b' drone-dji:RelativeAltitude="+55.5"><drone-dji:GimbalYawDegree>-170.0'
+        b"</drone-dji:GimbalYawDegree></rdf>"
+    )
+    assert read_dji(xmp)["GpsLongtitude"] == "+18.4"
+    picture(1).save(tmp_path / "p.jpg", xmp=xmp)
+    read = read_photo_metadata(tmp_path / "p.jpg")
+    assert (read.latitude, read.longitude, read.altitude_m) == (-33.9, 18.4, 55.5)
+    assert read.heading_deg == 190.0
+
+
+@pytest.mark.parametrize(
+    ("ref", "datum", "height"), [(0, "msl", 120.5), (1, "msl", -120.5), (2, "ellipsoid", 120.5)]
+)
+def test_south_west_and_the_altitude_datum_of_exif_are_kept(tmp_path, ref, datum, height) -> None:
+    exif = Image.Exif()
+    gps = exif.get_ifd(0x8825)
+    gps.update({1: "S", 2: (33.0, 54.0, 36.0), 3: "W", 4: (70.0, 30.0, 0.0)})
+    gps.update({5: bytes([ref]), 6: 120.5})
+    picture(1).save(tmp_path / "p.jpg", exif=exif)
+    read = read_photo_metadata(tmp_path / "p.jpg")
+    assert (read.latitude, read.longitude) == pytest.approx((-33.91, -70.5))
+    assert (read.altitude_m, read.altitude_datum) == (height, datum)
+
+
+def test_a_photo_without_position_is_counted_and_named(tmp_path, embedder) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (1.0, 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)})
+    picture(1).save(folder / "a.jpg", exif=exif)
+    picture(2).save(folder / "b.jpg")
+    outcome = operations.build(tmp_path, "p", open_source(folder, SourceOptions()), embedder)
+    assert (outcome.size, outcome.tally.failed) == (1, 1)
+    assert "b.jpg has no GPS position" in (tmp_path / "p" / "failed.csv").read_text()
+
+
+def test_a_geojson_gives_points_and_footprints(tmp_path) -> None:
+    folder = tmp_path / "pics"
+    folder.mkdir()
+    for name in "ab":
+        picture(ord(name)).save(folder / f"{name}.png")
+    ring = [[17.0, 49.0], [17.002, 49.0], [17.002, 49.001], [17.0, 49.001], [17.0, 49.0]]
+    point = {"type": "Point", "coordinates": [17.5, 49.5, 300]}
+    features = [
+        {"type": "Feature", "geometry": point, "properties": {"file": "a.png", "heading_deg": 12}},
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+            "properties": {"file": "b.png"},
+        },
+    ]
+    document = {"type": "FeatureCollection", "features": features}
+    (folder / "places.geojson").write_text(json.dumps(document))
+    a, b = records(folder)
+    assert (a.latitude, a.longitude, a.heading_deg) == (49.5, 17.5, 12.0)
+    assert (b.latitude, b.longitude) == pytest.approx((49.0005, 17.001))
+    assert b.bounds == pytest.approx((17.0, 49.0, 17.002, 49.001))
+
+
+def test_simple_tables_need_only_file_lat_lon_or_id(tmp_path) -> None:
+    rows = [{"path": "a.png", "lat": 1.0, "lon": 2.0}]
+    (record,) = records(table_folder(tmp_path / "one", rows))
+    assert (record.image_id, record.latitude, record.longitude) == ("a", 1.0, 2.0)
+    folder = table_folder(tmp_path / "two", [{"path": "x7.jpg", "lat": 0, "lon": 0}])
+    (folder / "places.csv").write_text("id,lat,lon\nx7,3.0,4.0\n")
+    (candidate,) = open_source(folder, SourceOptions()).candidates()
+    assert candidate.location.endswith("x7.jpg")
+    assert candidate.record.place_id == "x7"
+
+
+def university(root: Path) -> Path:
+    rows = []
+    for view, parts in {
+        "satellite": ("gallery_satellite", "query_satellite"),
+        "drone": ("gallery_drone", "query_drone"),
+    }.items():
+        for part in parts:
+            for place in ("0001", "0002"):
+                name = f"{place}.jpg" if view == "satellite" else "image-01.jpeg"
+                path = f"test/{part}/{place}/{name}"
+                where = {"latitude": 10 + int(place) / 100, "longitude": 20.0}
+                rows.append({"path": path, "id": place, "view": view, **where, "gsd_m": 0.5})
+    return table_folder(root, rows, name="gps.csv")
+
+
+def test_university_1652_gives_each_place_once_by_view(tmp_path) -> None:
+    root = university(tmp_path / "world")
+    found = records(root, view="satellite")
+    assert [r.image_id for r in found] == [
+        "test~gallery_satellite~0001~0001",
+        "test~gallery_satellite~0002~0002",
+    ]
+    assert [r.place_id for r in found] == ["0001", "0002"]
+    assert len(records(root / "test", view="drone")) == 2
+    assert len(records(root / "test" / "query_drone")) == 2
+    with pytest.raises(SourceError, match="--view"):
+        records(root)
+
+
+def test_a_satellite_image_gets_its_corners_from_its_ground_sampling_distance(
+    tmp_path, embedder
+) -> None:
+    source = open_source(university(tmp_path / "world"), SourceOptions(view="satellite"))
+    operations.build(tmp_path, "sat", source, embedder)
+    gallery = Gallery.open(tmp_path, "sat", embedder=embedder)
+    for record in gallery.records():
+        assert record.ground_m == pytest.approx(32.0, abs=0.01), "64 px of 0.5 m"
+    gallery.close()
+
+
+def test_sues_200_takes_places_by_id_and_height_by_folder(tmp_path) -> None:
+    root = tmp_path / "sues"
+    for path in ("satellite-view/0001/0.png", "drone_view_512/0001/150/0.jpg"):
+        (root / path).parent.mkdir(parents=True)
+        picture(1).save(root / path)
+    (root / "gps.csv").write_text("id,latitude,longitude\n0001,31.0,121.0\n")
+    (satellite,) = records(root, view="satellite")
+    (drone,) = records(root, view="drone")
+    assert (satellite.latitude, satellite.altitude_m) == (31.0, None)
+    assert (drone.longitude, drone.altitude_m, drone.altitude_datum) == (121.0, 150.0, "takeoff")
+
+
+def test_dense_uav_reads_its_own_table(tmp_path) -> None:
+    root = tmp_path / "dense"
+    file = root / "test" / "gallery_satellite" / "000123" / "H80.tif"
+    file.parent.mkdir(parents=True)
+    picture(1).save(file)
+    line = "/home/someone/data/test/gallery_satellite/000123/H80.tif E120.387 N30.324 95.6\n"
+    (root / "Dense_GPS_ALL.txt").write_text(line)
+    (record,) = records(root, view="satellite")
+    assert (record.latitude, record.longitude, record.altitude_m) == (30.324, 120.387, 95.6)
+    assert record.place_id == "000123"
+
+
+def test_options_survive_their_text() -> None:
+    options = SourceOptions(view="drone", tile_m=(150.0, 300.0), mask=(((1.0, 2.0), (3.0, 4.0)),))
+    assert options_from_text(options_text(options)) == options
+    assert options_text(SourceOptions()) == "{}"
+
+
+def test_dates_are_kept_in_utc(tmp_path, embedder) -> None:
+    rows = [{"path": "a.png", "lat": 1, "lon": 2, "captured_at": "2024-05-01T12:00:00+02:00"}]
+    source = open_source(table_folder(tmp_path / "one", rows), SourceOptions())
+    operations.build(tmp_path, "g", source, embedder)
+    gallery = Gallery.open(tmp_path, "g", embedder=embedder)
+    assert gallery.record("a").captured_at == datetime(2024, 5, 1, 10, tzinfo=UTC)
+    gallery.close()

@@ -18,7 +18,9 @@ PREFIX = "SAFENET_"
 class Settings(BaseSettings):
     """The service's configuration; units are in the names."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
     store: Path = Field(Path("var/galleries"), description="Folder that holds the galleries.")
     weights: Path | None = Field(
@@ -73,6 +75,9 @@ class Settings(BaseSettings):
     max_batch: int = Field(16, ge=1, le=1024, description="Most images per run of the model.")
     max_wait_ms: float = Field(
         8.0, ge=0, le=1000, description="Longest wait for images still being decoded, ms."
+    )
+    model_threads: int = Field(
+        0, ge=0, le=256, description="CPU threads of one run of the model; 0: as torch chooses."
     )
     decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images.")
     search_threads: int = Field(2, ge=1, le=64, description="Threads that search galleries.")

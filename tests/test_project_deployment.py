@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from service.app import create_app
-from service.settings import PREFIX, Settings
+from service.settings import PREFIX, Settings, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -127,3 +127,12 @@ def test_every_container_is_read_only_limited_and_without_privileges() -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert {"mem_limit", "cpus", "pids_limit"} <= set(service), name
+
+
+def test_settings_that_compose_leaves_empty_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICES["service"]["environment"].items():
+        if value.endswith(":-}"):
+            monkeypatch.setenv(name, "")
+    settings = read_settings()
+    assert settings.weights is None
+    assert settings.api_keys == ""

@@ -1,0 +1,43 @@
+"""Weights to hand out: half the bytes, the same descriptors, figures in the card."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from model.embedder import Embedder
+from training.shipping import main
+
+
+def invoke(*arguments: object) -> tuple[int, str]:
+    app = typer.Typer()
+    app.command()(main)
+    result = CliRunner().invoke(app, [str(part) for part in arguments])
+    return result.exit_code, result.output
+
+
+def test_shipped_weights_are_half_the_size_and_describe_alike(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
+    figures, out = tmp_path / "world.json", tmp_path / "small.safetensors"
+    figures.write_text(json.dumps({"recall": 12.5}))
+    code, output = invoke(tiny_weights, out, "--figures", figures, "--note", "sources=ours")
+    assert code == 0, output
+    assert out.stat().st_size < 0.6 * tiny_weights.stat().st_size
+    before, after = Embedder.load(tiny_weights), Embedder.load(out)
+    picture = Image.effect_noise((140, 140), 80)
+    np.testing.assert_allclose(before.embed([picture]), after.embed([picture]), atol=0.02)
+    assert after.card["metrics"] == {"world": {"recall": 12.5}}
+    assert after.card["sources"] == "ours"
+
+
+def test_a_figures_file_that_is_no_json_is_named(tiny_weights: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    code, output = invoke(tiny_weights, tmp_path / "x.safetensors", "--figures", bad)
+    assert code == 1
+    assert "bad.json" in output
+    assert not (tmp_path / "x.safetensors").exists()

@@ -1,0 +1,60 @@
+"""Turn a run's weights into weights to hand out: half precision, figures and sources in the card.
+
+Example: python -m training.shipping runs/best/weights.safetensors best.safetensors
+--figures eval.json --note sources="NAIP, US public domain"
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.errors import SafeNetError
+from training.errors import DataError
+
+
+def ship(weights: Path, out: Path, figures: dict[str, object], notes: dict[str, str]) -> None:
+    """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
+
+    Raises:
+        CheckpointError: the run's weights cannot be read.
+    """
+    checkpoint = load_checkpoint(weights)
+    card = {**checkpoint.card, **notes}
+    if figures:
+        card["metrics"] = {**card.get("metrics", {}), **figures}
+    save_checkpoint(out, checkpoint.network(), card, dtype=torch.float16)
+
+
+def main(
+    weights: Annotated[Path, typer.Argument(help="RUN/weights.safetensors")],
+    out: Annotated[Path, typer.Argument(help="What to write, .safetensors")],
+    figures: Annotated[
+        list[Path] | None, typer.Option(help="JSON files of safenet-eval --json; repeat.")
+    ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="key=text for the card: sources, licence; repeat.")
+    ] = None,
+) -> None:
+    """Write weights to hand out: float16, with figures and sources in the card."""
+    try:
+        measured: dict[str, object] = {file.stem: _figures(file) for file in figures or ()}
+        notes = dict(part.partition("=")[::2] for part in note or ())
+        ship(weights, out, measured, notes)
+    except SafeNetError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _figures(file: Path) -> object:
+    try:
+        return json.loads(file.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise DataError(f"{file}: no JSON of safenet-eval --json: {error}") from error
+
+
+if __name__ == "__main__":
+    typer.run(main)

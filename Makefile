@@ -42,14 +42,17 @@ demo-stop: ## stop the service that `make demo` left running
 	$(BIN)/python -m service.demo stop
 
 screenshots: demo ## take docs/images/page_*.png again from the running demo (needs chromium)
-	$(BIN)/python docs/screenshots.py http://127.0.0.1:$(PORT)
+	$(BIN)/python docs/screenshots.py $(PORT)
 
 bench: $(STAMP) ## run the benchmarks, print a table, write bench.json (one alone: BENCH=search)
 	$(BIN)/python benchmarks/run.py $(BENCH)
 
-constraints: $(STAMP) ## pin what .venv holds now in constraints.txt
-	@grep '^faiss-gpu' constraints.txt > $(VENV)/gpu-pins.txt || true
-	$(BIN)/pip list --format=freeze --exclude-editable --exclude pip | sort -f - $(VENV)/gpu-pins.txt > $(VENV)/constraints.txt
+constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt; old pins stay
+	$(BIN)/pip install --quiet --dry-run --ignore-installed --report $(VENV)/tree.json \
+	  --constraint constraints.txt '.[gpu,training,telemetry,dev]'
+	$(BIN)/python -c 'import json, sys; print(*sorted(("==".join((i["metadata"]["name"], i["metadata"]["version"])) \
+	  for i in json.load(sys.stdin)["install"] if "dir_info" not in i["download_info"]), key=str.lower), sep="\n")' \
+	  < $(VENV)/tree.json > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 	@touch $(STAMP)
 

@@ -110,7 +110,7 @@ def shoot(page: Page, name: str) -> None:
 
 
 if __name__ == "__main__":
-    root = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
+    root = f"http://127.0.0.1:{sys.argv[1] if len(sys.argv) > 1 else 8000}"
     try:
         httpx.get(f"{root}/readyz", timeout=10).raise_for_status()
     except httpx.HTTPError:

@@ -1,12 +1,15 @@
 """The Localize tab in a real browser against the real service."""
 
+import base64
 import json
 import math
 import re
 from pathlib import Path
 
+import pytest
 from page_browser import Watched
 from page_world import centre, drone_photo, tile_box, tile_id
+from PIL import ExifTags, Image
 from playwright.sync_api import Page, expect
 from service_live import encoded
 
@@ -223,8 +226,6 @@ def test_the_curl_command_is_the_same_question(watched: Watched) -> None:
 
 def gps_exif(latitude: float, longitude: float) -> bytes:
     """An EXIF block with a position, north and east, degrees."""
-    from PIL import ExifTags, Image
-
     exif = Image.Exif()
     gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
     gps[ExifTags.GPS.GPSLatitudeRef] = "N"
@@ -249,3 +250,36 @@ def test_toggles_show_what_the_model_saw_in_both_pictures(watched: Watched) -> N
         asked = [url.rsplit("/", 2)[1:] for url in watched.asked if "/explanations/" in url]
         assert sorted(asked) == [["match-1", kind], ["query-1", kind]]
         assert page.locator(f'#compare img[alt$="{name.lower()}"]').count() == 2
+
+
+def test_uncertain_looks_different_and_says_what_to_try(watched: Watched) -> None:
+    page = watched.open()
+    both = Image.blend(drone_photo(2, 2), drone_photo(5, 5), 0.505)
+    ask(page, {"name": "both.jpg", "mimeType": "image/jpeg", "buffer": encoded(both)})
+    status = page.locator(f"{PANEL} .status.uncertain")
+    expect(status).to_contain_text("Uncertain")
+    expect(status).to_contain_text("a circle or a box around where it must be")
+    expect(page.locator(".estimate-pin.uncertain")).to_have_count(1)
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_photos_can_be_dropped_and_pasted(watched: Watched, way: str) -> None:
+    page = watched.open()
+    content = base64.b64encode(encoded(drone_photo(4, 6))).decode()
+    page.evaluate(GIVE, [content, way])
+    expect(page.locator(f"{PANEL} .chosen")).to_contain_text("given.jpg")
+    page.click(f"{PANEL} button[type=submit]")
+    expect(page.locator(f"{PANEL} .matches button").first).to_contain_text(tile_id(4, 6))
+
+
+GIVE = """async ([content, way]) => {
+  const blob = new Blob([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))]);
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([blob], "given.jpg", { type: "image/jpeg" }));
+  if (way === "drop") {
+    const zone = document.querySelector("#panel-localize .drop-zone");
+    zone.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+  } else {
+    document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
+  }
+}"""

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_browser import Watched, watching
 from page_world import SeeingEmbedder, publish_grid
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from service_live import serving, settings_of
 
 from service.app import create_app
@@ -118,6 +118,23 @@ def test_ten_thousand_tiles_are_one_picture_to_the_browser(browser: Browser, lar
         # A frame in which 10,000 outlines were drawn one by one would take seconds.
         assert max(frames) < 700
         assert sorted(frames)[len(frames) // 2] < 100
+
+
+def test_a_gallery_too_large_for_one_answer_is_fetched_by_view(watched: Watched) -> None:
+    def limited(route: Route) -> None:
+        url = route.request.url
+        route.continue_(url=f"{url}{'&' if '?' in url else '?'}limit=20")
+
+    watched.page.route("**/footprints**", limited)
+    page = watched.open()
+    with page.expect_request("**/footprints?bounds=**") as asked:
+        page.locator("#map").focus()
+        page.keyboard.press("+")
+    bounds = [float(part) for part in asked.value.url.split("bounds=")[1].split(",")]
+    assert bounds[0] < bounds[2]
+    assert bounds[1] < bounds[3]
+    # All of the map is shown from the start, although few of its footprints are.
+    assert page.locator(".leaflet-tile-loaded").count() > 0
 
 
 PAN = """async () => {

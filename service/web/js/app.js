@@ -45,7 +45,8 @@ function announce(text, visibly = false) {
 
 class App {
   constructor() {
-    this.mapView = new MapView(document.getElementById("map"));
+    const trouble = (error) => this.active.fail(error);
+    this.mapView = new MapView(document.getElementById("map"), trouble);
     this.compare = new Compare(document.getElementById("compare"), (path) => getBlob(path));
     this.pictures = new Pictures();
     this.base = document.getElementById("base");
@@ -54,7 +55,7 @@ class App {
       navigate: this.workspace("navigate", "drone"),
     };
     this.tabs = new Tabs(document.querySelector("[role=tablist]"), (name) => this.activate(name));
-    this.base.addEventListener("change", () => this.showBase(this.base.value));
+    this.base.addEventListener("change", () => this.showBase(this.base.value).catch(trouble));
     document.addEventListener("paste", (event) => this.paste(event));
     for (const name of ["dragover", "drop"]) {
       document.addEventListener(name, (event) => event.preventDefault());
@@ -76,16 +77,19 @@ class App {
     });
     panel.querySelector("select").addEventListener("change", (event) => {
       made.forget();
-      if (view === "satellite") this.showBase(event.target.value);
+      if (view === "satellite") this.showBase(event.target.value).catch((error) => made.fail(error));
     });
     return made;
   }
 
   /** Ask what there is, then show what the address bar asks for, or the whole first gallery. */
   async start() {
-    const { galleries } = await getJson("galleries");
+    const { galleries, refused } = await getJson("galleries");
     this.galleries = galleries;
-    for (const workspace of Object.values(this.workspaces)) workspace.setGalleries(galleries);
+    for (const workspace of Object.values(this.workspaces)) {
+      workspace.form.setGalleries(galleries.filter((one) => one.view === workspace.view));
+      workspace.form.tellRefused(refused);
+    }
     this.offerBases();
     const state = readHash(location.hash);
     const first = galleries.find((gallery) => gallery.view === "satellite");
@@ -118,9 +122,7 @@ class App {
     const gallery = this.galleries.find((one) => one.name === name);
     if (!gallery) return;
     this.base.value = name;
-    const isNew = this.mapView.base?.name !== name;
     await this.mapView.setBase(gallery);
-    if (isNew) this.mapView.showAll();
   }
 
   activate(name) {

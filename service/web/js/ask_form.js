@@ -106,6 +106,12 @@ export class AskForm {
     this.form.querySelector(".no-gallery").hidden = galleries.length > 0;
   }
 
+  /** Say which published galleries cannot be asked, in the service's words. */
+  tellRefused(refused) {
+    const lines = refused.map(({ name, reason }) => element("li", {}, `${name}: ${reason}`));
+    this.form.querySelector(".refused").replaceChildren(...lines);
+  }
+
   /** Offer some of a gallery's images as questions. */
   async offerSamples(gallery) {
     const strip = this.form.querySelector(".samples");

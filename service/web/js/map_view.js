@@ -40,7 +40,8 @@ function tilePath(gallery, z, x, y) {
 
 /** One Leaflet map with a base gallery that can be changed. */
 export class MapView {
-  constructor(container) {
+  constructor(container, onTrouble) {
+    this.onTrouble = onTrouble;
     this.map = L.map(container, {
       preferCanvas: true,
       zoomSnap: 0.5,
@@ -61,7 +62,9 @@ export class MapView {
     new ResizeObserver(() => this.map.invalidateSize()).observe(container);
   }
 
-  /** Show a gallery underneath; its footprints come in one answer, or by view where it is huge. */
+  /**
+   * Show a gallery underneath, whole; its footprints come in one answer, or by view where it is huge.
+   */
   async setBase(gallery) {
     if (this.base?.name === gallery?.name && this.base?.version === gallery?.version) return;
     this.base = gallery;
@@ -72,7 +75,9 @@ export class MapView {
     if (!gallery) return;
     const collection = await this.load(gallery);
     if (this.base !== gallery || !collection) return;
-    this.extent = this.footprints.extent() ?? boxOf(collection.bbox);
+    this.extent = this.footprints.extent();
+    if (collection.truncated) this.extent = boxOf(collection.bbox).pad(0.02);
+    this.showAll();
     if (gallery.view === "satellite") {
       const options = { maxZoom: TILE_MAX_ZOOM, bounds: this.extent ?? undefined, zIndex: 1 };
       this.tiles = new GalleryTiles(gallery, options).addTo(this.map);
@@ -100,7 +105,9 @@ export class MapView {
     const bounds = this.map.getBounds();
     const west = Math.max(-180, bounds.getWest());
     const east = Math.min(180, bounds.getEast());
-    this.load(this.base, [west, bounds.getSouth(), east, bounds.getNorth()]);
+    const south = Math.max(-90, bounds.getSouth());
+    const north = Math.min(90, bounds.getNorth());
+    this.load(this.base, [west, south, east, north]).catch(this.onTrouble);
   }
 
   /** Look at the whole base gallery. */

@@ -36,11 +36,6 @@ export class Workspace {
     panel.querySelector(".stop").addEventListener("click", () => this.running?.abort());
   }
 
-  /** Galleries of this tab's view, in the service's order. */
-  setGalleries(galleries) {
-    this.form.setGalleries(galleries.filter((gallery) => gallery.view === this.view));
-  }
-
   /** Drop the answer: the question is another one now. */
   forget() {
     this.running?.abort();

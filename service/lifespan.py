@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import numpy as np
+import torch
 from fastapi import FastAPI
 
 from model.embedder import DescriptorModel, Embedder
@@ -92,6 +93,8 @@ async def _watch(running: Running) -> None:
 def _load(
     settings: Settings, embedder: DescriptorModel | None, metrics: Metrics, tracing: Tracing
 ) -> Running:
+    if settings.model_threads:
+        torch.set_num_threads(settings.model_threads)
     model = embedder or Embedder.load(settings.weights, device=settings.device)
     model.embed_pixels(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
     board = GalleryBoard(settings.store, model)

@@ -1,0 +1,59 @@
+"""The services that bench_service.py compares, each in a process of its own.
+
+Usage: python servers.py ours|plain STORE PORT. LitServe's is litserve_server.py: its workers are
+processes, which need its API at the top of a module. All load the shipped weights, decode the
+same way and search the gallery `map` of STORE for five matches.
+"""
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from indexer.gallery import Gallery
+from model.embedder import Embedder
+from model.images import open_image
+
+
+def found(gallery: Gallery, descriptor_D: Any) -> list[dict[str, object]]:
+    """The matches as the plainest JSON."""
+    matches = gallery.search(descriptor_D, top_k=5)
+    return [{"image_id": match.record.image_id, "score": match.score} for match in matches]
+
+
+def ours(store: Path, port: int) -> None:
+    """This project's service with its defaults."""
+    from service.app import create_app
+    from service.server import Server
+    from service.settings import Settings
+
+    settings = Settings(store=store, port=port)
+    Server(create_app(settings), settings).run()
+
+
+def plain(store: Path, port: int) -> None:
+    """FastAPI as a first draft has it: an endpoint in a thread, one image at a time."""
+    import uvicorn
+    from fastapi import FastAPI, UploadFile
+
+    embedder = Embedder.load()
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    one_at_a_time = threading.Lock()
+    app = FastAPI()
+
+    @app.get("/readyz")
+    def ready() -> str:
+        return "ready"
+
+    @app.post("/localize")
+    def localize(image: UploadFile) -> dict[str, object]:
+        picture = open_image(image.file.read(), min_side=2 * embedder.input_size)
+        with one_at_a_time:
+            descriptor_D = embedder.embed([picture])[0]
+        return {"matches": found(gallery, descriptor_D)}
+
+    uvicorn.run(app, port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    {"ours": ours, "plain": plain}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

@@ -49,6 +49,20 @@ def test_a_known_ground_point_lands_where_a_pinhole_puts_it(heading: float, pitc
     assert np.hypot(columns.mean() + 0.5 - u, rows.mean() + 0.5 - v) < 2.0
 
 
+def test_footprint_corners_lie_under_the_images_corners() -> None:
+    camera = Camera(
+        x_m=40.0,
+        y_m=-15.0,
+        z_m=120.0,
+        heading_deg=205.0,
+        gimbal_pitch_deg=-58.0,
+        field_of_view_deg=44.0,
+    )
+    seen = [_pinhole(camera, 256, x, y, 0.0) for x, y in camera.footprint()]
+    wanted = [(0, 0), (256, 0), (256, 256), (0, 256)]
+    assert np.allclose(seen, wanted, atol=1e-6)
+
+
 def test_a_raised_roof_leans_away_from_the_camera() -> None:
     rgb = np.full((301, 301, 3), 60, np.uint8)
     rgb[140:161, 190:211] = (0, 0, 255)

@@ -109,7 +109,7 @@ def fly(
                 y_m + jitter.aim_m * dice.between(-1, 1),
                 height,
                 start + azimuth + jitter.yaw_deg * dice.between(-1, 1),
-                max(-90.0, min(-35.0, pitch + jitter.pitch_deg * dice.between(-1, 1))),
+                max(-90.0, min(-30.0, pitch + jitter.pitch_deg * dice.between(-1, 1))),
                 fov + jitter.field_of_view_deg * dice.between(-1, 1),
             )
         )

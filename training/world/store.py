@@ -70,9 +70,19 @@ def sues_files(place_id: str, views: Sequence[View], per_height: int) -> list[Im
 def write_atomically(path: Path, data: bytes) -> None:
     """Write through a temporary file and a rename, so that no half file is ever seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.part")
     part.write_bytes(data)
     part.replace(path)
+
+
+def _same_file(first: Path, other: Path, data: bytes) -> None:
+    """A hard link where the file system has them, else a copy."""
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.unlink(missing_ok=True)
+    try:
+        os.link(first, other)
+    except OSError:
+        write_atomically(other, data)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
@@ -91,9 +101,7 @@ def save_place(
         data = _png(view.pixels) if is_png else jpeg(view.pixels, view.jpeg_quality)
         write_atomically(out / file.paths[0], data)
         for other in file.paths[1:]:
-            (out / other).parent.mkdir(parents=True, exist_ok=True)
-            (out / other).unlink(missing_ok=True)
-            os.link(out / file.paths[0], out / other)
+            _same_file(out / file.paths[0], out / other, data)
         rows += [table_row(path, place_id, view, district, split) for path in file.paths]
     write_rows(done_file, rows)
     return len(files)

@@ -177,12 +177,6 @@ class Database:
             session.flush()
             return _source_info(row)
 
-    def find_source(self, location: str, options: str) -> int | None:
-        """The id of the source of that location and options; None where it is new."""
-        query = select(SourceRow.id).filter_by(location=location, options=options)
-        with Session(self.engine) as session:
-            return session.scalar(query)
-
     def finish_source(self, source_id: int) -> None:
         """Every image of the source was tried."""
         with Session(self.engine) as session, session.begin():

@@ -202,7 +202,9 @@ def survey(source: Source, database: Database | None = None) -> int:
         DuplicateIdError: an id comes twice, or belongs to another source of the gallery.
     """
     seen: set[str] = set()
-    own = None if database is None else database.find_source(*identity(source))
+    location = identity(source)[0]
+    stored = [] if database is None else database.sources()
+    own = {info.id for info in stored if info.location == location}
     for page in pages(source.candidates()):
         for candidate in page:
             image_id = candidate.record.image_id
@@ -221,12 +223,10 @@ def survey(source: Source, database: Database | None = None) -> int:
     return len(seen)
 
 
-def _refuse_taken(
-    page: Sequence[Candidate], database: Database, own: int | None, name: str
-) -> None:
+def _refuse_taken(page: Sequence[Candidate], database: Database, own: set[int], name: str) -> None:
     known = database.known([candidate.record.image_id for candidate in page])
     for image_id, stored in known.items():
-        if own is None or stored.source_id != own:
+        if stored.source_id not in own:
             raise DuplicateIdError(
                 f"{name}: id {image_id!r} is taken by another source of the gallery; "
                 "choose a prefix with --id-prefix"

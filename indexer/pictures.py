@@ -36,11 +36,11 @@ class PictureStore:
         """Where a picture lies."""
         return self.folder / sha256[:2] / f"{sha256}.jpg"
 
-    def add(self, jpeg: bytes) -> str:
-        """Store bytes; returns their sha256."""
+    def add(self, jpeg: bytes, *, repair: bool = False) -> str:
+        """Store bytes; returns their sha256. `repair` writes over what is there."""
         sha256 = hashlib.sha256(jpeg).hexdigest()
         path = self.path(sha256)
-        if not path.exists():
+        if repair or not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, jpeg, sync=False)
         return sha256

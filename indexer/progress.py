@@ -85,9 +85,9 @@ class _Counting:
 class PlainLines(_Counting):
     """A line every few seconds, for logs."""
 
-    def __init__(self, stream: TextIO = sys.stderr, every_s: float = 5.0) -> None:
+    def __init__(self, stream: TextIO | None = None, every_s: float = 5.0) -> None:
         super().__init__()
-        self._stream, self._every_s = stream, every_s
+        self._stream, self._every_s = stream or sys.stderr, every_s
         self._last = self._clock()
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
@@ -106,9 +106,9 @@ class PlainLines(_Counting):
 class JsonLines(_Counting):
     """One JSON object per line, for programs; times in seconds."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__()
-        self._stream = stream
+        self._stream = stream or sys.stderr
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
         """Count, and write the state."""

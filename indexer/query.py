@@ -14,9 +14,10 @@ from indexer.export import properties
 from indexer.gallery import Gallery
 from indexer.geo import distance_m
 from indexer.records import Filters, Match, Prior
-from indexer.sources.candidate import IMAGE_SUFFIXES
-from indexer.sources.reading import read_file
+from indexer.sources.candidate import image_files
+from indexer.sources.reading import RawPicture, read_file
 from indexer.sources.table import read_positions
+from model.errors import ImageError
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -75,14 +76,22 @@ def search_files(
         ImageError: a file is no readable image.
     """
     for file in files:
-        descriptor_D = embedder.embed([read_file(file).image])[0]
+        descriptor_D = embedder.embed([_read(file).image])[0]
         matches = gallery.search(descriptor_D, top_k=top_k, prior=prior, filters=filters)
         judged = answer(matches, embedder.calibration, min_confidence)
         yield Result(file=file, matches=matches, judged=judged)
 
 
+def _read(file: Path) -> RawPicture:
+    try:
+        return read_file(file)
+    except ImageError as error:
+        text = str(error).replace("the image", file.name, 1)
+        raise type(error)(text) from error
+
+
 def query_files(images: Sequence[Path]) -> list[Path]:
-    """Image files of the given paths; folders give all of theirs, sorted.
+    """Image files of the given paths; folders give all below them, sorted.
 
     Raises:
         EmptySourceError: there is none.
@@ -90,8 +99,7 @@ def query_files(images: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in images:
         if path.is_dir():
-            inside = (file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-            files += sorted(inside)
+            files += image_files(path)
         elif path.is_file():
             files.append(path)
         else:

@@ -161,7 +161,7 @@ def _take_again(writer: Writer, image: StoredImage) -> bool:
         wanted = image.record.image_id
         candidate = next(c for c in source.candidates() if c.record.image_id == wanted)
         raw = candidate.read()
-        stored = writer.pictures.add(raw.jpeg or encode(raw.image))
+        stored = writer.pictures.add(raw.jpeg or encode(raw.image), repair=True)
     except (SafeNetError, OSError, StopIteration):
         return False
     return stored == image.picture_sha256

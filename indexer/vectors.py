@@ -197,6 +197,8 @@ class Searcher:
             count: how many.
             allowed: only these slots; CPU indexes only.
         """
+        if self.size == 0:
+            return np.empty(0, dtype=np.int64)
         query_1D = np.ascontiguousarray(descriptor_D[None], dtype=np.float32)
         params = None if allowed is None else self._selecting(allowed)
         if self._lock is None:

@@ -1,0 +1,302 @@
+"""Add, update, remove, compact, verify, rebuild, publish, full disk."""
+
+import io
+import itertools
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from indexer_samples import picture, table_folder, tile_folder
+
+from indexer import operations
+from indexer.compact import compact
+from indexer.errors import (
+    DuplicateIdError,
+    EmptySourceError,
+    GalleryExistsError,
+    GalleryMismatchError,
+    StoreFullError,
+    UnknownGalleryError,
+    UnknownImageError,
+)
+from indexer.export import export
+from indexer.gallery import Gallery, current_version
+from indexer.layout import gallery_folder
+from indexer.pictures import PictureStore
+from indexer.progress import JsonLines, PlainLines
+from indexer.repair import rebuild, verify
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.detect import open_source
+from indexer.vectors import INDEX_KINDS
+
+
+@pytest.fixture
+def store(tmp_path, embedder) -> Path:
+    source = open_source(tile_folder(tmp_path / "tiles", 4, 3), SourceOptions())
+    operations.build(tmp_path / "store", "map", source, embedder)
+    return tmp_path / "store"
+
+
+def tiles_of(store: Path, **options):
+    return open_source(store.parent / "tiles", SourceOptions(**options))
+
+
+def ids(store: Path, embedder) -> list[str]:
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    found = [record.image_id for record in gallery.records()]
+    gallery.close()
+    return found
+
+
+def best(store: Path, embedder, image) -> tuple[str, float]:
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    (match,) = gallery.search(embedder.embed([image])[0], top_k=1)
+    gallery.close()
+    return match.record.image_id, match.score
+
+
+def test_a_second_build_of_the_same_source_changes_nothing(store, embedder) -> None:
+    before = current_version(store, "map")
+    outcome = operations.build(store, "map", tiles_of(store), embedder)
+    assert (outcome.version, outcome.tally.added, outcome.tally.unchanged) == (before, 0, 12)
+
+
+def test_another_source_needs_add_or_replace(store, embedder, tmp_path) -> None:
+    other = open_source(tile_folder(tmp_path / "other", 1, 2), SourceOptions())
+    with pytest.raises(GalleryExistsError, match="--replace"):
+        operations.build(store, "map", other, embedder)
+    assert operations.build(store, "map", other, embedder, anew=True).size == 2
+    assert verify(store, "map") == []
+
+
+def test_add_refuses_taken_ids_and_takes_a_prefix(store, embedder, tmp_path) -> None:
+    folder = tile_folder(tmp_path / "other", 1, 2)
+    before = current_version(store, "map")
+    with pytest.raises(DuplicateIdError, match="--id-prefix"):
+        operations.add(store, "map", open_source(folder, SourceOptions()), embedder)
+    assert current_version(store, "map") == before
+    prefixed = open_source(folder, SourceOptions(id_prefix="b-"))
+    assert operations.add(store, "map", prefixed, embedder).size == 14
+
+
+def test_update_takes_in_new_and_changed_files_and_no_others(store, embedder) -> None:
+    folder = store.parent / "tiles" / "19" / "287284"
+    picture(9999).save(folder / "178880.png")
+    picture(8888).save(folder / "178890.png")
+    os.utime(folder / "178881.png", (1, 1))
+    outcome = operations.update(store, "map", embedder)
+    assert (outcome.tally.added, outcome.tally.unchanged, outcome.size) == (2, 11, 13)
+    image_id, score = best(store, embedder, picture(9999))
+    assert (image_id, round(score, 2)) == ("19-287284-178880", 1.0)
+    assert operations.update(store, "map", embedder).tally.added == 0
+    assert verify(store, "map") == []
+
+
+def test_remove_takes_images_out_of_every_part(store, embedder) -> None:
+    gone = "19-287285-178881"
+    outcome = operations.remove(store, "map", [gone, "never-there"])
+    assert (outcome.size, outcome.tally.added) == (11, -1)
+    assert gone not in ids(store, embedder)
+    assert best(store, embedder, picture(1001))[0] != gone
+    assert verify(store, "map") == []
+    with pytest.raises(UnknownImageError, match="none of the 1 ids"):
+        operations.remove(store, "map", ["never-there"])
+
+
+def test_removing_everything_leaves_an_empty_gallery_that_answers(store, embedder) -> None:
+    operations.remove(store, "map", ids(store, embedder))
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    assert gallery.search(embedder.embed([picture(1)])[0], top_k=3) == []
+    assert gallery.extent() is None
+    gallery.close()
+
+
+def test_compact_gives_back_rows_and_pictures_and_changes_no_answer(store, embedder) -> None:
+    operations.remove(store, "map", ids(store, embedder)[:6])
+    before = best(store, embedder, picture(3001))
+    done = compact(store, "map", keep=1)
+    assert (done.rows, done.pictures) == (6, 6)
+    assert len(list(PictureStore(gallery_folder(store, "map").pictures).names())) == 6
+    assert best(store, embedder, picture(3001)) == before
+    assert verify(store, "map") == []
+    assert compact(store, "map", keep=1).freed_bytes == 0
+
+
+def test_versions_beyond_the_kept_ones_are_deleted(store, embedder) -> None:
+    for image_id in ids(store, embedder)[:5]:
+        operations.remove(store, "map", [image_id], keep=2)
+    names = sorted(path.name for path in gallery_folder(store, "map").versions.iterdir())
+    assert len(names) == 2
+    assert names[-1] == current_version(store, "map")
+
+
+def test_a_reader_keeps_its_version_while_a_writer_publishes(store, embedder) -> None:
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    operations.remove(store, "map", ["19-287284-178880"])
+    compact(store, "map")
+    assert gallery.record("19-287284-178880").image_id == "19-287284-178880"
+    assert gallery.search(embedder.embed([picture(0)])[0], top_k=1)[0].score > 0.99
+    assert gallery.picture("19-287284-178880").startswith(b"\xff\xd8")
+    gallery.close()
+
+
+def drift_index(place: Path, root: Path) -> None:
+    (place / "index.faiss").write_bytes(b"\0" * 100)
+
+
+def drift_database(place: Path, root: Path) -> None:
+    database = sqlite3.connect(place / "gallery.sqlite")
+    database.execute("DELETE FROM image WHERE id = 3")
+    database.commit()
+    database.close()
+
+
+def drift_descriptor(place: Path, root: Path) -> None:
+    with (place / "descriptors.f16").open("r+b") as stream:
+        stream.seek(768 * 2 * 5 + 7)
+        stream.write(b"\x11\x22\x33")
+
+
+def drift_picture(place: Path, root: Path) -> None:
+    next(iter((root / "pictures").glob("*/*.jpg"))).write_bytes(b"gone bad")
+
+
+def drift_manifest(place: Path, root: Path) -> None:
+    (place / "manifest.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "drift", [drift_index, drift_database, drift_descriptor, drift_picture, drift_manifest]
+)
+def test_verify_finds_and_rebuild_repairs(drift, store, embedder) -> None:
+    folder = gallery_folder(store, "map")
+    assert verify(store, "map") == []
+    drift(folder.version(current_version(store, "map")), folder.root)
+    assert verify(store, "map") != []
+    assert rebuild(store, "map", embedder).lost == ()
+    assert verify(store, "map") == []
+    for number in range(3):
+        assert best(store, embedder, picture(number))[1] > 0.98
+
+
+def test_rebuild_drops_what_nothing_can_bring_back_and_names_it(store, embedder) -> None:
+    folder = gallery_folder(store, "map")
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    jpeg = gallery.picture("19-287284-178880")
+    gallery.close()
+    for path in folder.pictures.glob("*/*.jpg"):
+        if path.read_bytes() == jpeg:
+            path.unlink()
+    (store.parent / "tiles" / "19" / "287284" / "178880.png").unlink()
+    assert rebuild(store, "map", embedder).lost == ("19-287284-178880",)
+    assert verify(store, "map") == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in INDEX_KINDS if kind != "auto"])
+def test_every_index_type_finds_each_image_and_can_be_exchanged(kind, store, embedder) -> None:
+    rebuild(store, "map", embedder, index_kind=kind)
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    assert gallery.manifest.index_kind == kind
+    for column in range(4):
+        (match,) = gallery.search(embedder.embed([picture(column * 1000)])[0], top_k=1)
+        assert match.record.image_id == f"19-{287284 + column}-178880"
+    gallery.close()
+    assert verify(store, "map") == []
+
+
+def test_unreadable_tiles_are_listed_and_tried_again_by_add(tmp_path, embedder) -> None:
+    folder = tile_folder(tmp_path / "tiles", 2, 3)
+    bad = folder / "19" / "287285" / "178881.png"
+    good = bad.read_bytes()
+    bad.write_bytes(good[: len(good) // 2])
+    outcome = operations.build(tmp_path, "map", open_source(folder, SourceOptions()), embedder)
+    assert (outcome.size, outcome.tally.failed) == (5, 1)
+    failed = (tmp_path / "map" / "failed.csv").read_text().splitlines()
+    assert failed[0] == "image_id,location,reason"
+    assert failed[1].startswith(f"19-287285-178881,{bad},")
+    bad.write_bytes(good)
+    outcome = operations.add(tmp_path, "map", open_source(folder, SourceOptions()), embedder)
+    assert (outcome.size, outcome.tally.added, outcome.tally.failed) == (6, 1, 0)
+    assert (tmp_path / "map" / "failed.csv").read_text().splitlines() == failed[:1]
+
+
+def test_nothing_usable_is_an_error_and_publishes_nothing(tmp_path, embedder) -> None:
+    folder = table_folder(tmp_path / "t", [{"path": "a.png", "lat": 1, "lon": 2}])
+    (folder / "a.png").write_bytes(b"no image")
+    with pytest.raises(EmptySourceError, match="none of the 1 images"):
+        operations.build(tmp_path, "map", open_source(folder, SourceOptions()), embedder)
+    with pytest.raises(UnknownGalleryError):
+        current_version(tmp_path, "map")
+
+
+def test_other_weights_are_refused_by_every_writer(store, embedder) -> None:
+    class Other(type(embedder)):
+        name, sha256, descriptor_dim = "other", "f" * 64, 5
+
+    before = current_version(store, "map")
+    for action in (operations.build, operations.add):
+        with pytest.raises(GalleryMismatchError, match="5-d"):
+            action(store, "map", tiles_of(store), Other())
+    with pytest.raises(GalleryMismatchError, match="other"):
+        rebuild(store, "map", Other())
+    assert current_version(store, "map") == before
+
+
+def test_a_full_disk_is_named_and_loses_nothing(store, embedder, tmp_path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    folder = gallery_folder(store, "map")
+    rows = folder.descriptors(0)
+    kept = rows.with_suffix(".kept")
+    rows.rename(kept)
+    rows.symlink_to("/dev/full")
+    more = open_source(tile_folder(tmp_path / "more", 2, 2), SourceOptions(id_prefix="m-"))
+    before = current_version(store, "map")
+    with pytest.raises(StoreFullError, match="disk under gallery 'map' is full"):
+        operations.add(store, "map", more, embedder)
+    assert current_version(store, "map") == before
+    assert len(ids(store, embedder)) == 12
+    rows.unlink()
+    kept.rename(rows)
+    assert operations.add(store, "map", more, embedder).size == 16
+    assert verify(store, "map") == []
+
+
+def test_exports_hold_every_footprint(store, embedder, tmp_path) -> None:
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    for name in ("a.geojson", "a.csv", "a.gpkg"):
+        assert export(gallery.records(), tmp_path / name) == 12
+    features = json.loads((tmp_path / "a.geojson").read_text())["features"]
+    record = gallery.record(features[0]["properties"]["image_id"])
+    ring = features[0]["geometry"]["coordinates"][0]
+    assert ring[0] == ring[-1]
+    assert {(round(lat, 7), round(lon, 7)) for lat, lon in record.corners} == {
+        (lat, lon) for lon, lat in ring
+    }
+    area = sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring))
+    assert area > 0, "counter-clockwise, RFC 7946"
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 13
+    database = sqlite3.connect(tmp_path / "a.gpkg")
+    assert database.execute("SELECT count(*) FROM footprint").fetchone() == (12,)
+    blob = database.execute("SELECT geom FROM footprint").fetchone()[0]
+    database.close()
+    assert blob[:4] == b"GP\x00\x01"
+    assert np.frombuffer(blob[21:], "<f8").reshape(5, 2)[0].tolist() == pytest.approx(ring[0])
+    gallery.close()
+
+
+def test_progress_says_counts_pace_and_rest(tmp_path, embedder) -> None:
+    source = open_source(tile_folder(tmp_path / "tiles", 8, 5), SourceOptions())
+    stream = io.StringIO()
+    operations.build(tmp_path, "a", source, embedder, progress=JsonLines(stream))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert lines[-1]["event"] == "progress"
+    assert (lines[-1]["seen"], lines[-1]["total"], lines[-1]["added"]) == (40, 40, 40)
+    assert lines[-1]["images_per_s"] > 0
+    assert lines[0]["eta_s"] >= 0
+    plain = io.StringIO()
+    operations.build(tmp_path, "b", source, embedder, progress=PlainLines(plain))
+    assert plain.getvalue().splitlines()[-1].startswith("40/40 images, ")

@@ -18,8 +18,9 @@ from model.embedder import SHIPPED_WEIGHTS
 from model.network import View, descriptor
 from model.preprocessing import normalise
 from training.descriptor_cache import DescriptorCache
+from training.errors import DataError
 from training.image_sets import ImageSet
-from training.loading import decode
+from training.loading import decode, one_line
 from training.progress import Progress
 
 EMBED_BATCH = 32
@@ -100,10 +101,13 @@ class Describer:
         steps = -(-len(images) // EMBED_BATCH)
         title = f"embedding {images.role}{f', {change.name}' if change else ''}"
         shown = Progress(title, steps, unit="batch").over(loader)
-        rows = [
-            self._batch(changed(pixels, change, seed), images.view)
-            for seed, pixels in enumerate(shown)
-        ]
+        try:
+            rows = [
+                self._batch(changed(pixels, change, seed), images.view)
+                for seed, pixels in enumerate(shown)
+            ]
+        except DataError as error:
+            raise DataError(one_line(error)) from None
         return torch.cat(rows)
 
     @torch.inference_mode()

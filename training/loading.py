@@ -96,6 +96,12 @@ def decode(file: Path, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
     return to_pixels(image, side)
 
 
+def one_line(error: DataError) -> str:
+    """What went wrong, without the trace that a worker process wraps around it."""
+    last = str(error).rstrip().splitlines()[-1]
+    return last.removeprefix(f"{DataError.__module__}.{DataError.__qualname__}: ")
+
+
 def batches(
     dataset: PairDataset, batch: int, workers: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -106,4 +112,7 @@ def batches(
     loader: DataLoader[tuple[Tensor, Tensor, int, bool]] = DataLoader(
         dataset, batch_size=batch, drop_last=True, num_workers=workers
     )
-    yield from loader
+    try:
+        yield from loader
+    except DataError as error:
+        raise DataError(one_line(error)) from None

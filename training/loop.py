@@ -1,28 +1,28 @@
 """The training loop; devices, ranks and precision are Lightning Fabric's."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.tensorboard import SummaryWriter
 
-from model.checkpoint import load_checkpoint, save_checkpoint
-from model.network import SafeNet
+from model.checkpoint import save_checkpoint
 from model.preprocessing import normalise
-from model.pretrained import load_imagenet
 from training.augmentation import PaperAugmentation, StrongAugmentation
-from training.cpu_speed import freeze_stages, keep_depthwise_in_float32
+from training.averaging import Average
 from training.errors import RecipeError, RunError
+from training.learner import Learner, build_learner
 from training.loading import PairDataset, batches, draw_epoch
-from training.losses import GeoTagClassifiers, SymmetricInfoNCE, cross_entropy_over_heads
 from training.optimization import build_optimizer, build_scheduler
 from training.places import Place, data_digest
 from training.progress import Progress
@@ -41,38 +41,6 @@ class RunOptions:
     """Decoding processes."""
 
 
-class Learner(nn.Module):
-    """Network and criterion as one module: pair batch in, loss out."""
-
-    def __init__(self, recipe: Recipe, classes: int) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.network = SafeNet(recipe.model)
-        self.criterion: nn.Module = (
-            SymmetricInfoNCE(recipe.temperature, recipe.label_smoothing)
-            if recipe.loss == "infonce"
-            else GeoTagClassifiers(recipe.model, classes)
-        )
-
-    def forward(self, satellite_N3SS: Tensor, drone_N3SS: Tensor, classes_N: Tensor) -> Tensor:
-        """Scalar loss of a batch of normalised pairs."""
-        satellite_NPE, drone_NPE = self._embeddings(satellite_N3SS, drone_N3SS)
-        if self.recipe.loss == "infonce":
-            loss: Tensor = self.criterion(satellite_NPE, drone_NPE)
-            return loss
-        reduction = self.recipe.head_reduction
-        return cross_entropy_over_heads(
-            self.criterion(satellite_NPE), classes_N, reduction
-        ) + cross_entropy_over_heads(self.criterion(drone_NPE), classes_N, reduction)
-
-    def _embeddings(self, satellite_N3SS: Tensor, drone_N3SS: Tensor) -> tuple[Tensor, Tensor]:
-        if self.recipe.joint_batch and self.recipe.model.shared_backbone:
-            both_NPE: Tensor = self.network(torch.cat((satellite_N3SS, drone_N3SS)))
-            satellite_NPE, drone_NPE = both_NPE.chunk(2)
-            return satellite_NPE, drone_NPE
-        return self.network(satellite_N3SS, "satellite"), self.network(drone_N3SS, "drone")
-
-
 def train(recipe: Recipe, places: list[Place], options: RunOptions) -> Path:
     """Run a recipe to its last epoch and write OUT/weights.safetensors.
 
@@ -83,21 +51,26 @@ def train(recipe: Recipe, places: list[Place], options: RunOptions) -> Path:
         RecipeError: fewer places than a batch needs.
         RunError: OUT holds another run, or cannot be written.
     """
-    fabric = Fabric(accelerator="auto", precision=_precision(recipe))
-    fabric.launch()
-    _check(recipe, places, options, fabric)
-    torch.manual_seed(recipe.seed)
-    learner = _learner(recipe, places, options)
-    optimizer = build_optimizer(learner, recipe)
-    scheduler = build_scheduler(optimizer, recipe, _steps_per_epoch(recipe, places, fabric))
-    module, wrapped = fabric.setup(learner, optimizer)
-    run = _Run(fabric, recipe, places, options, module, wrapped, scheduler)
+    run = start(recipe, places, options)
     with torch.random.fork_rng(devices=[]):
         run.epochs()
     return run.export()
 
 
-class _Run:
+def start(recipe: Recipe, places: list[Place], options: RunOptions) -> "Run":
+    """A run ready to train its first unfinished epoch; see `train`."""
+    fabric = Fabric(precision=_precision(recipe), **_processes())
+    fabric.launch()
+    _check(recipe, places, options, fabric)
+    torch.manual_seed(recipe.seed)
+    learner = build_learner(recipe, len(places), options.initial_weights)
+    optimizer = build_optimizer(learner, recipe)
+    scheduler = build_scheduler(optimizer, recipe, _steps_per_epoch(recipe, places, fabric))
+    module, wrapped = fabric.setup(learner, optimizer)
+    return Run(fabric, recipe, places, options, module, wrapped, scheduler)
+
+
+class Run:
     """A run in progress."""
 
     def __init__(
@@ -115,6 +88,7 @@ class _Run:
         side = recipe.model.input_size
         strong = recipe.augmentation == "strong"
         self.augment = StrongAugmentation(side) if strong else PaperAugmentation(side)
+        self.average = Average(self.learner.network, recipe.ema_decay)
         self.first_epoch = self._resume() if options.resume else 0
 
     def epochs(self) -> None:
@@ -150,7 +124,8 @@ class _Run:
                 "places": len(self.places),
                 "commit": git_commit(),
             }
-            save_checkpoint(path, self._learner.network, card)
+            self.average.put_into(self.learner.network)
+            save_checkpoint(path, self.learner.network, card)
         self.fabric.barrier()
         return path
 
@@ -169,27 +144,35 @@ class _Run:
         total = torch.zeros((), device=fabric.device)
         steps = 0
         for batch in self._shown(dataset, epoch):
-            total += self._step(batch, own)
             steps += 1
+            total += self._step(batch, own, last=steps % recipe.accumulate == 0)
         return float(total) / max(steps, 1), steps * recipe.batch
 
     def _shown(self, dataset: PairDataset, epoch: int) -> Iterator[Any]:
         recipe = self.recipe
-        steps = len(dataset) // recipe.batch
-        loader = batches(dataset, recipe.batch, self.options.workers)
+        steps = len(dataset) // (recipe.batch * recipe.accumulate) * recipe.accumulate
+        loader = islice(batches(dataset, recipe.batch, self.options.workers), steps)
         title = f"epoch {epoch + 1}/{recipe.epochs}"
         return Progress(title, steps, unit="step", quiet=not self._main).over(loader)
 
-    def _step(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+    def _step(self, batch: tuple[Tensor, ...], generator: torch.Generator, *, last: bool) -> Tensor:
+        """Loss of a batch; the last of an accumulation moves the weights."""
         satellite, drone, classes, flat = batch
         above, flown = self.augment(satellite / 255.0, drone / 255.0, flat, generator)
         kind, device = self.recipe.model.normalisation, self.fabric.device
-        loss = self.module(
-            normalise(above.to(device) * 255.0, kind),
-            normalise(flown.to(device) * 255.0, kind),
-            classes.to(device),
-        )
-        self.fabric.backward(loss)
+        with self.fabric.no_backward_sync(self.module, enabled=not last):
+            loss = self.module(
+                normalise(above.to(device) * 255.0, kind),
+                normalise(flown.to(device) * 255.0, kind),
+                classes.to(device),
+            )
+            self.fabric.backward(loss / self.recipe.accumulate)
+        if last:
+            self._move()
+        detached: Tensor = loss.detach()
+        return detached
+
+    def _move(self) -> None:
         if self.recipe.max_grad_norm:
             self.fabric.clip_gradients(
                 self.module, self.optimizer, max_norm=self.recipe.max_grad_norm
@@ -197,16 +180,16 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.scheduler.step()
-        detached: Tensor = loss.detach()
-        return detached
+        self.average.follow(self.learner.network)
 
     def _save(self, epochs_done: int) -> None:
         state = {
-            "learner": self._learner.state_dict(),
+            "learner": self.learner.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "epochs_done": epochs_done,
             "recipe": json.dumps(self.recipe.to_dict(), sort_keys=True),
+            "average": self.average.state,
         }
         last = self.options.out / "last.ckpt"
         if self._main:
@@ -227,14 +210,15 @@ class _Run:
         if not last.is_file():
             return 0
         state = torch.load(last, map_location="cpu", weights_only=True)
-        if json.loads(state["recipe"]) != json.loads(json.dumps(self.recipe.to_dict())):
+        if _completed(state["recipe"]) != json.loads(json.dumps(self.recipe.to_dict())):
             raise RunError(
                 f"{last} belongs to another recipe; "
                 "give the same --recipe and --set, or another --out"
             )
-        self._learner.load_state_dict(state["learner"], strict=True)
+        self.learner.load_state_dict(state["learner"], strict=True)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
+        self.average.state = state.get("average", {})
         return int(state["epochs_done"])
 
     @property
@@ -242,7 +226,8 @@ class _Run:
         return bool(self.fabric.is_global_zero)
 
     @property
-    def _learner(self) -> Learner:
+    def learner(self) -> Learner:
+        """The module in training, unwrapped."""
         learner = self.module.module
         assert isinstance(learner, Learner)
         return learner
@@ -276,21 +261,23 @@ def _check(recipe: Recipe, places: list[Place], options: RunOptions, fabric: Fab
 
 def _steps_per_epoch(recipe: Recipe, places: list[Place], fabric: Fabric) -> int:
     draws = draw_epoch(places, recipe, torch.Generator(), 0, fabric.world_size)
-    return len(draws) // recipe.batch
+    return len(draws) // (recipe.batch * recipe.accumulate)
 
 
-def _learner(recipe: Recipe, places: list[Place], options: RunOptions) -> Learner:
-    learner = Learner(recipe, len(places))
-    if options.initial_weights is not None:
-        checkpoint = load_checkpoint(options.initial_weights)
-        learner.network.load_state_dict(checkpoint.network().state_dict(), strict=True)
-    elif recipe.pretrained == "imagenet":
-        for backbone in learner.network.backbones.values():
-            load_imagenet(backbone, recipe.model)  # type: ignore[arg-type]
-    for backbone in learner.network.backbones.values():
-        freeze_stages(backbone, recipe.frozen_stages)
-        keep_depthwise_in_float32(backbone)
-    return learner.to(memory_format=torch.channels_last)
+def _completed(saved: str) -> Any:
+    """A saved recipe; settings that are newer than it stand at their defaults."""
+    known: dict[str, Any] = json.loads(saved)
+    defaults = json.loads(json.dumps(Recipe(name=known["name"]).to_dict()))
+    return {**defaults, **known, "model": {**defaults["model"], **known["model"]}}
+
+
+def _processes() -> dict[str, Any]:
+    """Fabric's devices: all GPUs, or on a CPU as many processes as torchrun started here."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if torch.cuda.is_available() or local == 1:
+        return {"accelerator": "auto"}
+    nodes = int(os.environ["WORLD_SIZE"]) // local
+    return {"accelerator": "cpu", "strategy": "ddp", "devices": local, "num_nodes": nodes}
 
 
 def _precision(recipe: Recipe) -> Any:

@@ -6,7 +6,7 @@ Change any value with `--set`: `--set epochs=20 --set model.backbone=resnet50`.
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from model.config import ModelConfig
 from model.errors import ConfigError
@@ -27,6 +27,10 @@ class Recipe:
     frozen_stages: int = 0
     """Leading CNN stages that keep their ImageNet weights, for time."""
     loss: Literal["cross-entropy", "infonce"] = "cross-entropy"
+    metric_loss: Literal["none", "triplet", "kl", "contrastive", "verification"] = "none"
+    """Added to cross-entropy (Table IX)."""
+    auxiliary_cross_entropy: float = 0.0
+    """Weight of a class layer's cross-entropy beside InfoNCE."""
     head_reduction: Literal["mean", "sum"] = "mean"
     """Cross-entropy over the heads: the authors' mean, or Eq. 6's sum."""
     label_smoothing: float = 0.0
@@ -42,6 +46,8 @@ class Recipe:
     """Both views in one forward pass, so that batch normalization sees them mixed."""
     flight_weight: int = 1
     """Times a place with flown images is drawn for each draw of a flat one, in distinct rounds."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before a step."""
     epochs: int = 120
     passes: int = 1
     """Times an epoch goes through the places."""
@@ -57,6 +63,8 @@ class Recipe:
     warmup_epochs: float = 0.0
     max_grad_norm: float = 0.0
     """Clip the gradient to this norm; 0 leaves it."""
+    ema_decay: float = 0.0
+    """Weights that are exported follow the trained ones by this decay a step; 0 is off."""
     precision: Literal["mixed", "full"] = "mixed"
     """`mixed` is float16 on a GPU and bfloat16 on a CPU."""
     seed: int = 0
@@ -65,6 +73,20 @@ class Recipe:
         for name, low in _AT_LEAST.items():
             if getattr(self, name) < low:
                 raise RecipeError(f"{name} = {getattr(self, name)}: must be at least {low}")
+        for name, allowed in _choices().items():
+            if getattr(self, name) not in allowed:
+                words = " or ".join(allowed)
+                raise RecipeError(f"{name} = {getattr(self, name)}: must be {words}")
+        if self.ema_decay >= 1.0:
+            raise RecipeError(f"ema_decay = {self.ema_decay}: must be below 1")
+        if self.loss == "infonce" and self.metric_loss != "none":
+            raise RecipeError(
+                f"metric_loss = {self.metric_loss}: goes with loss=cross-entropy; set that"
+            )
+        if self.loss == "cross-entropy" and self.auxiliary_cross_entropy:
+            raise RecipeError(
+                f"auxiliary_cross_entropy = {self.auxiliary_cross_entropy}: goes with loss=infonce"
+            )
         if self.batch % self.repeats:
             raise RecipeError(f"batch = {self.batch}: must be a multiple of repeats {self.repeats}")
         if self.loss == "infonce" and self.repeats != 1:
@@ -75,11 +97,20 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+def _choices() -> dict[str, tuple[str, ...]]:
+    """Allowed words of every field that is a choice."""
+    hints = get_type_hints(Recipe)
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+
+
 _AT_LEAST: dict[str, float] = {
     "batch": 2,
     "repeats": 1,
     "frozen_stages": 0,
     "flight_weight": 1,
+    "accumulate": 1,
+    "auxiliary_cross_entropy": 0.0,
+    "ema_decay": 0.0,
     "epochs": 1,
     "passes": 1,
     "lr_backbone": 0.0,

@@ -42,9 +42,10 @@ def chromium() -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = chromium()
+    expect.set_options(timeout=20_000)
     with sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield started
@@ -85,7 +86,7 @@ class Watched:
 
     def open(self, path: str = "/") -> "Page":
         self.page.goto(self.origin + path)
-        self.page.wait_for_selector(READY, state="attached", timeout=10_000)
+        self.page.wait_for_selector(READY, state="attached", timeout=60_000)
         return self.page
 
     def check(self) -> None:
@@ -105,7 +106,7 @@ def watching(browser: "Browser", address: str, **options: object) -> Iterator[Wa
     context = browser.new_context(  # type: ignore[arg-type]
         **{"viewport": {"width": 1280, "height": 800}, "accept_downloads": True} | options
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     parts = urlsplit(address)
     watched = Watched(context.new_page(), f"{parts.scheme}://{parts.netloc}")
     watched.page.on("console", watched.console)

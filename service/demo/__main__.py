@@ -13,8 +13,8 @@ from service.demo.process import Running
 from service.demo.questions import Question, ask
 from service.demo.truth import Truth
 
-LOCALIZE_IMAGE = "drone/flight-01-nadir-90/0001.jpg"
-NAVIGATE_IMAGE = "satellite/r01c01.jpg"
+LOCALIZE_IMAGE = "drone/flight-02-nadir-140/0052.jpg"
+NAVIGATE_IMAGE = "satellite/r02c07.jpg"
 
 app = typer.Typer(
     help="The demo: a rendered world, two galleries and a service to ask.", add_completion=False

@@ -27,9 +27,9 @@ class WarpRange:
 
 STILL = WarpRange()
 SATELLITE = WarpRange(yaw_deg=8.0, zoom=(0.75, 1.0), shift=0.06)
-FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.8, 1.2), shift=0.1, tilt=0.1)
+FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.8, 1.2), shift=0.15, tilt=0.1)
 """For drone images that already hold a perspective."""
-FLAT_AS_FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.42, 1.15), shift=0.15, tilt=0.4)
+FLAT_AS_FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.45, 1.15), shift=0.35, tilt=0.4)
 """For overhead images that stand in for drone images."""
 
 

@@ -87,6 +87,14 @@ def test_new_weights_rebuild_the_galleries_and_keep_the_world(
     assert files.runs() == ("kept ", "tiles drones ")
 
 
+def test_what_a_stopped_run_left_is_made_anew(tmp_path: Path) -> None:
+    files = TextFiles(tmp_path)
+    files.prepare()
+    (tmp_path / "world.stamp").unlink()
+    assert files.prepare() is True
+    assert files.runs() == ("dry ", "tiles drones ")
+
+
 def test_a_step_that_fails_is_named_and_leaves_no_stamp(tmp_path: Path) -> None:
     with pytest.raises(StepFailedError, match="status 3"):
         run(["python", "-c", "raise SystemExit(3)"])

@@ -76,11 +76,10 @@ class DemoFiles:
     def _step(self, made: Path, commands: Sequence[Sequence[str]], stamp: str) -> bool:
         """Run the commands unless what they make carries this stamp; whether they ran."""
         stamp_file = self._stamp_file(made)
-        if stamp_file.exists():
-            if stamp_file.read_text() == stamp:
-                return False
-            stamp_file.unlink()
-            shutil.rmtree(made, ignore_errors=True)
+        if stamp_file.exists() and stamp_file.read_text() == stamp:
+            return False
+        stamp_file.unlink(missing_ok=True)
+        shutil.rmtree(made, ignore_errors=True)  # of other inputs, or of a run that was stopped
         for command in commands:
             run(command)
         stamp_file.write_text(stamp)

@@ -95,6 +95,33 @@ def test_drape_writes_places_with_true_coordinates(geotiff: Path, tmp_path: Path
     assert max(metres) < 150.0
 
 
+def test_a_surface_model_raises_the_views(geotiff: Path, tmp_path: Path) -> None:
+    with rasterio.open(geotiff) as file:
+        profile = file.profile | {"count": 1, "dtype": "float32", "nodata": -9999.0}
+    surface = np.full((1, 480, 480), 431.0, np.float32)
+    surface[:, 225:255, 225:255] += 25.0
+    surface[:, :20] = -9999.0
+    with rasterio.open(tmp_path / "dsm.tif", "w", **profile) as file:
+        file.write(surface)
+    options = "--views 2 --size 64 --span 100 --spacing 200 --gsd 0.5 --workers 1 --places 1"
+    pictures = []
+    for name, how in (("flat", ["--heights", "flat"]), ("dsm", ["--dsm", f"{tmp_path}/dsm.tif"])):
+        call = ["drape", str(geotiff), "--out", str(tmp_path / name), *options.split(), *how]
+        assert CliRunner().invoke(app, call).exit_code == 0
+        with Image.open(tmp_path / name / "train/drone/0001/image-01.jpeg") as image:
+            pictures.append(np.asarray(image).astype(int))
+    assert np.mean(np.abs(pictures[0] - pictures[1]).max(axis=2) > 25) > 0.02
+
+
+def test_an_infrared_band_is_not_taken_for_alpha(geotiff: Path, tmp_path: Path) -> None:
+    with rasterio.open(geotiff) as file:
+        profile, rgb = file.profile | {"count": 4, "photometric": "MINISBLACK"}, file.read()
+    with rasterio.open(tmp_path / "rgbn.tif", "w", **profile) as file:
+        file.write(np.concatenate([rgb, np.zeros((1, 480, 480), np.uint8)]))
+    with MapSource(tmp_path / "rgbn.tif") as source:
+        assert source.photo(LATITUDE, LONGITUDE, 40.0, 0.4)[1] == 1.0
+
+
 def test_a_text_file_is_no_map(tmp_path: Path) -> None:
     (tmp_path / "map.tif").write_text("no raster")
     with pytest.raises(MapSourceError, match="not a readable raster"):

@@ -10,7 +10,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
@@ -51,6 +51,12 @@ class MapSource:
             self._held.close()
             raise MapSourceError(f"{path}: has no coordinate system; assign one (gdal_edit -a_srs)")
 
+    @property
+    def _alpha_band(self) -> int | None:
+        """Index of the raster's own alpha band; a fourth band may as well be infrared."""
+        meanings = list(self._source.colorinterp)
+        return meanings.index(ColorInterp.alpha) if ColorInterp.alpha in meanings else None
+
     def __enter__(self) -> "MapSource":
         return self
 
@@ -82,7 +88,7 @@ class MapSource:
             width=size,
             height=size,
             resampling=Resampling.bilinear,
-            add_alpha=colour and self._source.count < 4,
+            add_alpha=colour and self._alpha_band is None,
         ) as view:
             pixels: NDArray[np.generic] = view.read()
         return pixels
@@ -92,8 +98,8 @@ class MapSource:
     ) -> tuple[NDArray[np.uint8], float]:
         """RGB [N, N, 3] about a point, and the share of it that the map covers (0-1)."""
         bands = self._warped(latitude, longitude, half_m, gsd_m, colour=True)
-        alpha = bands[-1] > 0
-        colour = bands[:3] if bands.shape[0] >= 4 else np.repeat(bands[:1], 3, axis=0)
+        alpha = bands[-1 if self._alpha_band is None else self._alpha_band] > 0
+        colour = bands[:3] if self._source.count >= 3 else np.repeat(bands[:1], 3, axis=0)
         if colour.dtype != np.uint8:
             top = float(np.percentile(colour, 99.5)) or 1.0
             colour = np.clip(colour.astype(np.float32) * (255.0 / top), 0, 255)

@@ -28,12 +28,14 @@ def test_same_seed_gives_the_same_pixels_and_another_seed_does_not() -> None:
 
 
 def test_two_windows_rendered_alone_agree_where_they_overlap() -> None:
-    left = build_scene(5, 100.0, -40.0, 60.0)
-    right = build_scene(5, 139.0, -12.0, 60.0)
-    rows, columns = left.iy0 - right.iy0, left.ix0 - right.ix0
+    # Far enough apart that each sees other cells of the plan.
+    left, right = build_scene(5, 0.0, 0.0, 240.0), build_scene(5, 300.0, 150.0, 180.0)
+    row, column = right.iy0 - left.iy0, right.ix0 - left.ix0
+    assert 0 < row < left.rgb.shape[0]
+    assert 0 < column < left.rgb.shape[1]
     for name in ("rgb", "height_m", "material", "car"):
-        a, b = getattr(left, name), getattr(right, name)
-        assert np.array_equal(a[-rows:, -columns:], b[: a.shape[0] + rows, : a.shape[1] + columns])
+        part = getattr(left, name)[row:, column:]
+        assert np.array_equal(part, getattr(right, name)[: part.shape[0], : part.shape[1]])
 
 
 def test_places_of_a_split_stand_in_cells_of_their_own() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from indexer import cli_options as opt
+from indexer.cli_calibrate import calibrate
 from indexer.cli_search import search
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(search)
+app.command()(calibrate)
 
 
 def _open(path: Path, bbox: str | None, mask: Path | None, tile_m: str, **values: Any) -> "Source":

@@ -7,9 +7,6 @@ import typer
 
 from indexer import cli_options as opt
 
-JUDGED = 10
-"""Ours: matches that the confidence looks at, however few are shown."""
-
 
 def search(
     name: opt.Name,
@@ -38,7 +35,7 @@ def search(
     """Find images in a gallery: one table row per match."""
     with opt.one_line_errors():
         from indexer.gallery import Gallery
-        from indexer.query import errors_m, query_files, read_truth, search_files, summary
+        from indexer.query import JUDGED, errors_m, query_files, read_truth, search_files, summary
         from indexer.records import Filters, Prior
         from indexer.sources.areas import read_polygons
 
@@ -69,8 +66,9 @@ def search(
         ):
             for line in result.json_lines(top_k) if as_json else result.table_lines(top_k):
                 print(line)
-            if positions is not None and result.file.name in positions:
-                found.append(errors_m(positions[result.file.name], result))
+            true = None if positions is None else positions.get(result.file)
+            if true is not None:
+                found.append(errors_m(true, result))
         gallery.close()
         if positions is not None:
             print(summary(found))

@@ -3,17 +3,18 @@
 import json
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.answer import Answer, answer
+from indexer.answer import Answer, answer, reach_m
+from indexer.calibration import Sample, sample
 from indexer.errors import EmptySourceError
 from indexer.export import properties
 from indexer.gallery import Gallery
-from indexer.geo import distance_m
-from indexer.records import Filters, Match, Prior
+from indexer.geo import bounds_around, distance_m
+from indexer.records import Filters, Match, Position, Prior
 from indexer.sources.candidate import image_files
 from indexer.sources.reading import RawPicture, read_file
 from indexer.sources.table import read_positions
@@ -21,6 +22,10 @@ from model.errors import ImageError
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
+
+
+JUDGED = 10
+"""Ours: matches that the confidence looks at, however few are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,17 +114,44 @@ def query_files(images: Sequence[Path]) -> list[Path]:
     return files
 
 
-def read_truth(table: Path, files: Sequence[Path]) -> dict[str, tuple[float, float]]:
-    """True (latitude, longitude) by file name.
+def read_truth(table: Path, files: Sequence[Path]) -> dict[Path, tuple[float, float]]:
+    """True (latitude, longitude) of those files that the table names, by path or file name.
 
     Raises:
         BadTableError: the table is wrong.
         EmptySourceError: it names none of the files.
     """
-    positions = read_positions(table)
-    if not any(file.name in positions for file in files):
+    by_path, by_name = read_positions(table)
+    found = {
+        file: by_path.get(file.resolve()) or by_name.get(file.name)
+        for file in files
+        if file.resolve() in by_path or file.name in by_name
+    }
+    if not found:
         raise EmptySourceError(f"{table.name} names none of the queries; check its file column")
-    return positions
+    return {file: place for file, place in found.items() if place is not None}
+
+
+def samples(
+    gallery: Gallery,
+    embedder: "DescriptorModel",
+    files: Sequence[Path],
+    positions: Mapping[Path, Position],
+) -> Iterator[Sample]:
+    """What queries with known truth teach a confidence.
+
+    A query is in the map where its true position lies within some gallery image's reach.
+    """
+    known = [file for file in files if file in positions]
+    for result in search_files(gallery, embedder, known, JUDGED, None, None, 0.0):
+        true = positions[result.file]
+        reach = reach_m(result.matches[0])
+        near = bounds_around(*true, reach)
+        in_map = any(
+            distance_m(*true, record.latitude, record.longitude) <= reach
+            for record in gallery.records(within=near)
+        )
+        yield sample(result.matches, true, in_map)
 
 
 def errors_m(true: tuple[float, float], result: Result) -> tuple[float, float | None]:

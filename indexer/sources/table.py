@@ -10,13 +10,14 @@ and the position as a Point, or the footprint as a Polygon of four corners.
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from indexer.errors import BadTableError
 from indexer.geo import bounds_of, wrap_longitude
-from indexer.records import ImageRecord, View
+from indexer.records import ImageRecord, Position, View
 from indexer.sources.candidate import (
     IMAGE_SUFFIXES,
     Candidate,
@@ -126,14 +127,20 @@ def position(row: Mapping[str, str], where: str) -> tuple[float, float]:
     return latitude, longitude
 
 
-def read_positions(table: Path) -> dict[str, tuple[float, float]]:
-    """(latitude, longitude) by file name, of a CSV with file, lat, lon.
+def read_positions(table: Path) -> tuple[dict[Path, Position], dict[str, Position]]:
+    """(latitude, longitude) of a CSV's files: by their path, and by names that come once.
 
     Raises:
         BadTableError: a column is missing or a value is wrong.
     """
-    lines = read_csv(table)
-    return {Path(row.get("path") or row["id"]).name: position(row, where) for where, row in lines}
+    by_path: dict[Path, Position] = {}
+    by_name: dict[str, Position] = {}
+    counts: Counter[str] = Counter()
+    for where, row in read_csv(table):
+        file = Path(row.get("path") or row["id"])
+        by_path[(table.parent / file).resolve()] = by_name[file.name] = position(row, where)
+        counts[file.name] += 1
+    return by_path, {name: place for name, place in by_name.items() if counts[name] == 1}
 
 
 def read_csv(table: Path) -> Iterator[Line]:

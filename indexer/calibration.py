@@ -1,0 +1,195 @@
+"""Fits what turns matches into a confidence, and measures how honest it is.
+
+The parameters live in the weights' JSON under "calibration" and reach `indexer.answer` as
+`embedder.calibration`. Legend: N queries, F features.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.answer import (
+    UNCALIBRATED,
+    Evidence,
+    confidence,
+    evidence,
+    fuse_positions,
+    reach_m,
+)
+from indexer.geo import distance_m
+from indexer.records import Match, Position
+
+BINS = 10
+"""Of equal width, as is usual for the expected calibration error."""
+
+IN_MAP_LOST = 0.05
+"""The share of in-map queries that may be answered `no_match`."""
+
+MATCH_PRECISION = 0.95
+"""Ours: at least that share of the answers called `match` must be right."""
+
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One query whose truth is known.
+
+    `correct`: the best match lies within its own reach of the truth; `in_map`: some gallery image
+    does; `error_parts`: the fused position's error in parts of the best match's reach.
+    """
+
+    seen: Evidence
+    correct: bool
+    in_map: bool
+    error_parts: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How honest a confidence is, on queries it was not fitted on; shares are 0..1.
+
+    `bins` are (mean confidence, share correct, queries) of the filled ones.
+    """
+
+    queries: int
+    expected_calibration_error: float
+    bins: tuple[tuple[float, float, int], ...]
+    out_of_map: int
+    out_of_map_refused: float
+    in_map_refused: float
+    within_68: float
+    within_95: float
+
+
+def sample(matches: Sequence[Match], truth: Position, in_map: bool) -> Sample:
+    """What one query's matches and its true position say."""
+    best = matches[0]
+    away_m = distance_m(*truth, best.record.latitude, best.record.longitude)
+    fused = fuse_positions(matches, UNCALIBRATED)
+    error_m = distance_m(*truth, fused.latitude, fused.longitude)
+    return Sample(
+        seen=evidence(matches, UNCALIBRATED["temperature"]),
+        correct=in_map and away_m <= reach_m(best),
+        in_map=in_map,
+        error_parts=error_m / (reach_m(best) / 2),
+    )
+
+
+def fit(samples: Sequence[Sample]) -> dict[str, float]:
+    """Parameters for `answer`, fitted by logistic regression and order statistics.
+
+    Raises:
+        ValueError: there are not both right and wrong best matches to learn from.
+    """
+    correct_N = np.array([item.correct for item in samples], dtype=np.float64)
+    if not 0 < correct_N.sum() < len(samples):
+        raise ValueError("right and wrong best matches are both needed to fit a confidence")
+    features_NF = np.array([[1.0, *_features(item.seen)] for item in samples])
+    bias, score, margin, agreement = _logistic(features_NF, correct_N).tolist()
+    fitted = {
+        **UNCALIBRATED,
+        "bias": bias,
+        "score": score,
+        "margin": margin,
+        "agreement": agreement,
+    }
+    sure_N = np.array([confidence(item.seen, fitted) for item in samples])
+    in_map_N = np.array([item.in_map for item in samples])
+    inside = sure_N[in_map_N]
+    fitted["no_match_below"] = float(np.quantile(inside, IN_MAP_LOST)) if inside.size else 0.5
+    fitted["match_from"] = max(fitted["no_match_below"], _precise_from(sure_N, correct_N))
+    parts = np.array([item.error_parts for item in samples if item.correct])
+    fitted["scale_68"], fitted["scale_95"] = np.quantile(parts, (0.68, 0.95)).tolist()
+    return fitted
+
+
+def report(samples: Sequence[Sample], fitted: Mapping[str, float]) -> Report:
+    """Measure a confidence on queries with known truth."""
+    sure_N = np.array([confidence(item.seen, fitted) for item in samples])
+    correct_N = np.array([item.correct for item in samples])
+    in_map_N = np.array([item.in_map for item in samples])
+    refused_N = sure_N < fitted["no_match_below"]
+    parts_N = np.array([item.error_parts for item in samples])[correct_N]
+    bins = reliability(sure_N, correct_N)
+    return Report(
+        queries=len(samples),
+        expected_calibration_error=sum(
+            count * abs(sure - right) for sure, right, count in bins
+        ) / max(1, len(samples)),
+        bins=bins,
+        out_of_map=int((~in_map_N).sum()),
+        out_of_map_refused=_mean(refused_N[~in_map_N]),
+        in_map_refused=_mean(refused_N[in_map_N]),
+        within_68=_mean(parts_N <= fitted["scale_68"]),
+        within_95=_mean(parts_N <= fitted["scale_95"]),
+    )  # fmt: skip
+
+
+def reliability(
+    sure_N: NDArray[np.float64], correct_N: NDArray[np.bool_]
+) -> tuple[tuple[float, float, int], ...]:
+    """(mean confidence, share correct, queries) of each filled bin, ascending."""
+    place_N = np.minimum((sure_N * BINS).astype(int), BINS - 1)
+    return tuple(
+        (float(sure_N[place_N == b].mean()), float(correct_N[place_N == b].mean()), int(count))
+        for b in range(BINS)
+        if (count := (place_N == b).sum())
+    )
+
+
+def diagram(bins: Sequence[tuple[float, float, int]]) -> str:
+    """A reliability diagram as SVG: confidence to the right, share correct upwards."""
+    side, edge = 300, 40
+    largest = max((count for _, _, count in bins), default=1)
+    dots = [
+        f'<circle cx="{edge + sure * side:.1f}" cy="{edge + (1 - right) * side:.1f}" '
+        f'r="{3 + 9 * (count / largest) ** 0.5:.1f}" fill="#2166ac"><title>{count} queries</title>'
+        "</circle>"
+        for sure, right, count in bins
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{side + 2 * edge}" '
+        f'height="{side + 2 * edge}" font-family="sans-serif" font-size="12">'
+        f'<rect x="{edge}" y="{edge}" width="{side}" height="{side}" fill="none" stroke="#888"/>'
+        f'<path d="M{edge} {edge + side}L{edge + side} {edge}" stroke="#bbb"/>{"".join(dots)}'
+        f'<text x="{edge + side / 2}" y="{side + edge + 28}" text-anchor="middle">confidence</text>'
+        f'<text x="16" y="{edge + side / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 16 {edge + side / 2})">share correct</text></svg>\n'
+    )
+
+
+def _features(seen: Evidence) -> tuple[float, float, float]:
+    return seen.score, seen.margin, seen.agreement
+
+
+def _logistic(
+    features_NF: NDArray[np.float64], correct_N: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Ridge-regularised logistic regression by Newton's method on scaled features."""
+    scale_F = np.maximum(np.abs(features_NF).max(axis=0), 1e-9)
+    x_NF = features_NF / scale_F
+    weights_F = np.zeros(x_NF.shape[1])
+    for _ in range(50):
+        p_N = 1.0 / (1.0 + np.exp(-np.clip(x_NF @ weights_F, -30, 30)))
+        gradient_F = x_NF.T @ (p_N - correct_N) + _RIDGE * weights_F
+        bend_FF = (x_NF * (p_N * (1 - p_N))[:, None]).T @ x_NF + _RIDGE * np.eye(x_NF.shape[1])
+        step_F = np.linalg.solve(bend_FF, gradient_F)
+        weights_F = weights_F - step_F
+        if np.abs(step_F).max() < 1e-8:
+            break
+    found_F: NDArray[np.float64] = weights_F / scale_F
+    return found_F
+
+
+def _precise_from(sure_N: NDArray[np.float64], correct_N: NDArray[np.float64]) -> float:
+    order = np.argsort(-sure_N)
+    precision_N = np.cumsum(correct_N[order]) / np.arange(1, len(order) + 1)
+    good = np.nonzero(precision_N >= MATCH_PRECISION)[0]
+    return float(sure_N[order[good[-1]]]) if good.size else 1.0
+
+
+def _mean(values: NDArray[np.bool_]) -> float:
+    return float(values.mean()) if values.size else 0.0

@@ -1,0 +1,112 @@
+import math
+
+import numpy as np
+import pytest
+
+from indexer import calibration
+from indexer.answer import UNCALIBRATED, Evidence, answer, confidence, evidence
+from indexer.calibration import Sample
+from indexer.geo import distance_m, offset, square_corners
+from indexer.records import ImageRecord, Match
+
+HOME = (49.5, 17.2)
+
+
+def match(rank: int, score: float, north_m: float, east_m: float, side_m: float = 50.0) -> Match:
+    latitude, longitude = offset(*HOME, north_m, east_m)
+    corners = square_corners(latitude, longitude, side_m, side_m)
+    record = ImageRecord(
+        image_id=str(rank),
+        view="satellite",
+        latitude=latitude,
+        longitude=longitude,
+        corners=corners,
+    )
+    return Match(record=record, score=score, rank=rank)
+
+
+def test_no_matches_are_no_match() -> None:
+    judged = answer([], None)
+    assert (judged.status, judged.confidence, judged.estimate) == ("no_match", 0.0, None)
+
+
+def test_neighbours_support_each_other_and_strangers_do_not() -> None:
+    near = evidence([match(1, 0.8, 0, 0), match(2, 0.79, 25, 0), match(3, 0.5, 9000, 0)], 0.05)
+    torn = evidence([match(1, 0.8, 0, 0), match(2, 0.79, 9000, 0), match(3, 0.5, 25, 0)], 0.05)
+    assert near.margin == pytest.approx(0.3)
+    assert torn.margin == pytest.approx(0.01)
+    assert near.agreement > 0.99 > torn.agreement
+    assert confidence(near, UNCALIBRATED) > confidence(torn, UNCALIBRATED)
+
+
+def test_the_estimate_lies_between_agreeing_matches_and_ignores_strangers() -> None:
+    matches = [match(1, 0.9, 0, 0), match(2, 0.9, 40, 0), match(3, 0.9, 9000, 0)]
+    estimate = answer(matches, {"bias": 50.0}).estimate
+    assert estimate is not None
+    middle = offset(*HOME, 20.0, 0.0)
+    assert distance_m(estimate.latitude, estimate.longitude, *middle) < 0.01
+    assert 0 < estimate.accuracy_m_68 < estimate.accuracy_m_95
+
+
+def test_min_confidence_turns_an_answer_into_no_match() -> None:
+    matches = [match(1, 0.9, 0, 0), match(2, 0.3, 9000, 0)]
+    sure = answer(matches, None).confidence
+    assert answer(matches, None, min_confidence=sure - 0.01).estimate is not None
+    refused = answer(matches, None, min_confidence=min(1.0, sure + 1e-6))
+    assert (refused.status, refused.estimate) == ("no_match", None)
+
+
+def test_status_follows_the_fitted_thresholds() -> None:
+    matches = [match(1, 0.9, 0, 0)]
+    for bias, status in ((-4.0, "no_match"), (0.0, "uncertain"), (4.0, "match")):
+        fitted = {"bias": bias, "score": 0.0, "margin": 0.0, "agreement": 0.0}
+        assert answer(matches, fitted).status == status
+
+
+def drawn(count: int, seed: int) -> list[Sample]:
+    """Queries whose chance of being right is a known logistic function of score and margin."""
+    dice = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        in_map = dice.random() < 0.6
+        score = dice.uniform(0.5, 0.95) if in_map else dice.uniform(0.1, 0.5)
+        margin = dice.uniform(0.0, 0.3) if in_map else dice.uniform(0.0, 0.03)
+        chance = 1 / (1 + math.exp(-(-9 + 10 * score + 20 * margin)))
+        correct = bool(in_map and dice.random() < chance)
+        seen = Evidence(score=score, margin=margin, agreement=0.5)
+        error = abs(dice.normal(0, 0.5))
+        found.append(Sample(seen=seen, correct=correct, in_map=in_map, error_parts=error))
+    return found
+
+
+def test_a_fitted_confidence_is_honest_on_queries_it_never_saw() -> None:
+    fitted = calibration.fit(drawn(4000, 1))
+    told = calibration.report(drawn(4000, 2), fitted)
+    assert told.expected_calibration_error < 0.03
+    assert told.in_map_refused == pytest.approx(0.05, abs=0.02)
+    assert told.out_of_map_refused > 0.9
+    assert told.within_68 == pytest.approx(0.68, abs=0.04)
+    assert told.within_95 == pytest.approx(0.95, abs=0.02)
+
+
+def test_the_logistic_fit_finds_the_known_parameters() -> None:
+    dice = np.random.default_rng(3)
+    x_NF = np.column_stack([np.ones(20_000), dice.uniform(-1, 1, (20_000, 2))])
+    chance_N = 1 / (1 + np.exp(-(x_NF @ np.array([-0.5, 2.0, -3.0]))))
+    right_N = (dice.random(20_000) < chance_N).astype(float)
+    assert calibration._logistic(x_NF, right_N) == pytest.approx([-0.5, 2.0, -3.0], abs=0.15)
+
+
+def test_reliability_counts_by_hand() -> None:
+    sure = np.array([0.05, 0.05, 0.95, 0.95])
+    correct = np.array([False, True, True, True])
+    assert calibration.reliability(sure, correct) == (
+        (pytest.approx(0.05), 0.5, 2),
+        (pytest.approx(0.95), 1.0, 2),
+    )
+    assert calibration.diagram(calibration.reliability(sure, correct)).count("<circle") == 2
+
+
+def test_a_fit_needs_right_and_wrong_answers() -> None:
+    with pytest.raises(ValueError, match="both needed"):
+        calibration.fit([item for item in drawn(100, 1) if item.correct])

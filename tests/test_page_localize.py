@@ -259,7 +259,7 @@ def test_uncertain_looks_different_and_says_what_to_try(watched: Watched) -> Non
     status = page.locator(f"{PANEL} .status.uncertain")
     expect(status).to_contain_text("Uncertain")
     expect(status).to_contain_text("a circle or a box around where it must be")
-    expect(page.locator(".estimate-pin.uncertain")).to_have_count(1)
+    expect(page.locator(".estimate-pin .cross")).to_have_css("stroke", "rgb(178, 94, 0)")
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])

@@ -100,10 +100,9 @@ export class AnswerLayers {
     const cross = icon("cross", "-24 -24 48 48", "M0-23V-12M0 12V23M-23 0H-12M12 0H23");
     const words = `Estimate ${positionText(...position)}`;
     pin(position, `estimate-pin ${status}`, cross, words, { zIndexOffset: 1000 }).addTo(this.group);
-    this.legend.push(
-      ["estimate", `Estimate; inner circle ${metresText(estimate.accuracy_m_68)} (68 %), ` +
-        `outer ${metresText(estimate.accuracy_m_95)} (95 %)`],
-    );
+    const inner = `inner circle ${metresText(estimate.accuracy_m_68)} (68 %)`;
+    const outer = `outer ${metresText(estimate.accuracy_m_95)} (95 %)`;
+    this.legend.push([`estimate ${status}`, `Estimate; ${inner}, ${outer}`]);
   }
 
   drawOwn({ latitude, longitude, label }) {

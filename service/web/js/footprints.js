@@ -70,7 +70,7 @@ export const FootprintLayer = L.GridLayer.extend({
     context.strokeStyle = "rgb(0 0 0 / 25%)";
     context.stroke(path);
     context.lineWidth = 1;
-    context.strokeStyle = "rgb(255 255 255 / 70%)";
+    context.strokeStyle = "rgb(255 255 255 / 55%)";
     context.stroke(path);
   },
 });

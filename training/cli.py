@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from model.errors import SafeNetError
-from training.errors import RecipeError
 from training.eval_cli import eval_app
+from training.exits import failed
 from training.loop import RunOptions, train
 from training.recipes import RECIPES
 from training.recipes import recipe as named_recipe
@@ -16,11 +16,6 @@ from training.training_data import training_places
 __all__ = ["eval_app", "train_app"]
 
 train_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def _fail(error: SafeNetError) -> typer.Exit:
-    typer.echo(f"error: {error}", err=True)
-    return typer.Exit(2 if isinstance(error, RecipeError) else 1)
 
 
 @train_app.command()
@@ -63,4 +58,4 @@ def train_command(
         options = RunOptions(out=out, resume=resume, initial_weights=weights, workers=workers)
         typer.echo(train(chosen, places, options))
     except SafeNetError as error:
-        raise _fail(error) from error
+        raise failed(error) from error

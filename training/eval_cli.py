@@ -10,13 +10,15 @@ from model.errors import SafeNetError
 from training.default_command import DefaultCommandGroup
 from training.describing import Describer
 from training.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
-from training.errors import RecipeError
 from training.evaluation import Protocol, Rules, Score, evaluate
+from training.exits import failed
+from training.figures_cli import figures_command
 from training.layouts import read_benchmark
 from training.overhead import OverheadTest, evaluate_overhead
 from training.report import print_scores, write_json
 from training.run_facts import facts_of
 from training.studies import STUDIES, Study, run_study
+from training.tables_cli import tables_command
 
 eval_app = typer.Typer(
     cls=DefaultCommandGroup,
@@ -36,12 +38,6 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the fi
 Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Where descriptors are kept between reports.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep nothing.")]
-
-
-def failed(error: SafeNetError) -> typer.Exit:
-    """One line on standard error; exit 2 for a bad recipe, else 1."""
-    typer.echo(f"error: {error}", err=True)
-    return typer.Exit(2 if isinstance(error, RecipeError) else 1)
 
 
 @eval_app.command("dataset")
@@ -159,3 +155,7 @@ def overhead_command(
             write_json(json_file, facts_of(describer, rules) | {"test": test, "results": scores})
     except SafeNetError as error:
         raise failed(error) from error
+
+
+eval_app.command("tables")(tables_command)
+eval_app.command("figures")(figures_command)

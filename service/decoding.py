@@ -72,9 +72,8 @@ class Decoder:
 
     def decode_one(self, data: bytes, keep: bool = False, gps: bool = False) -> Decoded:
         """One image, in the calling thread."""
-        reduced_to = 2 * self._embedder.input_size
         picture = open_image(
-            data, max_pixels=self._max_pixels, min_side=max(reduced_to, KEPT_SIDE_PX * keep)
+            data, max_pixels=self._max_pixels, min_side=2 * self._embedder.input_size
         )
         width, height = _upright_size(data)
         if min(width, height) < self._min_side_px:

@@ -128,3 +128,14 @@ def test_heat_is_red_where_hot_and_blue_where_cold() -> None:
     drawn = np.asarray(draw(Image.new("RGB", (256, 256), "black"), seen(heat_HH=heat), "heatmap"))
     assert drawn[256, 30, 2] > 100 > drawn[256, 30, 0]
     assert drawn[256, 480, 0] > 100 > drawn[256, 480, 2]
+
+
+def test_explaining_changes_no_answer(explaining: httpx.Client) -> None:
+    """A photo large enough to be decoded at a reduced scale."""
+    data = encoded(picture(1, (2400, 1800)))
+    answers = [
+        explaining.post(f"/localize?explain={flag}", content=data, headers=JPEG).json()
+        for flag in ("true", "false")
+    ]
+    assert answers[0]["matches"] == answers[1]["matches"]
+    assert answers[0]["confidence"] == answers[1]["confidence"]

@@ -19,6 +19,7 @@ from indexer.geo import tile_corner
 from indexer.sources.candidate import SourceOptions, options_from_text, options_text
 from indexer.sources.detect import open_source
 from indexer.sources.photo_metadata import read_dji, read_photo_metadata
+from indexer.sources.table import read_positions
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 BRIGHTON, MORAVA = DATA / "brighton", DATA / "morava" / "tiles"
@@ -307,3 +308,16 @@ def test_dates_are_kept_in_utc(tmp_path, embedder) -> None:
     gallery = Gallery.open(tmp_path, "g", embedder=embedder)
     assert gallery.record("a").captured_at == datetime(2024, 5, 1, 10, tzinfo=UTC)
     gallery.close()
+
+
+def test_a_wkt_footprint_gives_the_corners_and_targets_give_the_truth(tmp_path) -> None:
+    footprint = "POLYGON((17.0 49.001, 17.002 49.001, 17.002 49.0, 17.0 49.0, 17.0 49.001))"
+    seen = {"target_latitude": 49.0005, "target_longitude": 17.001}
+    row = {"path": "a.png", "latitude": 48.9, "longitude": 17.0, "footprint": footprint, **seen}
+    folder = table_folder(tmp_path / "one", [row])
+    (record,) = records(folder)
+    assert (record.latitude, record.longitude) == (48.9, 17.0)
+    assert record.corners == ((49.001, 17.0), (49.001, 17.002), (49.0, 17.002), (49.0, 17.0))
+    by_path, by_name = read_positions(folder / "places.csv")
+    assert by_path == {(folder / "a.png").resolve(): (49.0005, 17.001)}
+    assert by_name == {"a.png": (49.0005, 17.001)}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -49,12 +50,25 @@ def moment(row: Mapping[str, str], where: str) -> datetime | None:
         ) from error
 
 
+def _wkt_corners(text: str, where: str) -> tuple[Position, ...]:
+    found = re.fullmatch(r"POLYGON\s*\(\(([^()]+)\)\)", text.strip(), re.IGNORECASE)
+    points = [] if found is None else [point.split() for point in found.group(1).split(",")]
+    if len(points) != 5 or any(len(point) < 2 for point in points):
+        raise BadTableError(f"{where}: footprint {text[:40]!r} is no POLYGON of four corners")
+    try:
+        return tuple((float(point[1]), float(point[0])) for point in points[:4])
+    except ValueError as error:
+        raise BadTableError(f"{where}: footprint {text[:40]!r} has a bad number") from error
+
+
 def corners(
     row: Mapping[str, str], latitude: float, longitude: float, where: str
 ) -> tuple[Position, ...] | None:
     """Four corners, clockwise from the top left: of a ring, a side length or a box."""
     if row.get("ring"):
         return tuple((north, east) for north, east in json.loads(row["ring"]))
+    if row.get("footprint"):
+        return _wkt_corners(row["footprint"], where)
     if row.get("ground_m"):
         side_m = number(row, "ground_m", where)
         heading_deg = optional(row, "heading_deg", where) or 0.0

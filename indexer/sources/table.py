@@ -3,8 +3,9 @@
 CSV columns (any order, more are ignored): `path` (or file, filename, image) relative to the
 table; `latitude`/`longitude` (or lat, lon, lng); optional `id`, `view`, `altitude_m`,
 `altitude_datum`, `heading_deg`, `gimbal_pitch_deg`, `gsd_m`, `flight_id`, `captured_at` (ISO
-8601), `ground_m` (side of a square footprint) and `west`, `south`, `east`, `north`. Without a
-path column, `id` names the file, with any image suffix. A GeoJSON gives the same as properties,
+8601), `footprint` (WKT POLYGON of four corners from the image's top left), `ground_m` (side of a
+square footprint), or `west`, `south`, `east`, `north`. Without a path column, `id` names the file,
+with any image suffix. A GeoJSON gives the same as properties,
 and the position as a Point, or the footprint as a Polygon of four corners.
 """
 
@@ -127,8 +128,16 @@ def position(row: Mapping[str, str], where: str) -> tuple[float, float]:
     return latitude, longitude
 
 
+def target(row: Mapping[str, str], where: str) -> Position:
+    """The place that an image shows: `target_latitude`/`target_longitude`, else its position."""
+    if row.get("target_latitude") and row.get("target_longitude"):
+        shown = {key: row[f"target_{key}"] for key in ("latitude", "longitude")}
+        return position(shown, where)
+    return position(row, where)
+
+
 def read_positions(table: Path) -> tuple[dict[Path, Position], dict[str, Position]]:
-    """(latitude, longitude) of a CSV's files: by their path, and by names that come once.
+    """Where a CSV's files look, (latitude, longitude): by path, and by names that come once.
 
     Raises:
         BadTableError: a column is missing or a value is wrong.
@@ -138,7 +147,7 @@ def read_positions(table: Path) -> tuple[dict[Path, Position], dict[str, Positio
     counts: Counter[str] = Counter()
     for where, row in read_csv(table):
         file = Path(row.get("path") or row["id"])
-        by_path[(table.parent / file).resolve()] = by_name[file.name] = position(row, where)
+        by_path[(table.parent / file).resolve()] = by_name[file.name] = target(row, where)
         counts[file.name] += 1
     return by_path, {name: place for name, place in by_name.items() if counts[name] == 1}
 

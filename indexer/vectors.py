@@ -137,6 +137,7 @@ def _empty(kind: str, dim: int, plan: Recipe) -> Any:
     quantizer.this.disown()
     index.cp.min_points_per_centroid = 1
     index.cp.seed = 1
+    index.cp.niter = 10
     index.nprobe = plan.probes
     return index
 

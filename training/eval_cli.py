@@ -93,7 +93,8 @@ def dataset_command(
         else:
             scores = run_study(study, benchmark, load, rules)
         describer = load(None, False)
-        print_scores(scores, f"{benchmark.layout}, {describer.name}, protocol {protocol}")
+        title = f"{data.name} ({benchmark.layout} layout), {describer.name}, protocol {protocol}"
+        print_scores(scores, title)
         if json_file is not None:
             facts = facts_of(describer, rules) | {"layout": benchmark.layout, "flip": flip}
             write_json(json_file, facts | _results(scores, study))

@@ -14,7 +14,6 @@ from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
 from model.network import SafeNet
 
-
 pytest_plugins = ["service_live", "page_browser"]
 
 

@@ -24,7 +24,10 @@ def test_shipped_weights_are_half_the_size_and_describe_alike(
 ) -> None:
     figures, out = tmp_path / "world.json", tmp_path / "small.safetensors"
     figures.write_text(json.dumps({"recall": 12.5}))
-    code, output = invoke(tiny_weights, out, "--figures", figures, "--note", "sources=ours")
+    calibration = tmp_path / "calibration.json"
+    calibration.write_text(json.dumps({"bias": -1.5}))
+    options = ["--figures", figures, "--note", "sources=ours", "--calibration", calibration]
+    code, output = invoke(tiny_weights, out, *options)
     assert code == 0, output
     assert out.stat().st_size < 0.6 * tiny_weights.stat().st_size
     before, after = Embedder.load(tiny_weights), Embedder.load(out)
@@ -32,6 +35,7 @@ def test_shipped_weights_are_half_the_size_and_describe_alike(
     np.testing.assert_allclose(before.embed([picture]), after.embed([picture]), atol=0.02)
     assert after.card["metrics"] == {"world": {"recall": 12.5}}
     assert after.card["sources"] == "ours"
+    assert after.calibration == {"bias": -1.5}
 
 
 def test_a_figures_file_that_is_no_json_is_named(tiny_weights: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from model.errors import SafeNetError
 from training.errors import DataError
 
 
-def ship(weights: Path, out: Path, figures: dict[str, object], notes: dict[str, str]) -> None:
+def ship(weights: Path, out: Path, figures: dict[str, object], notes: dict[str, object]) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
 
     Raises:
@@ -35,6 +35,9 @@ def main(
     figures: Annotated[
         list[Path] | None, typer.Option(help="JSON files of safenet-eval --json; repeat.")
     ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="JSON file of safenet-index calibrate --out.")
+    ] = None,
     note: Annotated[
         list[str] | None, typer.Option(help="key=text for the card: sources, licence; repeat.")
     ] = None,
@@ -42,7 +45,9 @@ def main(
     """Write weights to hand out: float16, with figures and sources in the card."""
     try:
         measured: dict[str, object] = {file.stem: _figures(file) for file in figures or ()}
-        notes = dict(part.partition("=")[::2] for part in note or ())
+        notes: dict[str, object] = dict(part.partition("=")[::2] for part in note or ())
+        if calibration is not None:
+            notes["calibration"] = _figures(calibration)
         ship(weights, out, measured, notes)
     except SafeNetError as error:
         typer.echo(f"error: {error}", err=True)
@@ -53,7 +58,7 @@ def _figures(file: Path) -> object:
     try:
         return json.loads(file.read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise DataError(f"{file}: no JSON of safenet-eval --json: {error}") from error
+        raise DataError(f"{file}: no JSON that can be read: {error}") from error
 
 
 if __name__ == "__main__":

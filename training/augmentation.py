@@ -59,8 +59,7 @@ def random_homography(count: int, bounds: WarpRange, generator: torch.Generator)
 
 def rotation(count: int, angle_deg: float) -> Tensor:
     """The same turn for all: [N, 3, 3]."""
-    bounds = WarpRange(yaw_deg=0.0)
-    matrix_N33 = random_homography(count, bounds, torch.Generator())
+    matrix_N33 = torch.eye(3).repeat(count, 1, 1)
     cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
     matrix_N33[:, 0, 0] = matrix_N33[:, 1, 1] = cosine
     matrix_N33[:, 1, 0], matrix_N33[:, 0, 1] = sine, -sine

@@ -25,7 +25,6 @@ class WarpRange:
     """Largest perspective coefficient: 0.4 makes the far edge 2.3 times the near one."""
 
 
-STILL = WarpRange()
 SATELLITE = WarpRange(yaw_deg=8.0, zoom=(0.75, 1.0), shift=0.06)
 FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.8, 1.2), shift=0.15, tilt=0.1)
 """For drone images that already hold a perspective."""
@@ -55,6 +54,13 @@ def random_homography(count: int, bounds: WarpRange, generator: torch.Generator)
     perspective_N33[:, 2, 0] = tilt_N * towards_N.cos()
     perspective_N33[:, 2, 1] = tilt_N * towards_N.sin()
     return matrix_N33 @ perspective_N33
+
+
+def random_flip(count: int, generator: torch.Generator) -> Tensor:
+    """A horizontal flip for half of the images, the identity for the others: [N, 3, 3]."""
+    flip_N33 = torch.eye(3).repeat(count, 1, 1)
+    flip_N33[:, 0, 0] -= 2.0 * (torch.rand(count, generator=generator) < 0.5)
+    return flip_N33
 
 
 def rotation(count: int, angle_deg: float) -> Tensor:
@@ -136,9 +142,8 @@ class PaperAugmentation:
         """Augmented views, each flipped on its own."""
         count = len(satellite_N3SS)
         turned = random_homography(count, WarpRange(yaw_deg=90.0), generator)
-        satellite = warp(satellite_N3SS, mirrored(turned, generator), self.side)
-        still = random_homography(count, STILL, generator)
-        return satellite, warp(drone_N3SS, mirrored(still, generator), self.side)
+        satellite = warp(satellite_N3SS, turned @ random_flip(count, generator), self.side)
+        return satellite, warp(drone_N3SS, random_flip(count, generator), self.side)
 
 
 @dataclass(frozen=True)
@@ -159,8 +164,7 @@ class StrongAugmentation:
     ) -> tuple[Tensor, Tensor]:
         """Augmented views; a place is mirrored in both or in none."""
         count = len(satellite_N3SS)
-        flip_N33 = torch.eye(3).repeat(count, 1, 1)
-        flip_N33[:, 0, 0] -= 2.0 * (torch.rand(count, generator=generator) < 0.5)
+        flip_N33 = random_flip(count, generator)
         quarter_N33 = torch.stack([rotation(1, 90.0 * turn)[0] for turn in range(4)])
         turn_N = torch.randint(0, 4, (count,), generator=generator)
         above_N33 = flip_N33 @ quarter_N33[turn_N]
@@ -176,10 +180,3 @@ class StrongAugmentation:
         satellite = blur_and_noise(jitter_colour(satellite, 0.7, generator), generator)
         drone = blur_and_noise(jitter_colour(drone, 1.0, generator), generator)
         return satellite, drop_patches(drone, generator)
-
-
-def mirrored(matrix_N33: Tensor, generator: torch.Generator) -> Tensor:
-    """Half of the warps with a horizontal flip in front."""
-    flip_N33 = torch.eye(3).repeat(len(matrix_N33), 1, 1)
-    flip_N33[:, 0, 0] -= 2.0 * (torch.rand(len(matrix_N33), generator=generator) < 0.5)
-    return matrix_N33 @ flip_N33

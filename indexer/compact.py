@@ -72,14 +72,12 @@ def _drop_pictures(writer: Writer) -> tuple[int, int]:
     for database in _version_databases(writer.folder):
         shown.update(database.picture_names())
         database.close()
-    count, freed = 0, 0
-    for sha256 in list(writer.pictures.names()):
-        if sha256 not in shown:
-            path = writer.pictures.path(sha256)
-            freed += path.stat().st_size
-            path.unlink()
-            count += 1
-    return count, freed
+    unused = [writer.pictures.path(name) for name in writer.pictures.names() if name not in shown]
+    unused += writer.pictures.leftovers()
+    freed = sum(path.stat().st_size for path in unused)
+    for path in unused:
+        path.unlink()
+    return len(unused), freed
 
 
 def _version_databases(folder: GalleryFolder) -> Iterator[Database]:

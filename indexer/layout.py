@@ -13,6 +13,7 @@ STORE/<gallery>/
 import contextlib
 import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,8 +124,11 @@ def sync_file(path: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Replace a file whole: readers see the old bytes or the new ones."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Replace a file whole: readers see the old bytes or the new ones.
+
+    Threads may write the same path at once; each writes its own temporary file.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with partial.open("wb") as stream:
             stream.write(data)

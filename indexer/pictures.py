@@ -60,3 +60,7 @@ class PictureStore:
         """The sha256 of every stored picture."""
         for path in self.folder.glob("??/*.jpg"):
             yield path.stem
+
+    def leftovers(self) -> Iterator[Path]:
+        """Half-written files of runs that were killed."""
+        yield from self.folder.glob("??/.*.partial")

@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +116,22 @@ def test_removing_everything_leaves_an_empty_gallery_that_answers(store, embedde
     gallery.close()
 
 
+def test_equal_pictures_of_several_threads_are_stored_once_and_none_fails(tmp_path) -> None:
+    threads = 8
+    jpeg = bytes(200_000)
+    with ThreadPoolExecutor(threads) as pool:
+        for attempt in range(20):
+            pictures, start = PictureStore(tmp_path / str(attempt)), threading.Barrier(threads)
+
+            def add(_: int, pictures=pictures, start=start) -> str:
+                start.wait()
+                return pictures.add(jpeg)
+
+            assert len(set(pool.map(add, range(threads)))) == 1
+            assert len(list(pictures.names())) == 1
+            assert list(pictures.leftovers()) == []
+
+
 def test_compact_gives_back_rows_and_pictures_and_changes_no_answer(store, embedder) -> None:
     operations.remove(store, "map", ids(store, embedder)[:6])
     before = best(store, embedder, picture(3001))
@@ -123,6 +141,16 @@ def test_compact_gives_back_rows_and_pictures_and_changes_no_answer(store, embed
     assert best(store, embedder, picture(3001)) == before
     assert verify(store, "map") == []
     assert compact(store, "map", keep=1).freed_bytes == 0
+
+
+def test_compact_removes_what_a_killed_run_left_half_written(store) -> None:
+    pictures = PictureStore(gallery_folder(store, "map").pictures)
+    left = pictures.folder / "ab" / ".ab12.jpg.7-8.partial"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half")
+    assert compact(store, "map").pictures == 1
+    assert not left.exists()
+    assert verify(store, "map") == []
 
 
 def test_versions_beyond_the_kept_ones_are_deleted(store, embedder) -> None:

@@ -54,6 +54,26 @@ def test_sues_has_120_training_places_and_trains_on_them_alone(tmp_path: Path) -
     assert {file.parent.name for file in low.drone} == {"150"}
 
 
+def flown_map(root: Path) -> Path:
+    """Four tiles in a row, 0.001 degrees apart, and drone images aimed at given longitudes."""
+    lines = ["path,id,view,latitude,longitude,target_latitude,target_longitude"]
+    for number in range(4):
+        save(root / f"satellite/{number}.jpg", number)
+        lines.append(f"satellite/{number}.jpg,t{number},satellite,50,{10 + number / 1000},,")
+    for name, aim in (("a", 10.0004), ("b", 10.0006), ("c", 10.0031), ("d", 10.0055)):
+        save(root / f"drone/{name}.jpg", 9)
+        lines.append(f"drone/{name}.jpg,{name},drone,50,11,50,{aim}")
+    (root / "gps.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_a_map_trains_on_the_tiles_that_drone_images_show(tmp_path: Path) -> None:
+    places = training_places(flown_map(tmp_path / "town"))
+    shown = {place.place_id: [file.stem for file in place.drone] for place in places}
+    assert shown == {"town/t0": ["a"], "town/t1": ["b"], "town/t3": ["c"]}
+    assert [place.satellite[0].name for place in places] == ["0.jpg", "1.jpg", "3.jpg"]
+
+
 def test_dense_uav_takes_positions_from_its_text_files(tmp_path: Path) -> None:
     save(tmp_path / "test/query_drone/000007/H80.JPG", 7)
     save(tmp_path / "test/gallery_satellite/000007/H80.tif", 7)

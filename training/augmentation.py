@@ -25,7 +25,8 @@ class WarpRange:
     """Largest perspective coefficient: 0.4 makes the far edge 2.3 times the near one."""
 
 
-SATELLITE = WarpRange(yaw_deg=8.0, zoom=(0.75, 1.0), shift=0.06)
+SATELLITE = WarpRange(yaw_deg=8.0, zoom=(0.6, 1.0), shift=0.1)
+"""A tile that shows less than the drone sees, as often as the other way round."""
 FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.8, 1.2), shift=0.15, tilt=0.1)
 """For drone images that already hold a perspective."""
 FLAT_AS_FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.45, 1.15), shift=0.35, tilt=0.4)

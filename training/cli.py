@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from model.errors import SafeNetError
+from training.cpu_speed import keep_freed_memory
 from training.eval_cli import eval_app
 from training.exits import failed
 from training.loop import RunOptions, train
@@ -23,7 +24,8 @@ def train_command(
     data: Annotated[
         list[Path],
         typer.Argument(
-            help="University-1652 folders, or folders of overhead images; several are joined."
+            help="University-1652 or SUES-200 folders, maps with drone images and gps.csv, or "
+            "folders of overhead images; several are joined."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Run folder: checkpoint, log, weights.")],
@@ -54,6 +56,7 @@ def train_command(
         places = [
             place for folder in data for place in training_places(folder, exclude or (), height)
         ]
+        keep_freed_memory()
         typer.echo(f"{len(places)} places, recipe {chosen.name}", err=True)
         options = RunOptions(out=out, resume=resume, initial_weights=weights, workers=workers)
         typer.echo(train(chosen, places, options))

@@ -5,9 +5,14 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from model.network import View
+from training.distances import haversine_m
 from training.errors import DataError
 from training.image_sets import Benchmark, Direction, ImageSet, Position
+from training.places import Place
 
 NEEDED = ("path", "id", "view", "latitude", "longitude")
 
@@ -75,6 +80,37 @@ def gps_benchmark(root: Path) -> Benchmark:
     return Benchmark(layout="gps.csv", directions=directions, has_places=shared)
 
 
+def flown_tiles(root: Path) -> list[Place]:
+    """The satellite tiles that drone images show, each with those images: places to train on.
+
+    A drone image belongs to the tile whose middle is nearest to what it shows. One farther off
+    than its own distance to the next tile shows something outside of the map and is left out.
+
+    Raises:
+        DataError: the table is wrong, or one of the views is absent.
+    """
+    rows = read_gps(root)
+    drone, satellite = (_images(root, rows, view) for view in ("drone", "satellite"))
+    tiles_S2, shown_D2 = (_degrees(images) for images in (satellite, drone))
+    distance_DS = haversine_m(shown_D2[:, None], tiles_S2[None])
+    between_SS = haversine_m(tiles_S2[:, None], tiles_S2[None])
+    between_SS.fill_diagonal_(torch.inf)
+    nearest_D = distance_DS.argmin(dim=1)
+    inside_D = distance_DS.amin(dim=1) <= between_SS.amin(dim=1)[nearest_D]
+    files: dict[int, list[Path]] = {}
+    for file, tile, inside in zip(drone.files, nearest_D.tolist(), inside_D.tolist(), strict=True):
+        if inside:
+            files.setdefault(tile, []).append(file)
+    return [
+        Place(
+            place_id=f"{root.name}/{satellite.places[tile]}",
+            satellite=(satellite.files[tile],),
+            drone=tuple(files[tile]),
+        )
+        for tile in sorted(files)
+    ]
+
+
 def with_positions(root: Path, benchmark: Benchmark) -> Benchmark:
     """The same images with the positions of `root/gps.csv`, where there is one.
 
@@ -93,6 +129,10 @@ def with_positions(root: Path, benchmark: Benchmark) -> Benchmark:
         for direction in benchmark.directions
     )
     return dataclasses.replace(benchmark, directions=directions)
+
+
+def _degrees(images: ImageSet) -> Tensor:
+    return torch.tensor(images.positions, dtype=torch.float64)
 
 
 def _images(root: Path, rows: list[GpsRow], view: str) -> ImageSet:

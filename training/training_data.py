@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from training.errors import DataError
+from training.gps_table import flown_tiles
 from training.places import (
     UNIVERSITY_LAYOUT,
     Place,
@@ -20,7 +21,8 @@ def training_places(
     """Places to train on, sorted by id.
 
     Args:
-        root: a University-1652 or SUES-200 folder, or a folder of overhead images.
+        root: a University-1652 or SUES-200 folder, a map with drone images and `gps.csv`, or a
+            folder of overhead images.
         height_m: SUES-200 alone: drone images of this height; None for all.
         exclude: words; an overhead image whose relative path holds one is held out.
 
@@ -33,4 +35,6 @@ def training_places(
         return sues_training_places(root, height_m)
     if is_university(root):
         return paired_places(root / "train" / "satellite", root / "train" / "drone")
+    if (root / "gps.csv").is_file():
+        return flown_tiles(root)
     return overhead_places(root, exclude)

@@ -12,6 +12,7 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder, fuse
 from model.errors import CheckpointError, ConfigError
+from model.folding import folded
 from model.network import SafeNet
 
 
@@ -33,6 +34,37 @@ def test_a_descriptor_does_not_depend_on_its_batch(tiny_weights: Path) -> None:
     images = [picture(seed) for seed in range(20)]
     alone = np.concatenate([embedder.embed([image]) for image in images])
     np.testing.assert_allclose(embedder.embed(images), alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_resnet", "densenet121"])
+def test_folded_batch_norms_change_no_embedding(backbone: str) -> None:
+    torch.manual_seed(0)
+    network = SafeNet(ModelConfig(backbone=backbone, input_size=128, embedding_dim=16))
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.running_mean.normal_(0, 0.1)
+        norm.running_var.uniform_(0.5, 2.0)
+    quick = folded(network.eval(), torch.rand(1, 3, 128, 128))
+    left = [module for module in quick.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    pixels = torch.randn(3, 3, 128, 128)
+    assert len(left) < len(norms)
+    with torch.inference_mode():
+        torch.testing.assert_close(quick(pixels), network(pixels), atol=1e-4, rtol=1e-4)
+
+
+def test_a_convolution_that_is_read_twice_is_not_folded() -> None:
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.norm = torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4)
+            self.norm.running_var.fill_(4.0)
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            seen: torch.Tensor = self.convolution(pixels)
+            return seen + self.norm(seen)
+
+    network = Twice().eval()
+    assert folded(network, torch.rand(1, 3, 8, 8)) is network
 
 
 def test_no_images_give_no_descriptors(tiny_weights: Path) -> None:

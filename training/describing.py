@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.embedder import SHIPPED_WEIGHTS
+from model.embedder import SHIPPED_WEIGHTS, quick_network
 from model.network import View, descriptor
 from model.preprocessing import normalise
 from training.descriptor_cache import DescriptorCache
@@ -55,7 +55,7 @@ class Describer:
             checkpoint = at_input_size(checkpoint, input_size)
         self.name, self.sha256, self.config = checkpoint.name, checkpoint.sha256, checkpoint.config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = checkpoint.network().to(memory_format=torch.channels_last).to(self.device)
+        self.network = quick_network(checkpoint).to(self.device)
         self.flip, self.workers, self.cache = flip, workers, cache
 
     @classmethod

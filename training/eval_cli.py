@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from model.errors import SafeNetError
+from training.cpu_speed import keep_freed_memory
 from training.default_command import DefaultCommandGroup
 from training.describing import Describer
 from training.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
@@ -38,6 +39,12 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the fi
 Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Where descriptors are kept between reports.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep nothing.")]
+
+
+@eval_app.callback()
+def prepare() -> None:
+    """Runs before every command."""
+    keep_freed_memory()
 
 
 @eval_app.command("dataset")

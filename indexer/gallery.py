@@ -24,6 +24,9 @@ EXACT_LIMIT = 10_000
 """Ours: up to that many candidates are scored one by one (51 MB read at 2560-d), above it the
 index searches among them first."""
 
+RECORDS_KEPT = 20_000
+"""Ours: metadata that stays in memory between searches, about 20 MB; all of a small gallery."""
+
 __all__ = ["Gallery", "current_version", "list_galleries"]
 
 
@@ -48,6 +51,7 @@ class Gallery:
         self._descriptors = DescriptorFile(place / "descriptors.f16", manifest.descriptor_dim)
         self._pictures = PictureStore(folder.pictures)
         self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
+        self._seen: dict[int, ImageRecord] = {}
 
     @classmethod
     def open(cls, store: Path, name: str, *, embedder: "DescriptorModel | None") -> "Gallery":
@@ -99,7 +103,7 @@ class Gallery:
         candidates = self._candidates(descriptor_D, top_k, allowed)
         scores_N = self._scores(descriptor_D, candidates)
         best = np.argsort(-scores_N, kind="stable")[:top_k]
-        records = lookup.records_at(self.database, [int(candidates[i]) for i in best])
+        records = self._records([int(candidates[i]) for i in best])
         return [
             Match(record=records[int(candidates[i])], score=float(scores_N[i]), rank=rank)
             for rank, i in enumerate(best, start=1)
@@ -118,6 +122,16 @@ class Gallery:
     ) -> NDArray[np.float32]:
         parts = [rows_nD @ descriptor_D for _, rows_nD in self._descriptors.chunks(slots)]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+
+    def _records(self, slots: list[int]) -> dict[int, ImageRecord]:
+        """Metadata by slot; what was asked for before comes from memory."""
+        seen = self._seen
+        found = {slot: seen[slot] for slot in slots if slot in seen}
+        if len(found) < len(slots):
+            read = lookup.records_at(self.database, [slot for slot in slots if slot not in found])
+            found |= read
+            self._seen = read if len(seen) >= RECORDS_KEPT else seen | read
+        return found
 
     def record(self, image_id: str) -> ImageRecord:
         """One image's metadata.

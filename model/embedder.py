@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from model.checkpoint import Checkpoint, load_checkpoint
+from model.cpu_threads import CpuThreads
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
 from model.network import SafeNet
@@ -24,10 +26,6 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors
 
 BATCH_SIZE = 16
 """Images that `embed` hands over at a time. Ours: a GPU is busy with that many."""
-
-CPU_SLICE = 4
-"""Images per forward pass on a CPU. Ours: more leave its caches (224 px, two cores: 9.0 ms an
-image at 4, 13.1 at 16)."""
 
 
 class DescriptorModel(Protocol):
@@ -86,6 +84,7 @@ class Embedder:
             )
         self._network = quick_network(checkpoint).to(device)
         self._device = device
+        self._threads = CpuThreads() if device.type == "cpu" else None
         self.name = checkpoint.name
         self.sha256 = checkpoint.sha256
         self.config = checkpoint.config
@@ -119,14 +118,16 @@ class Embedder:
         """Centre square at input size, uint8 [3, S, S]; thread-safe."""
         return to_pixels(image, self.input_size)
 
-    @torch.inference_mode()
     def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Descriptors of preprocessed pictures: float32 [N, D], unit length."""
         pixels = torch.from_numpy(pixels_N3SS).to(self._device)
-        slices = torch.split(pixels, CPU_SLICE) if self._device.type == "cpu" else (pixels,)
-        kind = self.config.normalisation
-        descriptors = [self._network.describe(normalise(part, kind)) for part in slices]
-        return torch.cat(descriptors).cpu().numpy()
+        if self._threads is None:
+            return self._describe(pixels).cpu().numpy()
+        return self._threads.map(self._describe, pixels).numpy()
+
+    @torch.inference_mode()
+    def _describe(self, pixels_N3SS: Tensor) -> Tensor:
+        return self._network.describe(normalise(pixels_N3SS, self.config.normalisation))
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Descriptors of pictures of any size and mode: float32 [N, D], unit length."""
@@ -170,9 +171,11 @@ def fuse(descriptors_ND: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Source: Table VI, multiple-query setting.
     """
-    mean_D = descriptors_ND.mean(axis=0)
-    unit_D: NDArray[np.float32] = mean_D / np.float32(max(float(np.linalg.norm(mean_D)), 1e-12))
-    return unit_D
+    fused_D: NDArray[np.float32] = descriptors_ND[0]
+    if len(descriptors_ND) > 1:
+        mean_D = descriptors_ND.mean(axis=0)
+        fused_D = mean_D / np.float32(max(float(np.linalg.norm(mean_D)), 1e-12))
+    return fused_D
 
 
 def _device(device: str) -> torch.device:

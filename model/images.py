@@ -62,7 +62,8 @@ def open_image(
                 if min_side is not None:
                     image.draft("RGB", (min_side, min_side))
                 image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
+                ImageOps.exif_transpose(image, in_place=True)
+                return _to_rgb(image)
             except Exception as error:
                 raise TruncatedImageError(
                     f"{name} is truncated or damaged: its pixels cannot be decoded; send it again"

@@ -24,13 +24,15 @@ def centre_square(image: Image.Image) -> Image.Image:
     Ours: squeezing a 16:9 photo would bend every shape in it, and the centre is what is located.
     """
     side = min(image.size)
+    if image.size == (side, side):
+        return image
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
 
 
 def to_pixels(image: Image.Image, input_size: int) -> NDArray[np.uint8]:
     """Centre square, antialiased bicubic resize: uint8 [3, S, S]."""
-    square = centre_square(image.convert("RGB"))
+    square = centre_square(image if image.mode == "RGB" else image.convert("RGB"))
     if square.width != input_size:
         square = square.resize((input_size, input_size), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))

@@ -36,7 +36,7 @@ class Running:
     tracing: Tracing
 
 
-def running(request: Request) -> Running:
+async def running(request: Request) -> Running:
     """The running service.
 
     Raises:

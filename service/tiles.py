@@ -90,7 +90,7 @@ class TileMaker:
         return table
 
 
-def tile_maker(request: Request) -> TileMaker:
+async def tile_maker(request: Request) -> TileMaker:
     """The app's one tile maker, made with the first tile."""
     state = request.app.state
     if not hasattr(state, "tile_maker"):

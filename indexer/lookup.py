@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from indexer.database import Database, record_of, utc_text
+from indexer.database import Database
 from indexer.errors import BadFilterError
 from indexer.geo import bounds_around, bounds_of, inside_polygon, metres_to_all
 from indexer.records import Bounds, Filters, ImageRecord, Prior
+from indexer.rows import record_of, utc_text
 from indexer.schema import IMAGE_PLACE, ImageRow
 
 

@@ -23,6 +23,7 @@ from indexer.schema import GalleryRow
 from indexer.sources.candidate import Candidate, Source, options_from_text, options_text
 from indexer.sources.detect import open_source
 from indexer.writer import Tally, Writer, open_writer, pages
+from indexer.writer_database import WriterDatabase
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -127,7 +128,7 @@ def update(
         SourceError: a source cannot be read any more; what came before it is published.
     """
     require(store, name)
-    database = Database.open_for_writing(gallery_folder(store, name).database)
+    database = WriterDatabase.open_for_writing(gallery_folder(store, name).database)
     sources = database.sources()
     database.close()
     tally = Tally()
@@ -174,7 +175,7 @@ def select_ids(store: Path, name: str, filters: Filters) -> list[str]:
         BadFilterError: a filter is out of its range.
     """
     require(store, name)
-    database = Database.open_for_writing(gallery_folder(store, name).database)
+    database = WriterDatabase.open_for_writing(gallery_folder(store, name).database)
     try:
         slots = slots_within(database, filters, None)
         return [] if slots is None else database.image_ids_at(slots.tolist())

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database import Known, Problem
 from indexer.geo import square_corners
 from indexer.pictures import PictureStore, encode
 from indexer.records import ImageRecord
+from indexer.rows import Known, Problem
 from indexer.sources.candidate import Candidate
 from indexer.sources.reading import RawPicture, SkippedImage
 from model.errors import SafeNetError

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.database import StoredImage
 from indexer.descriptors import DescriptorFile
 from indexer.errors import GalleryMismatchError
 from indexer.gallery import Gallery
@@ -21,6 +20,7 @@ from indexer.operations import require
 from indexer.pictures import PictureStore, encode
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP, publish
+from indexer.rows import StoredImage
 from indexer.sources.candidate import options_from_text
 from indexer.sources.detect import open_source
 from indexer.writer import Writer, open_writer

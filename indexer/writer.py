@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy.exc import OperationalError
 
-from indexer.database import Database, Known, Problem, SourceInfo, StoredImage
 from indexer.descriptors import DescriptorFile
 from indexer.errors import StoreFullError, UnknownGalleryError
 from indexer.layout import GalleryFolder, gallery_folder, write_atomically
@@ -27,8 +26,10 @@ from indexer.pictures import PictureStore
 from indexer.pipeline import Outcome, Prepared, Preparer, Unchanged, outcomes
 from indexer.progress import Progress
 from indexer.publish import KEEP, clear_partial, publish, published
+from indexer.rows import Known, Problem, SourceInfo, StoredImage
 from indexer.schema import GalleryRow
 from indexer.sources.candidate import Candidate, Source
+from indexer.writer_database import WriterDatabase
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -60,7 +61,7 @@ class Tally:
 class Writer:
     """A gallery held for writing."""
 
-    def __init__(self, folder: GalleryFolder, database: Database, progress: Progress) -> None:
+    def __init__(self, folder: GalleryFolder, database: WriterDatabase, progress: Progress) -> None:
         self.folder = folder
         self.database = database
         self.progress = progress
@@ -193,7 +194,7 @@ def open_writer(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
         folder.work.mkdir(parents=True, exist_ok=True)
         folder.versions.mkdir(exist_ok=True)
         clear_partial(folder)
-        database = Database.open_for_writing(folder.database)
+        database = WriterDatabase.open_for_writing(folder.database)
         try:
             _clear_generations(folder, database)
             yield Writer(folder, database, progress)
@@ -201,7 +202,7 @@ def open_writer(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
             database.close()
 
 
-def _clear_generations(folder: GalleryFolder, database: Database) -> None:
+def _clear_generations(folder: GalleryFolder, database: WriterDatabase) -> None:
     row = database.gallery()
     kept = None if row is None else folder.descriptors(row.generation)
     for path in folder.work.glob("descriptors-*.f16"):

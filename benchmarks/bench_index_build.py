@@ -16,9 +16,9 @@ from figure import CannotRun, Figure
 from PIL import Image
 
 from indexer import operations
+from indexer.ingest import BATCH
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from indexer.writer import BATCH
 from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.images import open_image
 

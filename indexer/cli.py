@@ -122,9 +122,10 @@ def add(
     """Bring another source in, or what is new in a known one; failed images are tried again."""
     with opt.one_line_errors():
         from indexer import operations
+        from indexer.admission import require
 
         report = opt.reporter(log)
-        operations.require(store, name)
+        require(store, name)
         found = _open(
             source, bbox, mask, tile_m, view=view, zoom=zoom, tms=tms, overlap=overlap,
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
@@ -145,9 +146,10 @@ def update(
     """Look at every source again: new images come in, changed files replace theirs."""
     with opt.one_line_errors():
         from indexer import operations
+        from indexer.admission import require
 
         report = opt.reporter(log)
-        operations.require(store, name)
+        require(store, name)
         embedder = opt.load_weights(weights, device)
         _say(operations.update(store, name, embedder, keep=keep, progress=report), name)
 
@@ -226,12 +228,12 @@ def rebuild(
 ) -> None:
     """Repair every drift, build the index anew and publish."""
     with opt.one_line_errors():
-        from indexer import operations
+        from indexer.admission import require
         from indexer.repair import rebuild as run
 
         kind = None if index is None else opt.index_kind(index)
         report = opt.reporter(log)
-        operations.require(store, name)
+        require(store, name)
         embedder = opt.load_weights(weights, device)
         done = run(store, name, embedder, index_kind=kind, keep=keep, progress=report)
         print(

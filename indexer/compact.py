@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.admission import require
 from indexer.database import Database
 from indexer.descriptors import DescriptorFile
 from indexer.layout import GalleryFolder
-from indexer.operations import require
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP
 from indexer.writer import Writer, open_writer

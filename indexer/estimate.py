@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from indexer.operations import survey
+from indexer.admission import survey
 from indexer.pictures import encode
 from indexer.sources.candidate import Candidate, Source
 from indexer.sources.reading import SkippedImage

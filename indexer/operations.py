@@ -5,24 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.database import Database
-from indexer.errors import (
-    DuplicateIdError,
-    EmptySourceError,
-    GalleryExistsError,
-    GalleryMismatchError,
-    UnknownGalleryError,
-    UnknownImageError,
-)
+from indexer.admission import check_fits, new_row, require, starts_anew, survey
+from indexer.errors import EmptySourceError, UnknownImageError
+from indexer.ingest import Tally, ingest
 from indexer.layout import gallery_folder
 from indexer.lookup import slots_within
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP, published
 from indexer.records import Filters
-from indexer.schema import GalleryRow
-from indexer.sources.candidate import Candidate, Source, options_from_text, options_text
+from indexer.sources.candidate import Source, options_from_text
 from indexer.sources.detect import open_source
-from indexer.writer import Tally, Writer, open_writer, pages
+from indexer.writer import Writer, open_writer
 from indexer.writer_database import WriterDatabase
 
 if TYPE_CHECKING:
@@ -75,11 +68,11 @@ def build(
         row = writer.database.gallery()
         if row is None:
             writer.database.create(fresh)
-        elif _starts_anew(writer, source, anew):
+        elif starts_anew(writer, source, anew):
             writer.database.reset(fresh)
         else:
             check_fits(row, source, embedder)
-        return _ingest(writer, source, embedder, total=total, reread=False, keep=keep)
+        return _bring_in(writer, source, embedder, total=total, reread=False, keep=keep)
 
 
 def add(
@@ -108,7 +101,7 @@ def add(
     with open_writer(store, name, progress or Silent()) as writer:
         check_fits(writer.row, source, embedder)
         total = survey(source, writer.database)
-        return _ingest(writer, source, embedder, total=total, reread=reread, keep=keep)
+        return _bring_in(writer, source, embedder, total=total, reread=reread, keep=keep)
 
 
 def update(
@@ -183,116 +176,7 @@ def select_ids(store: Path, name: str, filters: Filters) -> list[str]:
         database.close()
 
 
-def require(store: Path, name: str) -> None:
-    """Refuse to work on a gallery that is not there.
-
-    Raises:
-        UnknownGalleryError: it was never built.
-    """
-    if not gallery_folder(store, name).database.exists():
-        raise UnknownGalleryError(
-            f"no gallery {name!r} is here; build it with: safenet-index build"
-        )
-
-
-def survey(source: Source, database: Database | None = None) -> int:
-    """Look at every candidate's metadata; returns how many there are.
-
-    Raises:
-        EmptySourceError: there is none.
-        DuplicateIdError: an id comes twice, or belongs to another source of the gallery.
-    """
-    seen: set[str] = set()
-    location = identity(source)[0]
-    stored = [] if database is None else database.sources()
-    own = {info.id for info in stored if info.location == location}
-    for page in pages(source.candidates()):
-        for candidate in page:
-            image_id = candidate.record.image_id
-            if image_id in seen:
-                raise DuplicateIdError(
-                    f"{source.path.name}: id {image_id!r} comes twice (again at "
-                    f"{Path(candidate.location).name}); make the ids unique"
-                )
-            seen.add(image_id)
-        if database is not None:
-            _refuse_taken(page, database, own, source.path.name)
-    if not seen:
-        raise EmptySourceError(
-            f"{source.path} ({source.kind}) holds no {source.view} image; check path and options"
-        )
-    return len(seen)
-
-
-def _refuse_taken(page: Sequence[Candidate], database: Database, own: set[int], name: str) -> None:
-    known = database.known([candidate.record.image_id for candidate in page])
-    for image_id, stored in known.items():
-        if stored.source_id not in own:
-            raise DuplicateIdError(
-                f"{name}: id {image_id!r} is taken by another source of the gallery; "
-                "choose a prefix with --id-prefix"
-            )
-
-
-def identity(source: Source) -> tuple[str, str]:
-    """What makes a source the same one again: its place and how it is cut."""
-    return str(source.path.resolve()), options_text(source.options)
-
-
-def new_row(name: str, source: Source, embedder: "DescriptorModel", index_kind: str) -> GalleryRow:
-    """A new gallery's own row."""
-    return GalleryRow(
-        id=1,
-        name=name,
-        view=source.view,
-        weights_name=embedder.name,
-        weights_sha256=embedder.sha256,
-        descriptor_dim=embedder.descriptor_dim,
-        index_kind=index_kind,
-        next_slot=0,
-        generation=0,
-        revision=0,
-    )
-
-
-def check_fits(row: GalleryRow, source: Source, embedder: "DescriptorModel") -> None:
-    """Refuse weights or a view that the gallery was not made with.
-
-    Raises:
-        GalleryMismatchError: they differ.
-    """
-    if row.weights_sha256 != embedder.sha256:
-        raise GalleryMismatchError(
-            f"gallery {row.name!r} was made with weights {row.weights_name} "
-            f"({row.weights_sha256[:8]}, {row.descriptor_dim}-d), these are {embedder.name} "
-            f"({embedder.sha256[:8]}, {embedder.descriptor_dim}-d); "
-            "use those, or: safenet-index build --replace"
-        )
-    if row.view != source.view:
-        raise GalleryMismatchError(
-            f"gallery {row.name!r} holds {row.view} images, {source.path.name} gives "
-            f"{source.view} ones; put them into a gallery of their own"
-        )
-
-
-def _starts_anew(writer: Writer, source: Source, anew: bool) -> bool:
-    sources = writer.database.sources()
-    own = identity(source)
-    others = [info for info in sources if (info.location, info.options) != own]
-    if anew:
-        return bool(others) or any(info.state == "done" for info in sources)
-    if len(others) == len(sources) > 0:
-        if not writer.database.count() and published(writer.folder) is None:
-            return True
-        raise GalleryExistsError(
-            f"gallery {writer.folder.root.name!r} already holds "
-            f"{Path(others[0].location).name!r} (cut as {others[0].options}); "
-            "use: safenet-index add, or build --replace"
-        )
-    return False
-
-
-def _ingest(
+def _bring_in(
     writer: Writer,
     source: Source,
     embedder: "DescriptorModel",
@@ -301,14 +185,7 @@ def _ingest(
     reread: bool,
     keep: int,
 ) -> Outcome:
-    info = writer.database.enter_source(*identity(source), source.kind)
-    for note in source.notes:
-        writer.progress.note(note)
-    writer.progress.start(total)
-    try:
-        tally = writer.ingest(source, info, embedder, reread=reread)
-    finally:
-        writer.progress.stop()
+    tally = ingest(writer, source, embedder, total=total, reread=reread)
     size = writer.database.count()
     if size == 0:
         raise EmptySourceError(

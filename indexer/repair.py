@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.admission import require
 from indexer.descriptors import DescriptorFile
 from indexer.errors import GalleryMismatchError
 from indexer.gallery import Gallery
 from indexer.layout import current_version, gallery_folder
 from indexer.manifest import file_sha256, read_manifest
-from indexer.operations import require
 from indexer.pictures import PictureStore, encode
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP, publish

@@ -5,6 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,11 @@ class Source(ABC):
         """
 
 
+def identity(source: Source) -> tuple[str, str]:
+    """What makes a source the same one again: its place and how it is cut."""
+    return str(source.path.resolve()), options_text(source.options)
+
+
 def options_text(options: SourceOptions) -> str:
     """The options that differ from the defaults, as stable JSON."""
     chosen = {
@@ -125,6 +131,12 @@ def options_from_text(text: str) -> SourceOptions:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def pages(candidates: Iterator[Candidate], size: int = 256) -> Iterator[list[Candidate]]:
+    """Candidates in lists of a bounded length."""
+    while page := list(islice(candidates, size)):
+        yield page
 
 
 def broken(path: Path, image_id: str, view: View, error: Exception) -> Candidate:

@@ -10,6 +10,19 @@ Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaperCost:
+    """What the paper says a row costs; None where it says nothing."""
+
+    parameters_m: float | None = None
+    """In units of 2^20."""
+    operations_g: float | None = None
+    """Of an image pair, in units of 2^30, without the products of attention."""
+    train_ratio: float | None = None
+    """Training time over the table's first row."""
+    test_ratio: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One line of a table."""
 
@@ -21,6 +34,7 @@ class Row:
     """SUES-200: train and test at this height alone."""
     views: int = 1
     """Drone views averaged into one query."""
+    cost: PaperCost | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,19 +155,41 @@ TABLE_II = PaperTable(
     layout="SUES-200",
 )
 
+_COMPONENTS: dict[tuple[str, str], tuple[Numbers, Numbers, tuple[str, ...]]] = {
+    ("-", "-"): ((71.15, 74.64, 80.88, 70.90), (45.9939, 1.0, 1.0), _GLOBAL),
+    ("✓", "-"): (
+        (80.70, 83.24, 86.16, 80.31),
+        (46.4650, 1.015, 1.032),
+        ("model.partition=none",),
+    ),
+    ("-", "✓"): (
+        (85.99, 87.99, 90.44, 85.12),
+        (47.4998, 1.742, 1.067),
+        ("model.alignment=false",),
+    ),
+    ("✓", "✓"): (OURS, (47.5944, 1.871, 1.069), ()),
+}
+
 TABLE_III = PaperTable(
     number="III",
-    title="Components of Safe-Net",
+    title="Components of Safe-Net, and peers as partitions of the same network",
     labels=("FAM", "FPM"),
-    rows=(
-        Row(label=("-", "-"), paper=(71.15, 74.64, 80.88, 70.90), changes=_GLOBAL),
+    rows=tuple(
         Row(
-            label=("✓", "-"), paper=(80.70, 83.24, 86.16, 80.31), changes=("model.partition=none",)
-        ),
+            label=label,
+            paper=numbers,
+            changes=changes,
+            cost=PaperCost(parameters_m=parameters, train_ratio=train, test_ratio=test),
+        )
+        for label, (numbers, (parameters, train, test), changes) in _COMPONENTS.items()
+    )
+    + tuple(
         Row(
-            label=("-", "✓"), paper=(85.99, 87.99, 90.44, 85.12), changes=("model.alignment=false",)
-        ),
-        Row(label=("✓", "✓"), paper=OURS),
+            label=("-", name),
+            paper=(),
+            changes=("model.alignment=false", f"model.partition={partition}"),
+        )
+        for name, partition in (("LPN: fixed rings", "rings"), ("FSRA: heatmap", "heatmap"))
     ),
     complexity=True,
     timing=True,
@@ -236,14 +272,35 @@ TABLE_VII = PaperTable(
 )
 
 _BACKBONES: dict[str, tuple[str, Numbers, Numbers]] = {
-    "EfficientNet-B0": ("efficientnet_b0", (61.06, 65.90), (70.14, 72.99)),
-    "DenseNet-121": ("densenet121", (63.45, 68.12), (72.33, 75.98)),
-    "ResNet-50": ("resnet50", (59.84, 63.32), (68.87, 72.59)),
-    "SE-ResNet-50": ("seresnet50", (58.21, 63.09), (66.95, 71.63)),
-    "ResNeXt-50": ("resnext50_32x4d", (62.34, 67.04), (71.70, 75.41)),
-    "ViT-S": ("safenet_vit_small", (71.15, 74.64), (80.70, 83.24)),
-    "VGG-16": ("vgg16", (59.73, 64.76), (66.79, 71.07)),
+    "EfficientNet-B0": (
+        "efficientnet_b0",
+        (61.06, 65.90, 8.53, 1.8559),
+        (70.14, 72.99, 11.39, 1.8596),
+    ),
+    "DenseNet-121": (
+        "densenet121",
+        (63.45, 68.12, 13.95, 7.6566),
+        (72.33, 75.98, 16.30, 7.6597),
+    ),
+    "ResNet-50": ("resnet50", (59.84, 63.32, 46.18, 15.1640), (68.87, 72.59, 50.54, 15.1696)),
+    "SE-ResNet-50": (
+        "seresnet50",
+        (58.21, 63.09, 51.01, 15.1687),
+        (66.95, 71.63, 55.36, 15.1743),
+    ),
+    "ResNeXt-50": (
+        "resnext50_32x4d",
+        (62.34, 67.04, 45.18, 15.1857),
+        (71.70, 75.41, 49.53, 15.1913),
+    ),
+    "ViT-S": (
+        "safenet_vit_small",
+        (71.15, 74.64, 45.99, 22.8949),
+        (80.70, 83.24, 46.47, 22.8958),
+    ),
+    "VGG-16": ("vgg16", (59.73, 64.76, 28.68, 37.4360), (66.79, 71.07, 30.03, 37.4379)),
 }
+"""timm's name; R@1, mAP, parameters (2^20) and operations (2^30) without and with alignment."""
 
 TABLE_VIII = PaperTable(
     number="VIII",
@@ -252,12 +309,13 @@ TABLE_VIII = PaperTable(
     rows=tuple(
         Row(
             label=(name, word),
-            paper=numbers,
+            paper=numbers[:2],
             changes=(
                 f"model.backbone={timm_name}",
                 f"model.alignment={flag}",
                 "model.partition=none",
             ),
+            cost=PaperCost(parameters_m=numbers[2], operations_g=numbers[3]),
         )
         for name, (timm_name, without, with_alignment) in _BACKBONES.items()
         for word, flag, numbers in (

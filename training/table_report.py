@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from training.errors import DataError
-from training.paper_tables import COLUMNS, PaperTable
+from training.paper_tables import COLUMNS, PaperCost, PaperTable
 from training.report import print_table, write_json
 from training.table_runs import RowResult, TableResult
 
@@ -25,7 +25,7 @@ def print_result(result: TableResult) -> None:
     shown = Table(title=title_of(result), caption=_facts_line(result) or None)
     for number, name in enumerate(header):
         left = number < len(result.table.labels)
-        shown.add_column(name, justify="left" if left else "right")
+        shown.add_column(name, justify="left" if left else "right", overflow="fold")
     for line in lines:
         shown.add_row(*line)
     print_table(shown)
@@ -73,27 +73,36 @@ def header_of(result: TableResult) -> list[str]:
     for name in COLUMNS[:count]:
         header += [f"{name} paper", f"{name} ours"]
     if result.table.complexity:
-        header += ["# Param (2^20)", "ops of a pair (2^30)"]
+        for name in ("# Param (2^20)", "ops of a pair (2^30)"):
+            header += [f"{name} paper", f"{name} ours"]
     if result.table.timing:
-        header += ["train", "test"]
+        for name in ("train", "test"):
+            header += [f"{name} paper", f"{name} ours"]
     return header
 
 
 def lines_of(result: TableResult) -> Iterator[list[str]]:
     """Cells of every row; ours is the mean over seeds with half the spread behind it."""
     count = max(len(row.paper) for row in result.rows)
-    first = result.rows[0]
-    for row in result.rows:
+    for asked, row in zip(result.table.rows, result.rows, strict=True):
         cells = [*row.label]
         for column in range(count):
             cells.append(f"{row.paper[column]:.2f}" if column < len(row.paper) else "")
             cells.append(_mean([run[column] for run in row.ours if column < len(run)]))
-        if result.table.complexity:
-            cells += [_number(row.parameters_m, 4), _number(row.operations_g, 4)]
-        if result.table.timing:
-            cells.append(_ratio(row.train_seconds, first.train_seconds))
-            cells.append(_ratio(row.test_seconds, first.test_seconds))
-        yield cells
+        yield cells + _costs(result, asked.cost, row)
+
+
+def _costs(result: TableResult, paper: PaperCost | None, row: RowResult) -> list[str]:
+    """Cells of the columns behind the scores, the paper's before ours."""
+    told = paper or PaperCost()
+    first, cells = result.rows[0], list[str]()
+    if result.table.complexity:
+        cells += [_number(told.parameters_m), _number(row.parameters_m)]
+        cells += [_number(told.operations_g), _number(row.operations_g)]
+    if result.table.timing:
+        cells += [_ratio(told.train_ratio, 1.0), _ratio(row.train_seconds, first.train_seconds)]
+        cells += [_ratio(told.test_ratio, 1.0), _ratio(row.test_seconds, first.test_seconds)]
+    return cells
 
 
 def _mean(values: list[float]) -> str:
@@ -103,8 +112,8 @@ def _mean(values: list[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ±{(max(values) - min(values)) / 2:.2f}"
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _ratio(value: float | None, first: float | None) -> str:

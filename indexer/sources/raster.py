@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
@@ -19,11 +18,9 @@ from indexer.records import View
 from indexer.sources.candidate import Candidate, Source, SourceOptions, broken, file_fingerprint
 from indexer.sources.cut import CutSource
 from indexer.sources.grids import Pixels, Window
+from indexer.sources.raster_colours import Colours
 
 SUFFIXES = (".tif", ".tiff")
-
-STRETCH_PERCENT = (2.0, 98.0)
-"""Ours: the usual cut of a display stretch, taken from the whole map so that tiles agree."""
 
 
 class RasterGrid:
@@ -45,9 +42,7 @@ class RasterGrid:
             self.crs = CRS.from_wkt(dataset.crs.to_wkt())
             self.transform = dataset.transform
             self.captured_at = _moment(dataset.tags().get("TIFFTAG_DATETIME"))
-            self._bands = _colour_bands(dataset)
-            self._palette = _palette(dataset)
-            self._stretch = _stretch(dataset, self._bands)
+            self._colours = Colours(dataset)
         self._mark = file_fingerprint(path)
 
     def _opened(self) -> Any:
@@ -82,24 +77,15 @@ class RasterGrid:
         return rgb_HW3, opaque_HW
 
     def _read_inside(self, area: RasterWindow, shape: tuple[int, int]) -> Pixels:
-        smooth = Resampling.nearest if self._palette is not None else Resampling.average
+        colours = self._colours
+        out_shape = (len(colours.bands), *shape)
+        smooth = Resampling.nearest if colours.palette is not None else Resampling.average
         with self._opened() as dataset:
             bands_BHW = dataset.read(
-                self._bands, window=area, out_shape=(len(self._bands), *shape), resampling=smooth
+                colours.bands, window=area, out_shape=out_shape, resampling=smooth
             )
             mask_HW = dataset.dataset_mask(window=area, out_shape=shape)
-        return self._colours(bands_BHW), mask_HW > 0
-
-    def _colours(self, bands_BHW: NDArray[Any]) -> NDArray[np.uint8]:
-        if self._palette is not None:
-            painted: NDArray[np.uint8] = self._palette[bands_BHW[0]]
-            return painted
-        if self._stretch is not None:
-            low, high = self._stretch
-            scaled = (np.nan_to_num(bands_BHW.astype(np.float32)) - low) * (255.0 / (high - low))
-            bands_BHW = np.clip(scaled, 0, 255).astype(np.uint8)
-        rgb_BHW = bands_BHW if len(bands_BHW) == 3 else np.repeat(bands_BHW[:1], 3, axis=0)
-        return np.ascontiguousarray(rgb_BHW.transpose(1, 2, 0))
+        return colours.rgb(bands_BHW), mask_HW > 0
 
 
 class RasterFolderSource(Source):
@@ -160,37 +146,6 @@ def _check_whole(dataset: Any, path: Path) -> None:
                     f"{path.name} is cut off: pixels should lie at byte {offset}, the file ends "
                     f"at {size}; copy it again"
                 )
-
-
-def _colour_bands(dataset: Any) -> list[int]:
-    meaning = list(dataset.colorinterp)
-    wanted = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if all(colour in meaning for colour in wanted):
-        return [meaning.index(colour) + 1 for colour in wanted]
-    return [1, 2, 3] if dataset.count >= 3 else [1]
-
-
-def _palette(dataset: Any) -> NDArray[np.uint8] | None:
-    if dataset.colorinterp[0] != ColorInterp.palette:
-        return None
-    table = np.zeros((256, 3), dtype=np.uint8)
-    for value, colour in dataset.colormap(1).items():
-        if 0 <= value < 256:
-            table[value] = colour[:3]
-    return table
-
-
-def _stretch(dataset: Any, bands: list[int]) -> tuple[float, float] | None:
-    if dataset.dtypes[0] == "uint8":
-        return None
-    scale = max(1.0, max(dataset.width, dataset.height) / 1024)
-    shape = max(1, int(dataset.height / scale)), max(1, int(dataset.width / scale))
-    seen = dataset.read(bands, out_shape=(len(bands), *shape), masked=True)
-    values = np.ma.masked_invalid(seen).compressed()
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = np.percentile(values, STRETCH_PERCENT)
-    return float(low), float(max(high, low + 1e-6))
 
 
 def _clip(

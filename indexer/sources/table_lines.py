@@ -1,0 +1,110 @@
+"""The lines of a CSV or GeoJSON table, by our column names."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import BadTableError
+from indexer.geo import bounds_of, wrap_longitude
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "path": ("path", "file", "filename", "image"),
+    "id": ("id", "image_id"),
+    "latitude": ("latitude", "lat"),
+    "longitude": ("longitude", "lon", "lng"),
+    "heading_deg": ("heading_deg", "yaw_deg", "yaw"),
+}
+
+Line = tuple[str, dict[str, str]]
+"""Where a row stands, for people, and its values by our column names."""
+
+
+def read_csv(table: Path) -> Iterator[Line]:
+    """Every line of a CSV.
+
+    Raises:
+        BadTableError: it cannot be read, or lacks a column.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            names = _columns(reader.fieldnames or [], table.name)
+            for row in reader:
+                where = f"{table.name} line {reader.line_num}"
+                yield where, {key: (row.get(name) or "").strip() for key, name in names.items()}
+    except UnicodeDecodeError as error:
+        raise BadTableError(f"{table.name} is not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise BadTableError(f"{table} cannot be read; check the path") from error
+
+
+def read_geojson(table: Path) -> Iterator[Line]:
+    """Every feature of a GeoJSON FeatureCollection, as the CSV's columns.
+
+    Raises:
+        BadTableError: it is no such file, or a feature has no usable geometry.
+    """
+    try:
+        features = json.loads(table.read_text(encoding="utf-8"))["features"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadTableError(f"{table.name} is no GeoJSON FeatureCollection") from error
+    for count, feature in enumerate(features, start=1):
+        where = f"{table.name} feature {count}"
+        given = {str(k).lower(): v for k, v in (feature.get("properties") or {}).items()}
+        row = {key: "" if value is None else str(value) for key, value in given.items()}
+        names = {
+            key: [row[name] for name in names if name in row] for key, names in ALIASES.items()
+        }
+        row.update({key: values[0] for key, values in names.items() if values})
+        row.update(_geometry(feature.get("geometry") or {}, where))
+        yield where, row
+
+
+def _geometry(geometry: Mapping[str, Any], where: str) -> dict[str, str]:
+    try:
+        if geometry["type"] == "Point":
+            longitude, latitude = geometry["coordinates"][:2]
+            return {"longitude": str(longitude), "latitude": str(latitude)}
+        if geometry["type"] == "Polygon" and len(geometry["coordinates"][0]) == 5:
+            ring = geometry["coordinates"][0][:4]
+            return _footprint([(float(lat), float(lon)) for lon, lat, *_ in ring])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise BadTableError(f"{where}: its geometry cannot be read; write a Point") from error
+    raise BadTableError(f"{where}: geometry is no Point and no Polygon of four corners")
+
+
+def _footprint(ring: list[tuple[float, float]]) -> dict[str, str]:
+    clockwise = ring if _turns_right(ring) else ring[::-1]
+    west, south, east, north = bounds_of(clockwise)
+    middle = wrap_longitude(west + ((east - west) % 360.0) / 2)
+    return {
+        "ring": json.dumps(clockwise),
+        "latitude": str((south + north) / 2),
+        "longitude": str(middle),
+    }
+
+
+def _turns_right(ring: Sequence[tuple[float, float]]) -> bool:
+    first = ring[0][1]
+    flat = [(wrap_longitude(longitude - first), latitude) for latitude, longitude in ring]
+    area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(flat, flat[1:] + flat[:1], strict=True))
+    return area < 0
+
+
+def _columns(header: Sequence[str], table: str) -> dict[str, str]:
+    lower = {name.strip().lower(): name for name in header}
+    found = dict(lower)
+    for key, aliases in ALIASES.items():
+        known = [lower[alias] for alias in aliases if alias in lower]
+        if known:
+            found[key] = known[0]
+    needed = {"latitude", "longitude"} | ({"path"} if "id" not in found else set())
+    missing = sorted(needed - found.keys())
+    if missing:
+        raise BadTableError(
+            f"{table} has no column {' and no column '.join(missing)} "
+            f"(it has: {', '.join(header) or 'nothing'}); add it"
+        )
+    return found

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from indexer import vectors
 from indexer.descriptors import DescriptorFile
-from indexer.vectors import INDEX_KINDS, Searcher
+from indexer.searcher import Searcher
+from indexer.vectors import INDEX_KINDS
 
 SIZE, TILES, QUERIES, CHUNK = 100_000, 5, 500, 5_000
 DEFAULT, COMPACT = vectors.choose("auto", SIZE), "ivf-rabitq"

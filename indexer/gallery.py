@@ -15,7 +15,7 @@ from indexer.layout import GalleryFolder, current_version, gallery_folder, list_
 from indexer.manifest import Manifest, file_sha256, read_manifest
 from indexer.pictures import PictureStore
 from indexer.records import Bounds, Filters, ImageRecord, Match, Prior, View
-from indexer.vectors import Searcher
+from indexer.searcher import Searcher
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel

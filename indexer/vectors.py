@@ -1,10 +1,9 @@
-"""FAISS indexes over descriptors: built from rows on disk, saved for the CPU, searched anywhere.
+"""FAISS indexes over descriptors: which one, with which numbers, built from rows on disk.
 
-The only module that imports faiss. Ids are descriptor slots; scores are inner products of unit
-rows. Legend: N rows, D descriptor length, K results.
+The only module that imports faiss; `searcher.py` takes it from here. Ids are descriptor slots;
+scores are inner products of unit rows. Legend: N rows, D descriptor length.
 """
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -14,16 +13,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import FaissConflictError, GalleryMismatchError
+from indexer.errors import FaissConflictError
 
 IndexKind = Literal["auto", "flat", "sq8", "ivf-sq8", "hnsw-sq8", "ivf-rabitq"]
 INDEX_KINDS: tuple[str, ...] = get_args(IndexKind)
 
 TRAIN_ROWS_SCALAR = 1_024
 """Ours: enough to see each dimension's range; 10 MB at 2560-d. Re-ranking forgives the rest."""
-
-_CLONEABLE = ("flat", "ivf-sq8")
-"""What faiss can copy to a GPU; the others stay on the CPU."""
 
 
 def refuse_two_faiss() -> None:
@@ -145,94 +141,3 @@ def _empty(kind: str, dim: int, plan: Recipe) -> Any:
 def save(index: Any, path: Path) -> None:
     """Write a CPU index."""
     faiss.write_index(index, str(path))
-
-
-class Searcher:
-    """An opened index; on a GPU where one and faiss-gpu are there and the type allows it."""
-
-    def __init__(self, path: Path, kind: str, *, gpu: bool = True) -> None:
-        try:
-            self._index = faiss.read_index(str(path))
-        except RuntimeError as error:
-            raise GalleryMismatchError(
-                f"index of gallery version {path.parent.name!r} cannot be read; "
-                "run: safenet-index rebuild"
-            ) from error
-        self.kind = kind
-        self.depth = recipe(kind, self._index.ntotal).depth
-        self._resources: Any = None
-        self._lock: threading.Lock | None = None
-        if gpu and kind in _CLONEABLE and getattr(faiss, "get_num_gpus", lambda: 0)() > 0:
-            self._to_gpu()
-
-    def _to_gpu(self) -> None:
-        # One resource object is not thread-safe, hence the lock around every search.
-        self._resources = faiss.StandardGpuResources()
-        self._index = faiss.index_cpu_to_gpu(self._resources, 0, self._index)
-        self._lock = threading.Lock()
-
-    @property
-    def size(self) -> int:
-        """How many rows are indexed."""
-        return int(self._index.ntotal)
-
-    @property
-    def descriptor_dim(self) -> int:
-        """D."""
-        return int(self._index.d)
-
-    def slots(self) -> NDArray[np.int64]:
-        """Every indexed slot, in the order of indexing: int64 [N]."""
-        return np.array(faiss.vector_to_array(self._index.id_map))
-
-    def search(
-        self,
-        descriptor_D: NDArray[np.float32],
-        count: int,
-        allowed: NDArray[np.int64] | None = None,
-    ) -> NDArray[np.int64]:
-        """The `count` most alike slots, best first; fewer where fewer are found: int64 [K].
-
-        Args:
-            descriptor_D: the query's unit descriptor.
-            count: how many.
-            allowed: only these slots; CPU indexes only.
-        """
-        if self.size == 0:
-            return np.empty(0, dtype=np.int64)
-        query_1D = np.ascontiguousarray(descriptor_D[None], dtype=np.float32)
-        params = None if allowed is None else self._selecting(allowed)
-        if self._lock is None:
-            _, found_1K = self._index.search(query_1D, min(count, self.size), params=params)
-        else:
-            with self._lock:
-                _, found_1K = self._index.search(query_1D, min(count, self.size, 2048))
-        found: NDArray[np.int64] = found_1K[0]
-        return found[found >= 0]
-
-    def _selecting(self, allowed: NDArray[np.int64]) -> Any:
-        inner = faiss.downcast_index(self._index.index)
-        if isinstance(inner, faiss.IndexIVFRaBitQ):
-            params = faiss.IVFRaBitQSearchParameters()
-            params.qb = inner.qb
-        elif isinstance(inner, faiss.IndexIVF):
-            params = faiss.SearchParametersIVF()
-        elif isinstance(inner, faiss.IndexHNSW):
-            params = faiss.SearchParametersHNSW()
-            params.efSearch = inner.hnsw.efSearch
-        else:
-            params = faiss.SearchParameters()
-        if isinstance(inner, faiss.IndexIVF):
-            params.nprobe = inner.nprobe
-        params.sel = params.referenced_selector = faiss.IDSelectorBatch(allowed)
-        return params
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether searches run on a GPU."""
-        return self._resources is not None
-
-    def close(self) -> None:
-        """Free the index."""
-        self._index = None
-        self._resources = None

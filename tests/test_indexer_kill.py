@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ColourEmbedder
-from indexer_samples import tile_folder
+from indexer_samples import picture, tile_folder
 
 from indexer import operations
 from indexer.compact import compact
@@ -20,11 +20,11 @@ from indexer.descriptors import DescriptorFile
 from indexer.errors import GalleryBusyError, UnknownGalleryError, UnknownImageError
 from indexer.gallery import Gallery, current_version
 from indexer.layout import gallery_folder
-from indexer.repair import verify
+from indexer.repair import rebuild, verify
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 
-KILLS = 56
+PRELOADED = ["indexer.operations", "indexer.compact", "indexer.repair"]
 GONE = ["more-19-287284-178880", "19-287285-178881", "19-287286-178882"]
 
 
@@ -74,7 +74,7 @@ def contents(store: Path) -> tuple[list[object], np.ndarray]:
 def spawn():
     """Children forked from a clean server that has the imports done and no threads."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["conftest", "indexer.operations", "indexer.compact"])
+    context.set_forkserver_preload(["conftest", *PRELOADED])
     with pytest.MonkeyPatch.context() as patch:
         # The server imports before it learns pytest's search path.
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
@@ -100,39 +100,97 @@ def sources(root: Path) -> Path:
     return root
 
 
-def test_kills_at_random_moments_change_nothing_in_the_end(memory_path, spawn) -> None:
-    unbroken, broken = sources(memory_path / "unbroken"), sources(memory_path / "broken")
+def changed(root: Path) -> Path:
+    """A gallery of two sources; then files change, come, go, or only get another time."""
+    built(root)
+    tiles = sorted((root / "a").rglob("*.png"))
+    for number, path in enumerate(tiles):
+        if number % 2 == 0:
+            picture(50_000 + number).save(path)
+        elif number % 7 == 0:
+            os.utime(path, (1, 1))
+    tiles[-1].unlink()
+    tile_folder(root / "b", 4, 4)
+    return root
+
+
+def drifted(root: Path) -> Path:
+    """A gallery whose index, descriptors and pictures were damaged, some pictures for good."""
+    built(root)
+    folder = gallery_folder(root / "store", "map")
+    place = folder.version(current_version(root / "store", "map"))
+    (place / "index.faiss").write_bytes(b"bad")
+    row_bytes = 2 * ColourEmbedder.descriptor_dim
+    with (place / "descriptors.f16").open("r+b") as stream:
+        for slot in range(0, 100, 2):
+            stream.seek(slot * row_bytes + 9)
+            stream.write(b"\x11\x22\x33")
+    for path in sorted(folder.pictures.glob("*/*.jpg"))[::5]:
+        path.write_bytes(b"bad")
+    for path in sorted((root / "a").rglob("*.png"))[::3]:
+        path.unlink()
+    (root / "drifted").write_text(place.name)
+    assert verify(root / "store", "map") != []
+    return root
+
+
+def built(root: Path) -> None:
+    store, embedder = sources(root) / "store", ColourEmbedder()
+    operations.build(store, "map", open_source(root / "a", SourceOptions()), embedder)
+    more = open_source(root / "b", SourceOptions(id_prefix="more-"))
+    operations.add(store, "map", more, embedder)
+
+
+def update_all(root: Path) -> None:
+    operations.update(root / "store", "map", SlowEmbedder())
+
+
+def rebuild_all(root: Path) -> None:
+    rebuild(root / "store", "map", SlowEmbedder())
+
+
+@pytest.mark.parametrize(
+    ("prepare", "work", "wanted_kills"),
+    [(sources, everything, 56), (changed, update_all, 12), (drifted, rebuild_all, 12)],
+)
+def test_kills_at_random_moments_change_nothing_in_the_end(
+    memory_path, spawn, prepare, work, wanted_kills
+) -> None:
+    unbroken, broken = prepare(memory_path / "unbroken"), prepare(memory_path / "broken")
     began = time.monotonic()
-    child = spawn.Process(target=everything, args=(unbroken,))
+    child = spawn.Process(target=work, args=(unbroken,))
     child.start()
     child.join()
     assert child.exitcode == 0
     usual_s = time.monotonic() - began
     dice, kills, runs = random.Random(5), 0, 0
-    while kills < KILLS:
+    while kills < wanted_kills:
         runs += 1
-        child = spawn.Process(target=everything, args=(broken,))
+        child = spawn.Process(target=work, args=(broken,))
         child.start()
         child.join(timeout=dice.uniform(0.0, usual_s))
         if child.exitcode is None:
             child.kill()
             child.join()
             kills += 1
-            published_is_whole(broken / "store")
+            published_is_whole(broken)
         else:
             assert child.exitcode == 0
             compare(unbroken, broken)
-            broken = sources(memory_path / f"broken-{runs}")
-    everything(broken)
+            broken = prepare(memory_path / f"broken-{runs}")
+    work(broken)
     compare(unbroken, broken)
 
 
-def published_is_whole(store: Path) -> None:
+def published_is_whole(root: Path) -> None:
     try:
-        current_version(store, "map")
+        version = current_version(root / "store", "map")
     except UnknownGalleryError:
         return
-    gallery = Gallery.open(store, "map", embedder=SlowEmbedder())
+    damaged = root / "drifted"
+    if damaged.exists() and damaged.read_text() == version:
+        return
+    gallery = Gallery.open(root / "store", "map", embedder=SlowEmbedder())
     assert len(list(gallery.records())) == gallery.size
     gallery.close()
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from training.errors import DataError
 from training.evaluation import Score
 
-WIDTH = 160
+WIDTH = 220
 """Columns of a table where there is no terminal to ask."""
 
 

@@ -45,7 +45,8 @@ Bbox = Annotated[
     str | None, typer.Option("--bbox", help="Only west,south,east,north, degrees WGS 84.")
 ]
 Mask = Annotated[
-    Path | None, typer.Option("--mask", help="Only inside the polygons of a GeoJSON file.")
+    Path | None,
+    typer.Option("--mask", help="Only inside any polygon of a GeoJSON file; holes are outside."),
 ]
 MinOpaque = Annotated[
     float, typer.Option("--min-opaque", help="Skip tiles with a smaller share of data, 0..1.")

@@ -39,11 +39,10 @@ def search(
         from indexer.records import Filters, Prior
         from indexer.sources.areas import read_polygons
 
-        rings = () if mask is None else read_polygons(mask)
         box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
         filters = Filters(
             bounds=cast(Any, box),
-            polygon=rings[0] if rings else None,
+            area=None if mask is None else read_polygons(mask),
             captured_after=opt.moment(after, "--after"),
             captured_before=opt.moment(before, "--before"),
             source=source,

@@ -91,20 +91,6 @@ def inside_bounds(
     return longitude >= west or longitude <= east
 
 
-def inside_polygon(
-    latitude: float, longitude: float, polygon: Sequence[tuple[float, float]]
-) -> bool:
-    """Whether a position lies in a ring of (latitude, longitude) vertices (even-odd rule)."""
-    inside = False
-    x = [wrap_longitude(vertex[1] - longitude) for vertex in polygon]
-    y = [vertex[0] - latitude for vertex in polygon]
-    for i in range(len(polygon)):
-        j = i - 1
-        if (y[i] > 0) != (y[j] > 0) and x[i] + (0 - y[i]) * (x[j] - x[i]) / (y[j] - y[i]) > 0:
-            inside = not inside
-    return inside
-
-
 def bounds_around(
     latitude: float, longitude: float, radius_m: float
 ) -> tuple[float, float, float, float]:

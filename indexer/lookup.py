@@ -5,15 +5,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from indexer.database import Database
 from indexer.errors import BadFilterError
-from indexer.geo import bounds_around, bounds_of, inside_polygon, metres_to_all
-from indexer.records import Bounds, Filters, ImageRecord, Prior
+from indexer.geo import bounds_around, metres_to_all
+from indexer.polygons import box_of, inside_any
+from indexer.records import Bounds, Filters, ImageRecord, Prior, Ring
 from indexer.rows import record_of, utc_text
 from indexer.schema import IMAGE_PLACE, ImageRow
+
+MAX_BOXES = 100
+"""Ours: polygons of an area whose boxes SQLite is asked for; it refuses expressions 1,000 deep."""
 
 
 def slots_within(
@@ -41,10 +45,8 @@ def slots_within(
     if prior is not None:
         away_N = metres_to_all(prior.latitude, prior.longitude, found_N3[:, 1], found_N3[:, 2])
         keep_N &= away_N <= prior.radius_m
-    if filters is not None and filters.polygon is not None:
-        keep_N &= np.array(
-            [inside_polygon(lat, lon, filters.polygon) for _, lat, lon in found_N3], dtype=bool
-        )
+    for area in () if filters is None else _areas(filters):
+        keep_N &= inside_any(found_N3[:, 1], found_N3[:, 2], area)
     slots_N: NDArray[np.int64] = found_N3[keep_N, 0].astype(np.int64)
     return slots_N
 
@@ -112,8 +114,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.bounds is not None:
         _check_bounds(filters.bounds)
         found.append(_within(filters.bounds))
-    if filters.polygon is not None:
-        found.append(_within(_polygon_bounds(filters.polygon)))
+    found += [_near(area) for area in _areas(filters)]
     if filters.captured_after is not None:
         found.append(ImageRow.captured_at >= utc_text(filters.captured_after))
     if filters.captured_before is not None:
@@ -127,6 +128,19 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.max_ground_m is not None:
         found.append(ImageRow.ground_m <= filters.max_ground_m)
     return found
+
+
+def _areas(filters: Filters) -> list[tuple[Ring, ...]]:
+    """Polygons of which an image must lie in one, for each such condition."""
+    single = None if filters.polygon is None else (filters.polygon,)
+    return [area for area in (single, filters.area) if area is not None]
+
+
+def _near(area: tuple[Ring, ...]) -> ColumnElement[bool]:
+    if not area:
+        raise BadFilterError("an area of no polygon holds nothing; give 1 or more")
+    boxes = [_box(polygon) for polygon in area]
+    return or_(*map(_within, boxes)) if len(boxes) <= MAX_BOXES else true()
 
 
 def _within(bounds: Bounds) -> ColumnElement[bool]:
@@ -162,7 +176,7 @@ def _check_bounds(bounds: Bounds) -> None:
         )
 
 
-def _polygon_bounds(polygon: Sequence[tuple[float, float]]) -> Bounds:
+def _box(polygon: Ring) -> Bounds:
     if len(polygon) < 3:
         raise BadFilterError(f"a polygon of {len(polygon)} points has no inside; give 3 or more")
-    return bounds_of(polygon)
+    return box_of(polygon)

@@ -16,6 +16,9 @@ View = Literal["satellite", "drone"]
 Position = tuple[float, float]
 """(latitude, longitude), degrees WGS 84."""
 
+Ring = tuple[Position, ...]
+"""Vertices of a polygon, closed or not; see `polygons`."""
+
 Bounds = tuple[float, float, float, float]
 """(west, south, east, north), degrees; west > east where the box crosses the antimeridian."""
 
@@ -69,13 +72,14 @@ class Prior:
 class Filters:
     """What a match must satisfy besides looking alike; None means no condition.
 
-    `bounds` and `polygon` (vertices as (latitude, longitude), closed or not) hold an image whose
-    centre lies inside; a capture-date condition drops images without a date, a ground-size
-    condition drops images without corners.
+    `bounds`, `polygon` and `area` (at least one of its polygons) hold an image whose centre lies
+    inside; a capture-date condition drops images without a date, a ground-size condition drops
+    images without corners.
     """
 
     bounds: Bounds | None = None
-    polygon: tuple[Position, ...] | None = None
+    polygon: Ring | None = None
+    area: tuple[Ring, ...] | None = None
     captured_after: datetime | None = None
     captured_before: datetime | None = None
     source: str | None = None

@@ -119,6 +119,45 @@ def test_bbox_and_mask_limit_a_build(run, tmp_path) -> None:
     assert "mask: 1 images" in run("build", "mask", "tiles", "--mask", "area.geojson").output
 
 
+def square(record, half_deg: float) -> list[list[float]]:
+    lat, lon = record["latitude"], record["longitude"]
+    turns = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
+    return [[lon + x * half_deg, lat + y * half_deg] for x, y in turns]
+
+
+def test_a_mask_of_several_features_with_holes_limits_search_and_build(run, tmp_path) -> None:
+    tile_folder(tmp_path / "tiles", 3, 3)
+    run("build", "all", "tiles")
+    picture(1001).save(tmp_path / "q.png")
+
+    def found(*options: str) -> dict[str, dict]:
+        said = run("search", "all", "q.png", "--json", "--top-k", 9, *options).output
+        return {match["image_id"]: match for match in json.loads(said)["matches"]}
+
+    everything = found()
+    first, centre = everything["19-287284-178880"], everything["19-287285-178881"]
+    last = everything["19-287286-178882"]
+    ring_of_eight = [square(centre, 1.4 * 360 / 2**19), square(centre, 1e-5)]
+    several = {"type": "MultiPolygon", "coordinates": [[square(first, 1e-5)], [square(last, 1e-5)]]}
+    nowhere = {"type": "Feature", "geometry": None, "properties": {}}
+    middle = {"type": "Polygon", "coordinates": [square(centre, 1e-5)]}
+    cases = (
+        ([{"type": "Polygon", "coordinates": ring_of_eight}], 8, set(everything) - ids_of(centre)),
+        ([several, middle], 3, ids_of(first, centre, last)),
+    )
+    for number, (geometries, count, expected) in enumerate(cases):
+        features = [{"type": "Feature", "geometry": g, "properties": {}} for g in geometries]
+        area = {"type": "FeatureCollection", "features": [nowhere, *features]}
+        (tmp_path / "area.geojson").write_text(json.dumps(area))
+        assert set(found("--mask", "area.geojson")) == expected
+        said = run("build", f"part-{number}", "tiles", "--mask", "area.geojson").output
+        assert f"{count} images" in said
+
+
+def ids_of(*matches: dict) -> set[str]:
+    return {match["image_id"] for match in matches}
+
+
 def bare_tiff(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / "bare.tif"

@@ -14,6 +14,8 @@ from indexer.errors import (
 )
 from indexer.gallery import Gallery, current_version, list_galleries
 from indexer.geo import distance_m
+from indexer.lookup import MAX_BOXES
+from indexer.polygons import join_holes
 from indexer.records import Filters, Prior
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
@@ -79,6 +81,33 @@ def test_bounds_and_polygon_give_exactly_their_inside(gallery, embedder) -> None
     assert {record.image_id for record in gallery.records(within=bounds)} == expected
 
 
+def box_around(record, half_deg: float):
+    west, east = record.longitude - half_deg, record.longitude + half_deg
+    south, north = record.latitude - half_deg, record.latitude + half_deg
+    return ((north, west), (north, east), (south, east), (south, west))
+
+
+@pytest.mark.parametrize("copies", [1, 2 * MAX_BOXES])
+def test_an_area_gives_the_union_of_its_polygons_without_their_holes(
+    copies, gallery, embedder
+) -> None:
+    query_D = embedder.embed([picture(77)])[0]
+    corner, middle = gallery.record("19-287284-178880"), gallery.record("19-287287-178882")
+    one, tile_deg = box_around(corner, 1e-6), 360 / 2**19
+    ring = join_holes(box_around(middle, 1.2 * tile_deg), [box_around(middle, 1e-6)])
+    around = {f"19-{x}-{y}" for x in range(287286, 287289) for y in range(178881, 178884)}
+    around.remove(middle.image_id)
+
+    def found(**conditions) -> set[str]:
+        filters = Filters(**conditions)
+        matches = gallery.search(query_D, top_k=100, filters=filters)
+        return {match.record.image_id for match in matches}
+
+    assert found(area=(one, ring) * copies) == around | {corner.image_id}
+    assert found(area=(ring,) * copies) == around
+    assert found(area=(one, ring) * copies, polygon=one) == {corner.image_id}
+
+
 def test_the_best_match_within_a_filter_is_found_however_bad_it_is(gallery, embedder) -> None:
     query_D = embedder.embed([picture(0)])[0]
     worst = gallery.search(query_D, top_k=COLUMNS * ROWS)[-1].record
@@ -128,6 +157,8 @@ def test_filters_out_of_range_are_refused(gallery, embedder) -> None:
         gallery.search(query_D, top_k=1, filters=Filters(bounds=(0, 5, 0, -5)))
     with pytest.raises(BadFilterError, match="no inside"):
         gallery.search(query_D, top_k=1, filters=Filters(polygon=((0, 0), (1, 1))))
+    with pytest.raises(BadFilterError, match="no polygon"):
+        gallery.search(query_D, top_k=1, filters=Filters(area=()))
 
 
 def test_metadata_and_picture_come_back_by_id(gallery) -> None:

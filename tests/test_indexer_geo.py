@@ -5,6 +5,7 @@ import pytest
 from pyproj import Geod
 
 from indexer import geo
+from indexer.polygons import box_of, inside_any, inside_polygon, join_holes
 
 GEOD = Geod(ellps="WGS84")
 
@@ -50,9 +51,63 @@ def test_bounds_across_the_antimeridian_hold_both_sides_and_nothing_between() ->
 
 def test_a_polygon_holds_its_inside_also_across_the_antimeridian() -> None:
     triangle = [(0.0, 179.0), (0.0, -179.0), (2.0, 180.0)]
-    assert geo.inside_polygon(0.5, 179.9, triangle)
-    assert geo.inside_polygon(0.5, -179.9, triangle)
-    assert not geo.inside_polygon(1.9, 179.2, triangle)
+    assert inside_polygon(0.5, 179.9, triangle)
+    assert inside_polygon(0.5, -179.9, triangle)
+    assert not inside_polygon(1.9, 179.2, triangle)
+    assert box_of(triangle) == (179.0, 0.0, -179.0, 2.0)
+
+
+def test_a_polygon_does_not_hold_the_other_side_of_the_globe() -> None:
+    square = [(0.0, -10.0), (0.0, 10.0), (10.0, 10.0), (10.0, -10.0)]
+    assert inside_polygon(5.0, 0.0, square)
+    assert not inside_polygon(5.0, 175.0, square)
+    assert not inside_polygon(5.0, -180.0, square)
+
+
+def test_a_polygon_may_reach_further_than_half_the_globe() -> None:
+    east = [(0.0, float(longitude)) for longitude in range(-160, 170, 10)]
+    ring = east + [(10.0, longitude) for _, longitude in reversed(east)]
+    assert box_of(ring) == (-160.0, 0.0, 160.0, 10.0)
+    assert inside_polygon(5.0, 155.0, ring)
+    assert not inside_polygon(5.0, 165.0, ring)
+
+
+def test_holes_joined_to_a_ring_are_outside_as_the_even_odd_rule_of_all_rings_says() -> None:
+    dice = np.random.default_rng(3)
+    outer = ((0.0, 170.0), (0.0, -170.0), (20.0, -172.0), (20.0, 171.0))
+    holes = (
+        ((2.0, 172.0), (8.0, 172.0), (8.0, 179.0), (2.0, 179.0), (2.0, 172.0)),
+        ((10.0, 178.0), (18.0, -178.0), (10.0, -175.0)),
+    )
+    joined = join_holes(outer, holes)
+    latitudes_N = dice.uniform(-2, 22, 2000)
+    longitudes_N = (dice.uniform(165, 195, 2000) + 180) % 360 - 180
+    places = list(zip(latitudes_N, longitudes_N, strict=True))
+    expected = [
+        inside_polygon(*place, outer) and not any(inside_polygon(*place, hole) for hole in holes)
+        for place in places
+    ]
+    assert [inside_polygon(*place, joined) for place in places] == expected
+    assert inside_any(latitudes_N, longitudes_N, [joined]).tolist() == expected
+    assert 0.2 < np.mean(expected) < 0.8
+
+
+def test_many_positions_are_inside_any_triangle_whose_three_sides_they_see_alike() -> None:
+    dice = np.random.default_rng(4)
+    rings = dice.uniform(-60, 60, (3, 3, 2))
+    places_N2 = np.stack([dice.uniform(-70, 70, 1000), dice.uniform(-180, 180, 1000)], axis=1)
+    inside_NR = []
+    for ring in rings:
+        from_32, to_32 = ring, np.roll(ring, -1, axis=0)
+        along_32, away_N32 = to_32 - from_32, places_N2[:, None] - from_32
+        turn_N3 = along_32[:, 0] * away_N32[..., 1] - along_32[:, 1] * away_N32[..., 0]
+        inside_NR.append((turn_N3 > 0).all(axis=1) | (turn_N3 < 0).all(axis=1))
+    expected_N = np.any(inside_NR, axis=0)
+    listed = [[(float(lat), float(lon)) for lat, lon in ring] for ring in rings]
+    assert inside_any(*places_N2.T, listed).tolist() == expected_N.tolist()
+    each = [any(inside_polygon(*place, ring) for ring in listed) for place in places_N2.tolist()]
+    assert each == expected_N.tolist()
+    assert 0.05 < expected_N.mean() < 0.5
 
 
 @pytest.mark.parametrize("centre", [(49.5, 17.2), (0.0, -179.99), (89.9, 0.0)])

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import BadTableError
-from indexer.records import Position
-
-Ring = tuple[Position, ...]
+from indexer.polygons import join_holes
+from indexer.records import Ring
 
 
 def read_polygons(path: Path) -> tuple[Ring, ...]:
-    """Outer rings of every Polygon and MultiPolygon, vertices as (latitude, longitude).
+    """One ring for each polygon of every feature, its holes joined to it; together the wanted area.
 
     Raises:
         BadTableError: it is no GeoJSON, or holds no polygon.
@@ -32,16 +31,25 @@ def _rings(node: Mapping[str, Any]) -> Iterator[Ring]:
         for feature in node["features"]:
             yield from _rings(feature)
     elif kind == "Feature":
-        yield from _rings(node["geometry"])
+        if node["geometry"] is not None:
+            yield from _rings(node["geometry"])
     elif kind == "GeometryCollection":
         for geometry in node["geometries"]:
             yield from _rings(geometry)
     elif kind == "Polygon":
-        yield _ring(node["coordinates"][0])
+        yield _polygon(node["coordinates"])
     elif kind == "MultiPolygon":
         for polygon in node["coordinates"]:
-            yield _ring(polygon[0])
+            yield _polygon(polygon)
+
+
+def _polygon(rings: list[list[list[float]]]) -> Ring:
+    outer, *holes = (_ring(points) for points in rings)
+    return join_holes(outer, holes)
 
 
 def _ring(points: list[list[float]]) -> Ring:
-    return tuple((float(latitude), float(longitude)) for longitude, latitude, *_ in points)
+    ring = tuple((float(latitude), float(longitude)) for longitude, latitude, *_ in points)
+    if len(ring) < 3:
+        raise ValueError("a ring of fewer than three vertices has no inside")
+    return ring

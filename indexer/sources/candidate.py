@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import BadTableError, SourceError
-from indexer.geo import inside_bounds, inside_polygon
-from indexer.records import Bounds, ImageRecord, Position, View
+from indexer.geo import inside_bounds
+from indexer.polygons import inside_polygon
+from indexer.records import Bounds, ImageRecord, Ring, View
 from indexer.sources.reading import RawPicture
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -47,7 +48,7 @@ class SourceOptions:
     overlap: float = 0.0
     gsd_m: float | None = None
     bounds: Bounds | None = None
-    mask: tuple[tuple[Position, ...], ...] = ()
+    mask: tuple[Ring, ...] = ()
     min_opaque: float = 0.5
     id_prefix: str = ""
 

@@ -185,6 +185,40 @@ def test_south_west_and_the_altitude_datum_of_exif_are_kept(tmp_path, ref, datum
     assert (read.altitude_m, read.altitude_datum) == (height, datum)
 
 
+CLOCK, NOON = "2024:05:31 14:30:05", (12.0, 30.0, 4.5)
+
+
+@pytest.mark.parametrize(
+    ("clock", "offset", "gps_date", "gps_time", "expected"),
+    [
+        (CLOCK, "+02:00", None, None, "2024-05-31T12:30:05+00:00"),
+        (CLOCK, "-03:30", "2024:05:31", NOON, "2024-05-31T18:00:05+00:00"),
+        (CLOCK, None, "2024:05:31", NOON, "2024-05-31T12:30:04.500000+00:00"),
+        (CLOCK, "   :  ", "2024:05:31", NOON, "2024-05-31T12:30:04.500000+00:00"),
+        ("2024:06:01 00:30:00", None, "2024:05:31", NOON, "2024-05-31T12:30:04.500000+00:00"),
+        (None, None, "2024:05:31", NOON, "2024-05-31T12:30:04.500000+00:00"),
+        (CLOCK, None, "1980:01:06", NOON, "2024-05-31T14:30:05"),
+        (CLOCK, None, "2024:05:31", (25.0, 0.0, 0.0), "2024-05-31T14:30:05"),
+        (CLOCK, None, "2024:05:31", None, "2024-05-31T14:30:05"),
+        (CLOCK, "   :  ", None, NOON, "2024-05-31T14:30:05"),
+        (None, "+02:00", None, NOON, None),
+    ],
+)
+def test_the_moment_of_capture_has_a_zone_where_the_photo_tells_one(
+    tmp_path, clock, offset, gps_date, gps_time, expected
+) -> None:
+    exif = Image.Exif()
+    gps, details = exif.get_ifd(0x8825), exif.get_ifd(0x8769)
+    gps.update({1: "N", 2: (49.0, 0.0, 0.0), 3: "E", 4: (17.0, 0.0, 0.0)})
+    gps.update({tag: value for tag, value in ((29, gps_date), (7, gps_time)) if value})
+    details.update({tag: value for tag, value in ((0x9003, clock), (0x9011, offset)) if value})
+    picture(1).save(tmp_path / "p.jpg", exif=exif)
+    moment = read_photo_metadata(tmp_path / "p.jpg").captured_at
+    wanted = None if expected is None else datetime.fromisoformat(expected)
+    assert moment == wanted
+    assert moment is None or (moment.tzinfo is None) == (wanted.tzinfo is None)
+
+
 def test_a_photo_without_position_is_counted_and_named(tmp_path, embedder) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

@@ -14,10 +14,11 @@ from typing import Any
 from PIL import Image
 
 from indexer.errors import SourceError
+from indexer.sources.photo_time import taken
 from model.images import FORMATS
 
 _GPS_IFD, _EXIF_IFD = 0x8825, 0x8769
-_TAKEN, _OFFSET, _FOCAL_35MM = 0x9003, 0x9011, 0xA405
+_FOCAL_35MM = 0xA405
 _XMP = re.compile(rb"(?<!/)drone-dji:(\w+)\s*(?:=\s*\"([^\"]*)\"|>\s*([^<]*)<)")
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 
@@ -29,6 +30,7 @@ class PhotoMetadata:
     `altitude_m` counts from `altitude_datum`: "takeoff" (DJI RelativeAltitude), "msl" or
     "ellipsoid" (EXIF). Angles are the gimbal's, which says where the camera looks; the aircraft's
     own yaw stands in only where the gimbal's is missing. `focal_px` is in pixels of the full size.
+    A `captured_at` without a zone counts as UTC.
     """
 
     latitude: float
@@ -84,7 +86,7 @@ def read_photo_metadata(path: Path) -> PhotoMetadata:
         altitude_datum=datum,
         heading_deg=_heading(dji),
         gimbal_pitch_deg=_first(dji, "GimbalPitchDegree"),
-        captured_at=_taken(details),
+        captured_at=taken(details, gps),
         width_px=size[0],
         height_px=size[1],
         focal_px=_focal_px(dji, details, size),
@@ -157,15 +159,6 @@ def _altitude(dji: dict[str, str], gps: dict[int, Any]) -> tuple[float | None, s
 def _heading(dji: dict[str, str]) -> float | None:
     yaw = _first(dji, "GimbalYawDegree", "FlightYawDegree")
     return None if yaw is None else yaw % 360.0
-
-
-def _taken(details: dict[int, Any]) -> datetime | None:
-    text = str(details.get(_TAKEN) or "").strip("\0 ")
-    zone = str(details.get(_OFFSET) or "").strip("\0 ")
-    try:
-        return datetime.strptime(text + zone, "%Y:%m:%d %H:%M:%S" + ("%z" if zone else ""))
-    except ValueError:
-        return None
 
 
 def _focal_px(dji: dict[str, str], details: dict[int, Any], size: tuple[int, int]) -> float | None:

@@ -19,12 +19,13 @@ def calibrate(
     diagram: Annotated[Path | None, typer.Option(help="Reliability diagram, .svg.")] = None,
     device: opt.Device = "auto",
 ) -> None:
-    """Fit the confidence on one half of the queries, report on the other."""
+    """Fit the confidence; report on halves of the queries that a fit has not seen."""
     with opt.one_line_errors():
         from indexer import calibration
         from indexer.errors import EmptySourceError
         from indexer.gallery import Gallery
         from indexer.query import query_files, read_truth, samples
+        from indexer.reliability import diagram as diagram_of
 
         files = query_files(images)
         positions = read_truth(truth, files)
@@ -33,12 +34,11 @@ def calibrate(
         found = list(samples(gallery, embedder, files, positions))
         gallery.close()
         try:
-            fitted = calibration.fit(found[::2])
+            fitted, told = calibration.fit(found), calibration.cross_validate(found)
         except ValueError as error:
             raise EmptySourceError(f"{truth.name}: {error}; give more queries") from error
-        told = calibration.report(found[1::2], fitted)
         out.write_text(json.dumps(fitted, indent=2) + "\n")
         if diagram is not None:
-            diagram.write_text(calibration.diagram(told.bins))
+            diagram.write_text(diagram_of(told.bins))
         for key, value in vars(told).items():
             print(f"{key:28} {value if not isinstance(value, float) else round(value, 4)}")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import GalleryMismatchError
-from indexer.vectors import faiss, recipe
+from indexer.vectors import faiss, gpus, recipe
 
 _CLONEABLE = ("flat", "ivf-sq8")
 """What faiss can copy to a GPU; the others stay on the CPU."""
@@ -32,7 +32,7 @@ class Searcher:
         self.depth = recipe(kind, self._index.ntotal).depth
         self._resources: Any = None
         self._lock: threading.Lock | None = None
-        if gpu and kind in _CLONEABLE and getattr(faiss, "get_num_gpus", lambda: 0)() > 0:
+        if gpu and kind in _CLONEABLE and gpus() > 0:
             self._to_gpu()
 
     def _to_gpu(self) -> None:

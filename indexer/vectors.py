@@ -56,13 +56,21 @@ class Recipe:
 def choose(kind: str, size: int) -> str:
     """The index type for a gallery size; `auto` keeps search exact while that is fast.
 
-    Ours: flat to 5,000 rows (50 MB at 2560-d), sq8 to 30,000, ivf-sq8 above.
+    Ours: flat to 5,000 rows (50 MB at 2560-d), sq8 to 30,000; above hnsw-sq8, or ivf-sq8 where a
+    GPU can search it. Measured at 100,000: `make bench BENCH=search`.
     """
     if kind != "auto":
         return kind
     if size <= 5_000:
         return "flat"
-    return "sq8" if size <= 30_000 else "ivf-sq8"
+    if size <= 30_000:
+        return "sq8"
+    return "ivf-sq8" if gpus() else "hnsw-sq8"
+
+
+def gpus() -> int:
+    """GPUs that this faiss can use."""
+    return int(getattr(faiss, "get_num_gpus", lambda: 0)())
 
 
 def bytes_per_row(kind: str, descriptor_dim: int) -> int:
@@ -76,9 +84,9 @@ def recipe(kind: str, size: int) -> Recipe:
     """Numbers for one index type at one size."""
     lists = max(1, min(1024, size // 64))
     if kind == "ivf-sq8":
-        return Recipe(depth=32, lists=lists, probes=max(1, min(lists, 32)))
+        return Recipe(depth=32, lists=lists, probes=max(1, min(lists, 128)))
     if kind == "ivf-rabitq":
-        return Recipe(depth=200, lists=lists, probes=max(1, min(lists, 64)))
+        return Recipe(depth=400, lists=lists, probes=max(1, min(lists, 192)))
     return Recipe(depth=32)
 
 
@@ -119,7 +127,7 @@ def _empty(kind: str, dim: int, plan: Recipe) -> Any:
     if kind == "hnsw-sq8":
         index = faiss.IndexHNSWSQ(dim, eight_bit, 32, product)
         index.hnsw.efConstruction = 80
-        index.hnsw.efSearch = 96
+        index.hnsw.efSearch = 256
         return index
     if kind == "ivf-sq8":
         quantizer = faiss.IndexFlatIP(dim)

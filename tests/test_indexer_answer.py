@@ -8,6 +8,7 @@ from indexer.answer import UNCALIBRATED, Evidence, answer, confidence, evidence
 from indexer.calibration import Sample
 from indexer.geo import distance_m, offset, square_corners
 from indexer.records import ImageRecord, Match
+from indexer.reliability import diagram
 
 HOME = (49.5, 17.2)
 
@@ -89,6 +90,15 @@ def test_a_fitted_confidence_is_honest_on_queries_it_never_saw() -> None:
     assert told.within_95 == pytest.approx(0.95, abs=0.02)
 
 
+def test_cross_validation_reports_what_fresh_queries_show() -> None:
+    told = calibration.cross_validate(drawn(2000, 1))
+    fresh = calibration.report(drawn(4000, 2), calibration.fit(drawn(2000, 1)))
+    assert told.queries == 2000
+    assert told.out_of_map_refused == pytest.approx(fresh.out_of_map_refused, abs=0.05)
+    assert told.within_68 == pytest.approx(0.68, abs=0.04)
+    assert told.expected_calibration_error < 0.04
+
+
 def test_the_logistic_fit_finds_the_known_parameters() -> None:
     dice = np.random.default_rng(3)
     x_NF = np.column_stack([np.ones(20_000), dice.uniform(-1, 1, (20_000, 2))])
@@ -104,7 +114,7 @@ def test_reliability_counts_by_hand() -> None:
         (pytest.approx(0.05), 0.5, 2),
         (pytest.approx(0.95), 1.0, 2),
     )
-    assert calibration.diagram(calibration.reliability(sure, correct)).count("<circle") == 2
+    assert diagram(calibration.reliability(sure, correct)).count("<circle") == 2
 
 
 def test_a_fit_needs_right_and_wrong_answers() -> None:

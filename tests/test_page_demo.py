@@ -2,6 +2,7 @@
 
 import base64
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def demo(browser: Browser) -> Iterator[Watched]:
             browser, str(client.base_url), permissions=["clipboard-read", "clipboard-write"]
         ) as page,
     ):
+        while client.get("/readyz").status_code == 503:
+            time.sleep(0.05)
         yield page
 
 

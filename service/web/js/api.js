@@ -39,6 +39,18 @@ export async function getJson(path, signal) {
   return (await get(path, signal)).json();
 }
 
+/** GET a JSON document from a service that may still be loading: asks again every second. */
+export async function getJsonWhenLoaded(path) {
+  for (;;) {
+    try {
+      return await getJson(path);
+    } catch (problem) {
+      if (problem.status !== 503) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+}
+
 /** GET a picture. */
 export async function getBlob(path, signal) {
   return (await get(path, signal)).blob();

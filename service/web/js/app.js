@@ -1,6 +1,6 @@
 // The page: galleries, two tabs over one map, and the link in the address bar.
 
-import { getBlob, getJson } from "./api.js";
+import { getBlob, getJsonWhenLoaded } from "./api.js";
 import { Compare } from "./compare.js";
 import { fromTemplate } from "./dom.js";
 import { readHash } from "./link.js";
@@ -84,7 +84,7 @@ class App {
 
   /** Ask what there is, then show what the address bar asks for, or the whole first gallery. */
   async start() {
-    const { galleries, refused } = await getJson("galleries");
+    const { galleries, refused } = await getJsonWhenLoaded("galleries");
     this.galleries = galleries;
     for (const workspace of Object.values(this.workspaces)) {
       workspace.form.setGalleries(galleries.filter((one) => one.view === workspace.view));

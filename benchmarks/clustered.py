@@ -21,7 +21,7 @@ from model.images import open_image
 
 Rows = NDArray[np.float32]
 OVERLAP_COSINE = 0.9
-"""Between tiles of one place: what half-overlapping tiles of the rendered map have."""
+"""Ours: between the tiles of one place."""
 
 
 @dataclass(frozen=True)

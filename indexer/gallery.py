@@ -25,7 +25,7 @@ EXACT_LIMIT = 10_000
 index searches among them first."""
 
 RECORDS_KEPT = 20_000
-"""Ours: metadata that stays in memory between searches, about 20 MB; all of a small gallery."""
+"""Ours: images whose metadata stays in memory between searches; all of a small gallery."""
 
 __all__ = ["Gallery", "current_version", "list_galleries"]
 
@@ -130,7 +130,10 @@ class Gallery:
         if len(found) < len(slots):
             read = lookup.records_at(self.database, [slot for slot in slots if slot not in found])
             found |= read
-            self._seen = read if len(seen) >= RECORDS_KEPT else seen | read
+            if len(seen) < RECORDS_KEPT:
+                seen.update(read)
+            else:
+                self._seen = read
         return found
 
     def record(self, image_id: str) -> ImageRecord:

@@ -25,7 +25,7 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors
 """The default weights; `docs/weights.md` says how they were made and what they score."""
 
 BATCH_SIZE = 16
-"""Images that `embed` hands over at a time. Ours: a GPU is busy with that many."""
+"""Images that `embed` hands over at a time."""
 
 
 class DescriptorModel(Protocol):
@@ -159,11 +159,11 @@ class Embedder:
 def quick_network(checkpoint: Checkpoint) -> SafeNet:
     """The network of a checkpoint, arranged for inference alone."""
     network = checkpoint.network()
-    if not checkpoint.config.shared_backbone:
-        return network
-    side = checkpoint.config.input_size
-    example = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
-    return folded(network, example).to(memory_format=torch.channels_last)
+    if checkpoint.config.shared_backbone:
+        side = checkpoint.config.input_size
+        example = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+        network = folded(network, example)
+    return network.to(memory_format=torch.channels_last)
 
 
 def fuse(descriptors_ND: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from typer.testing import CliRunner
+
+from training.eval_cli import eval_app
 
 
 def scene(place: int, view: int) -> Image.Image:
@@ -34,3 +37,12 @@ def university_test(root: Path, queries: int = 3, gallery: int = 4, views: int =
         if place < queries:
             save(root / "test/query_satellite" / f"{place:04d}" / f"{place:04d}.jpg", place)
     return root
+
+
+def ask(*arguments: object, code: int = 0) -> str:
+    """`safenet-eval` with these arguments: what it printed."""
+    result = CliRunner().invoke(eval_app, [str(part) for part in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output

@@ -42,7 +42,9 @@ def demo(browser: Browser) -> Iterator[Watched]:
             browser, str(client.base_url), permissions=["clipboard-read", "clipboard-write"]
         ) as page,
     ):
-        while client.get("/readyz").status_code == 503:
+        until_s = time.monotonic() + 120
+        while client.get("/readyz").status_code != 200:
+            assert time.monotonic() < until_s, "the service did not become ready"
             time.sleep(0.05)
         yield page
 

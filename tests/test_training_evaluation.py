@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from evaluation_samples import save, university_test
-from typer.testing import CliRunner
+from evaluation_samples import ask, save, university_test
 
-from training.eval_cli import eval_app
 from training.evaluation import Described, fused_queries
 from training.image_sets import ImageSet
 
@@ -18,14 +16,6 @@ from training.image_sets import ImageSet
 @pytest.fixture(scope="module")
 def university(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return university_test(tmp_path_factory.mktemp("university"), views=3)
-
-
-def ask(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(eval_app, [str(part) for part in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def figures(out: Path, *arguments: object) -> dict[str, Any]:

@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation_samples import save, university_test
+from evaluation_samples import ask, save, university_test
 from PIL import Image
-from typer.testing import CliRunner
 
 from model.config import ModelConfig
 from model.network import SafeNet
-from training.eval_cli import eval_app
 from training.paper_tables import TABLES
 from training.pictures import GREEN, RED, aligned, ringed
 from training.recipes import recipe
@@ -34,14 +32,6 @@ def university(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save(root / f"train/satellite/{place:04d}/a.jpg", place)
         save(root / f"train/drone/{place:04d}/a.jpg", place, 1)
     return root
-
-
-def ask(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(eval_app, [str(part) for part in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def test_every_table_of_the_paper_is_there_with_its_rows() -> None:

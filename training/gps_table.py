@@ -14,6 +14,9 @@ from training.errors import DataError
 from training.image_sets import Benchmark, Direction, ImageSet, Position
 from training.places import Place
 
+NEAREST_ROWS = 256
+"""Positions compared with all others at a time, so that a large map fits into memory."""
+
 NEEDED = ("path", "id", "view", "latitude", "longitude")
 
 
@@ -92,11 +95,12 @@ def flown_tiles(root: Path) -> list[Place]:
     rows = read_gps(root)
     drone, satellite = (_images(root, rows, view) for view in ("drone", "satellite"))
     tiles_S2, shown_D2 = (_degrees(images) for images in (satellite, drone))
-    distance_DS = haversine_m(shown_D2[:, None], tiles_S2[None])
-    between_SS = haversine_m(tiles_S2[:, None], tiles_S2[None])
-    between_SS.fill_diagonal_(torch.inf)
-    nearest_D = distance_DS.argmin(dim=1)
-    inside_D = distance_DS.amin(dim=1) <= between_SS.amin(dim=1)[nearest_D]
+    away_D1, nearest_D1 = _nearest(shown_D2, tiles_S2, 1)
+    nearest_D = nearest_D1[:, 0]
+    next_S = torch.full((1,), torch.inf, dtype=torch.float64)
+    if len(tiles_S2) > 1:
+        next_S = _nearest(tiles_S2, tiles_S2, 2)[0][:, 1]  # the first is the tile itself
+    inside_D = away_D1[:, 0] <= next_S[nearest_D]
     files: dict[int, list[Path]] = {}
     for file, tile, inside in zip(drone.files, nearest_D.tolist(), inside_D.tolist(), strict=True):
         if inside:
@@ -129,6 +133,15 @@ def with_positions(root: Path, benchmark: Benchmark) -> Benchmark:
         for direction in benchmark.directions
     )
     return dataclasses.replace(benchmark, directions=directions)
+
+
+def _nearest(from_N2: Tensor, to_M2: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Metres to the `count` nearest positions and their rows, each [N, count]."""
+    parts = [
+        haversine_m(part_n2[:, None], to_M2[None]).topk(count, largest=False)
+        for part_n2 in torch.split(from_N2, NEAREST_ROWS)
+    ]
+    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
 
 
 def _degrees(images: ImageSet) -> Tensor:

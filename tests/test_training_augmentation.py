@@ -1,5 +1,6 @@
 """Batch warps and colour against independent computations; the optimizer's groups and schedule."""
 
+import copy
 import math
 import platform
 import subprocess
@@ -16,11 +17,13 @@ from training.augmentation import (
     PaperAugmentation,
     StrongAugmentation,
     jitter_colour,
+    motion_blur,
     random_homography,
     rotation,
     warp,
+    worsen_weather,
 )
-from training.cpu_speed import freeze_stages, keep_depthwise_in_float32
+from training.cpu_speed import freeze_norms, freeze_stages, quicken_depthwise
 from training.errors import RecipeError
 from training.optimization import build_optimizer, build_scheduler
 from training.recipes import recipe
@@ -92,12 +95,68 @@ def tiny() -> SafeNet:
     return SafeNet(ModelConfig(backbone="test_efficientnet", input_size=128, embedding_dim=8))
 
 
-def test_depthwise_in_float32_leaves_full_precision_results_alone(tiny: SafeNet) -> None:
-    pixels = torch.randn(2, 3, 128, 128)
-    tiny.eval()
-    before = tiny.describe(pixels)
-    keep_depthwise_in_float32(tiny)
-    assert torch.equal(tiny.describe(pixels), before)
+@pytest.mark.parametrize(
+    ("side", "kernel", "step"), [(12, 5, 2), (12, 3, 3), (12, 3, 1), (13, 3, 2)]
+)
+def test_quickened_depthwise_gives_the_same_values_and_gradients(
+    side: int, kernel: int, step: int
+) -> None:
+    torch.manual_seed(0)
+    padding = step * (kernel // 2)
+    plain = torch.nn.Conv2d(6, 6, kernel, padding=padding, dilation=step, groups=6)
+    quick = copy.deepcopy(plain)
+    quicken_depthwise(quick)
+    results = []
+    for layer in (plain, quick):
+        cells = torch.randn(2, 6, side, side, generator=seeded()).requires_grad_()
+        output = layer(cells)
+        (output**2).sum().backward()
+        assert layer.weight.grad is not None
+        results.append((output.detach(), cells.grad, layer.weight.grad))
+    for expected, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_frozen_norms_give_the_values_and_gradients_of_running_statistics(tiny: SafeNet) -> None:
+    backbone = tiny.backbones["both"]
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(generator=seeded())  # type: ignore[union-attr]
+    frozen = copy.deepcopy(backbone)
+    freeze_norms(frozen, torch.zeros(1, 3, 128, 128))
+    backbone.eval()
+    statistics = {key: value.clone() for key, value in frozen.named_buffers()}
+    for network in (backbone, frozen.train()):
+        output, _ = network(torch.randn(2, 3, 128, 128, generator=seeded()))
+        (output**2).mean().backward()
+    assert all(value.equal(statistics[key]) for key, value in frozen.named_buffers())
+    for (name, plain), inside in zip(backbone.named_parameters(), frozen.parameters(), strict=True):
+        assert plain.grad is not None
+        assert inside.grad is not None
+        torch.testing.assert_close(inside.grad, plain.grad, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_frozen_norms_need_some() -> None:
+    with pytest.raises(RecipeError, match="frozen_norms = True"):
+        freeze_norms(torch.nn.Conv2d(3, 3, 1), torch.zeros(1, 3, 8, 8))
+
+
+def test_motion_blur_smears_a_point_along_one_line_and_keeps_its_light() -> None:
+    points = torch.zeros(3, 2, 32, 32)
+    points[:, :, 16, 16] = 1.0
+    smeared = motion_blur(points, 11, seeded())
+    torch.testing.assert_close(smeared.sum(dim=(2, 3)), torch.ones(3, 2))
+    assert (smeared > 0).sum(dim=(2, 3)).amax() <= 11
+    assert (smeared > 0).sum(dim=(2, 3)).amin() >= 7
+
+
+def test_worse_weather_changes_some_images_and_stays_in_range() -> None:
+    before = torch.rand(64, 3, 32, 32, generator=seeded())
+    after = worsen_weather(before, seeded())
+    assert after.amin() >= 0
+    assert after.amax() <= 1
+    changed = (after != before).flatten(1).any(dim=1)
+    assert 4 <= int(changed.sum()) <= 32
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back")

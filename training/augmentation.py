@@ -127,6 +127,51 @@ def drop_patches(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
     return images_N3SS.masked_fill(mask, 0.5)
 
 
+def worsen_weather(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
+    """A quarter of the images: rain or snow, fog, motion blur, dusk or glare, each by chance.
+
+    Ours: rougher than the weathers of the studies (`weather.py`) and none of them.
+    """
+    count = len(images_N3SS)
+
+    def by_chance(share: float) -> Tensor:
+        return torch.rand(count, generator=generator) < share
+
+    def column(values_N: Tensor) -> Tensor:
+        return values_N[:, None, None, None]
+
+    falling = torch.rand((count, 1, *images_N3SS.shape[2:]), generator=generator)
+    density_N = by_chance(0.4) * uniform(count, 0.002, 0.02, generator)
+    streaks = motion_blur((falling < column(density_N)).float(), 11, generator)
+    worse = images_N3SS + (4.0 * streaks).clamp(max=0.7) * (1 - images_N3SS)
+    moved = motion_blur(images_N3SS, 15, generator)
+    worse = torch.where(column(by_chance(0.3)), moved, worse)
+    fog_N111 = column(by_chance(0.4) * uniform(count, 0.2, 0.5, generator))
+    worse = worse * (1 - fog_N111) + 0.8 * fog_N111
+    gain_N = torch.where(by_chance(0.5), uniform(count, 0.4, 0.8, generator), torch.ones(()))
+    gain_N = torch.where(by_chance(0.3), uniform(count, 1.1, 1.4, generator), gain_N)
+    worse = (worse * column(gain_N)).clamp(0, 1)
+    return torch.where(column(by_chance(0.25)), worse, images_N3SS)
+
+
+def motion_blur(images_NCSS: Tensor, length_px: int, generator: torch.Generator) -> Tensor:
+    """Each image smeared along its own direction; the edges are mirrored."""
+    count, channels = images_NCSS.shape[:2]
+    angle_N = uniform(count, 0.0, math.pi, generator)
+    offset_L = torch.arange(length_px) - length_px // 2
+    row_NL = (offset_L * angle_N.sin()[:, None]).round().long() + length_px // 2
+    column_NL = (offset_L * angle_N.cos()[:, None]).round().long() + length_px // 2
+    kernel_NLL = torch.zeros(count, length_px, length_px)
+    kernel_NLL[torch.arange(count)[:, None], row_NL, column_NL] = 1.0
+    kernel_NLL /= kernel_NLL.sum(dim=(1, 2), keepdim=True)
+    edge = length_px // 2
+    padded = functional.pad(images_NCSS, (edge, edge, edge, edge), mode="reflect")
+    as_channels = padded.transpose(0, 1)  # images as groups: each has a kernel of its own
+    smeared = functional.conv2d(as_channels, kernel_NLL[:, None], groups=count)
+    assert smeared.shape[:2] == (channels, count)
+    return smeared.transpose(0, 1)
+
+
 @dataclass(frozen=True)
 class PaperAugmentation:
     """Horizontal flips; satellite images turn by up to 90 degrees. Source: the authors' code."""
@@ -179,5 +224,6 @@ class StrongAugmentation:
         satellite = warp(satellite_N3SS, above_N33, self.side, "reflection")
         drone = warp(drone_N3SS, flip_N33 @ flown_N33, self.side, padding)
         satellite = blur_and_noise(jitter_colour(satellite, 0.7, generator), generator)
-        drone = blur_and_noise(jitter_colour(drone, 1.0, generator), generator)
+        drone = worsen_weather(jitter_colour(drone, 1.0, generator), generator)
+        drone = blur_and_noise(drone, generator)
         return satellite, drop_patches(drone, generator)

@@ -39,7 +39,10 @@ Tms = Annotated[bool, typer.Option("--tms", help="Tile rows count from the south
 TileM = Annotated[
     str, typer.Option("--tile-m", help="Cut a map into tiles of these ground sizes, m: 150,300.")
 ]
-Overlap = Annotated[float, typer.Option(help="Overlap of cut tiles, 0..0.9 of their side.")]
+Overlap = Annotated[
+    float,
+    typer.Option(help="Overlap of cut tiles, 0..0.9 of their side; 0 misses photos between two."),
+]
 Gsd = Annotated[float | None, typer.Option("--gsd", help="Resample cut tiles to m per pixel.")]
 Bbox = Annotated[
     str | None, typer.Option("--bbox", help="Only west,south,east,north, degrees WGS 84.")

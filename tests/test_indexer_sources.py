@@ -112,7 +112,9 @@ def test_the_deepest_zoom_is_used_and_the_others_are_named(tmp_path) -> None:
     (folder / "18" / "1").mkdir(parents=True)
     picture(1).save(folder / "18" / "1" / "1.png")
     source = open_source(folder, SourceOptions())
-    assert source.notes == ["zoom 19 is used, the deepest; also there: 18 (choose with --zoom)"]
+    chosen, whole = source.notes
+    assert chosen == "zoom 19 is used, the deepest; also there: 18 (choose with --zoom)"
+    assert "--tile-m cuts overlapping ones" in whole
     assert [r.image_id for r in records(folder, zoom=18)] == ["18-1-1"]
     with pytest.raises(EmptySourceError, match="it has: 18, 19"):
         records(folder, zoom=7)

@@ -79,6 +79,8 @@ def test_tables_three_and_six_run_name_their_facts_and_train_once(
     assert all(0 <= value <= 100 for row in found["rows"] for run in row["ours"] for value in run)
     sixth = json.loads((tmp_path / "table-VI.json").read_text())
     assert sixth["rows"][0]["ours"][0] == found["rows"][3]["ours"][0]
+    filled = {int(row["label"][0]): len(row["ours"][0]) for row in sixth["rows"]}
+    assert filled == {1: 4, 2: 2, 3: 2, 6: 0, 9: 0, 18: 0, 27: 0, 54: 0}  # 3 views a place
     assert len(list((tmp_path / "runs").iterdir())) == 12
     assert "86.98" in (tmp_path / "table-III.md").read_text()
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.safetensors")}

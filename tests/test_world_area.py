@@ -42,6 +42,21 @@ def test_tiles_share_their_edges_to_the_centimetre(area: Path) -> None:
         assert azimuth % 360 == pytest.approx(turn, abs=0.01)
 
 
+def test_overlapping_tiles_cover_the_same_map_at_half_steps(tmp_path: Path) -> None:
+    settings = AreaSettings(columns=3, rows=2, tile_m=120.0, overlap=0.5)
+    assert (settings.tile_columns, settings.tile_rows) == (5, 3)
+    assert settings.tile_middle(0, 0) == (-120.0, 60.0)
+    assert settings.tile_middle(2, 4) == (120.0, -60.0)
+    assert settings.nearest_tile(31.0, -31.0) == (2, 3)
+    out = tmp_path / "map"
+    options = "--tiles 2x1 --overlap 0.5 --flights 1 --images 2 --size 32 --workers 1 --tile-m 120"
+    result = CliRunner().invoke(app, ["render-map", str(out), *options.split()])
+    assert result.exit_code == 0, result.output
+    assert "3 tiles, 5 lines" in result.output
+    tiles = [row for row in _rows(out) if row["view"] == "satellite"]
+    assert tiles[1]["west"] == tiles[0]["longitude"]
+
+
 def test_a_flight_names_its_images_and_says_when_they_were_taken(area: Path) -> None:
     drones = [row for row in _rows(area) if row["view"] == "drone"]
     assert {row["flight_id"] for row in drones} == {"flight-01-nadir-90", "flight-02-nadir-140"}

@@ -1,5 +1,6 @@
 """What an evaluation looks at: ordered images of one view, with what is known of each."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,10 @@ class ImageSet:
         for row, place in enumerate(self.places):
             groups.setdefault(place, []).append(row)
         return groups
+
+    def most_images(self) -> int:
+        """Images of the place that has most."""
+        return max(Counter(self.places).values(), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,7 @@ def by_views(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores
     """
     asking = _drone_queries(benchmark)
     sides = {one.name: described(one, describer) for one in asking.directions}
-    most = max(len(rows) for q, _ in sides.values() for rows in q.images.rows_by_place().values())
+    most = max(query.images.most_images() for query, _ in sides.values())
     return {
         str(views): {
             name: score(query, gallery, asking, dataclasses.replace(rules, multi_query=views))

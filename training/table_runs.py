@@ -139,13 +139,15 @@ def run_name(chosen: Recipe, places: list[Place]) -> str:
 def _numbers(
     row: Row, settings: TableSettings, benchmark: Benchmark, weights: Path
 ) -> tuple[float, ...]:
-    """R@1 and AP of both directions, in percent."""
+    """R@1 and AP of both directions, in percent; none where no place has so many views."""
     if row.height_m is not None:
         kept = [d for d in benchmark.directions if d.name.endswith(f" {row.height_m} m")]
         benchmark = dataclasses.replace(benchmark, directions=tuple(kept))
     if row.views > 1:
         kept = [d for d in benchmark.directions if d.query.view == "drone"]
         benchmark = dataclasses.replace(benchmark, directions=tuple(kept))
+        if row.views > max(direction.query.most_images() for direction in kept):
+            return ()
     cache = DescriptorCache(settings.out / "descriptors")
     describer = Describer.load(weights, workers=settings.workers, cache=cache)
     rules = Rules(protocol=settings.protocol, multi_query=row.views)

@@ -15,6 +15,12 @@ from indexer.sources.reading import RawPicture, read_bytes
 from indexer.sources.tile_stores import TileStore
 
 
+WHOLE_TILES = (
+    "each tile is one image; --tile-m cuts overlapping ones instead, which find photos that lie "
+    "between two tiles"
+)
+
+
 class TileSource(Source):
     """Tiles of one zoom, each of them one gallery image."""
 
@@ -27,7 +33,7 @@ class TileSource(Source):
         self.view = options.view or "satellite"
         zooms = store.zooms()
         self.zoom = choose_zoom(zooms, options.zoom, store.path.name)
-        self.notes = zoom_notes(zooms, self.zoom, options.zoom)
+        self.notes = [*zoom_notes(zooms, self.zoom, options.zoom), WHOLE_TILES]
         self.tile_px = first_tile_px(store, self.zoom)
 
     def everything(self) -> Iterator[Candidate]:

@@ -46,7 +46,7 @@ class DemoFiles:
 
     def render_command(self) -> list[str]:
         """How the world is made."""
-        return ["safenet-world", "render-map", str(self.world)]
+        return ["safenet-world", "render-map", str(self.world), "--overlap", "0.5"]
 
     def build_commands(self) -> list[list[str]]:
         """How the galleries are made of it."""

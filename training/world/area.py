@@ -37,10 +37,45 @@ class AreaSettings:
     columns: int = 12
     rows: int = 12
     tile_m: float = 150.0
+    overlap: float = 0.0
+    """Share of its side that a tile has in common with the next one."""
     size_px: int = 256
     flights: int = 6
     images_per_flight: int = 84
     cell_m: float = 0.45
+
+    @property
+    def step_m(self) -> float:
+        """From one tile's middle to the next one's."""
+        return self.tile_m * (1.0 - self.overlap)
+
+    def tiles_along(self, sides: int) -> int:
+        """How many tiles cover a stretch of `sides` tile sides."""
+        return 1 + round((sides - 1) * self.tile_m / self.step_m)
+
+    @property
+    def tile_columns(self) -> int:
+        """Tiles from west to east."""
+        return self.tiles_along(self.columns)
+
+    @property
+    def tile_rows(self) -> int:
+        """Tiles from north to south."""
+        return self.tiles_along(self.rows)
+
+    def tile_middle(self, row: int, column: int) -> tuple[float, float]:
+        """East and north of a tile's middle, metres from the map's."""
+        return (
+            (column - (self.tile_columns - 1) / 2) * self.step_m,
+            ((self.tile_rows - 1) / 2 - row) * self.step_m,
+        )
+
+    def nearest_tile(self, x_m: float, y_m: float) -> tuple[int, int]:
+        """Row and column of the tile whose middle is nearest; beyond the map's edge, of none."""
+        return (
+            math.floor(self.tile_rows / 2 - y_m / self.step_m),
+            math.floor(x_m / self.step_m + self.tile_columns / 2),
+        )
 
     @property
     def half_extent_m(self) -> float:
@@ -73,9 +108,10 @@ class AreaJob:
 
 def area_jobs(out: Path, seed: int, settings: AreaSettings) -> list[AreaJob]:
     """Every stretch of work of the map, tiles first."""
+    columns = settings.tile_columns
     tiles = [
-        AreaJob(out=out, seed=seed, settings=settings, flight=-1, first=r, count=settings.columns)
-        for r in range(settings.rows)
+        AreaJob(out=out, seed=seed, settings=settings, flight=-1, first=r, count=columns)
+        for r in range(settings.tile_rows)
     ]
     stretches = [
         AreaJob(
@@ -123,12 +159,11 @@ def tile_name(row: int, column: int) -> str:
 def _tiles(job: AreaJob) -> Iterator[tuple[str, str, View]]:
     settings, lit = job.settings, _lit(job.seed, job.settings, -1)
     base = replace(draw_sensor(Dice(job.seed, 32), drone=False), jpeg_quality=90)
-    y = (settings.rows / 2 - 0.5 - job.first) * settings.tile_m
     for column in range(job.count):
-        x = (column + 0.5 - settings.columns / 2) * settings.tile_m
+        middle = settings.tile_middle(job.first, column)
         sensor = replace(base, seed=Dice(job.seed, 33, job.first, column).below(1 << 30))
         name = tile_name(job.first, column)
-        view = expose_satellite(job.seed, lit, (x, y), settings.tile_m, settings.size_px, sensor)
+        view = expose_satellite(job.seed, lit, middle, settings.tile_m, settings.size_px, sensor)
         yield f"satellite/{name}.jpg", name, view
 
 
@@ -182,7 +217,6 @@ def _flight(job: AreaJob) -> Iterator[tuple[str, str, View]]:
             job.seed, lit, camera, settings.size_px, sensor, Weather(haze_per_m=3e-4)
         )
         x, y = camera.ground_point(0.0, 0.0)
-        column = math.floor(x / settings.tile_m + settings.columns / 2)
-        row = math.floor(settings.rows / 2 - y / settings.tile_m)
+        row, column = settings.nearest_tile(x, y)
         view = replace(view, flight_id=name, captured_at=_captured_at(job.seed, job.flight, k))
         yield f"drone/{name}/{k + 1:04d}.jpg", tile_name(row, column), view

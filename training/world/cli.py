@@ -111,6 +111,9 @@ def render_map(
     flights: Annotated[int, typer.Option(min=0, max=48, help="Drone flights over the map.")] = 6,
     images: Annotated[int, typer.Option(min=1, max=900, help="Images of each flight.")] = 84,
     tile_m: Annotated[float, typer.Option(min=40, max=400, help="Side of a tile, metres.")] = 150.0,
+    overlap: Annotated[
+        float, typer.Option(min=0, max=0.75, help="Of neighbouring tiles, share of the side.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The world.")] = 1,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
@@ -126,6 +129,7 @@ def render_map(
             columns=columns,
             rows=rows,
             tile_m=tile_m,
+            overlap=overlap,
             size_px=size,
             flights=flights,
             images_per_flight=images,
@@ -133,7 +137,8 @@ def render_map(
         claim(out, seed, settings)
         work_off(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
         lines = write_gps(out)
-    typer.echo(f"{out}: {columns * rows} tiles, {lines} lines in gps.csv")
+    tiles_made = settings.tile_columns * settings.tile_rows
+    typer.echo(f"{out}: {tiles_made} tiles, {lines} lines in gps.csv")
 
 
 class Heights(StrEnum):

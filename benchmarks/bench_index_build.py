@@ -67,7 +67,7 @@ def _bare(embedder: Embedder, files: list[Path]) -> float:
     began = time.perf_counter()
     for start in range(0, len(files), BATCH):
         batch = [open_image(file, min_side=512) for file in files[start : start + BATCH]]
-        embedder.embed_pixels(np.stack([embedder.preprocess(image) for image in batch]))
+        embedder.embed_gallery_pixels(np.stack([embedder.preprocess(image) for image in batch]))
     return time.perf_counter() - began
 
 
@@ -90,6 +90,9 @@ class _Thumbnail:
         flat_ND = pixels_N3SS.reshape(len(pixels_N3SS), -1)[:, ::43][:, :2560].astype(np.float32)
         flat_ND = flat_ND - flat_ND.mean(axis=1, keepdims=True) + 1e-3
         return flat_ND / np.linalg.norm(flat_ND, axis=1, keepdims=True)
+
+    def embed_gallery_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
+        return self.embed_pixels(pixels_N3SS)
 
     def embed(self, images: list[Image.Image]) -> np.ndarray:
         return self.embed_pixels(np.stack([self.preprocess(image) for image in images]))

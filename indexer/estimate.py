@@ -45,7 +45,7 @@ def estimate(source: Source, embedder: "DescriptorModel", index_kind: str) -> Es
         try:
             raw = candidate.read()
             pictures.append(len(raw.jpeg or encode(raw.image)))
-            embedder.embed([raw.image])
+            embedder.embed_gallery_pixels(embedder.preprocess(raw.image)[None])
         except (SkippedImage, SafeNetError, OSError):
             pass
         spent_s += time.perf_counter() - began

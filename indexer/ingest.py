@@ -124,7 +124,7 @@ class _Run:
 
     def _store(self, prepared: Sequence[Prepared], rows: DescriptorFile) -> list[StoredImage]:
         pixels_N3SS = np.stack([item.pixels_3SS for item in prepared])
-        descriptors_ND = self._embedder.embed_pixels(pixels_N3SS)
+        descriptors_ND = self._embedder.embed_gallery_pixels(pixels_N3SS)
         first = self._writer.row.next_slot
         crcs = rows.write(first, descriptors_ND)
         return [

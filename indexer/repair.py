@@ -146,7 +146,8 @@ def _repair_images(writer: Writer, embedder: "DescriptorModel") -> tuple[int, in
         pictures += not good_picture
         if not good_row:
             picture = open_image(writer.pictures.read(image.picture_sha256))
-            crc = rows.write(image.slot, embedder.embed([picture]))[0]
+            pixels_1 = embedder.preprocess(picture)[None]
+            crc = rows.write(image.slot, embedder.embed_gallery_pixels(pixels_1))[0]
             writer.database.set_crc(image.slot, crc)
             descriptors += 1
     rows.close()

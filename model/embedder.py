@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.cpu_threads import CpuThreads
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
-from model.network import SafeNet
+from model.network import SafeNet, turned
 from model.preprocessing import normalise, to_pixels
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors"
@@ -56,6 +57,9 @@ class DescriptorModel(Protocol):
 
     def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit-length descriptors [N, D]; one thread at a time."""
+
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Unit-length descriptors [N, D] as a gallery keeps them, to be found at any heading."""
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Unit-length descriptors [N, D] of pictures of any size and mode."""
@@ -124,6 +128,16 @@ class Embedder:
         if self._threads is None:
             return self._describe(pixels).cpu().numpy()
         return self._threads.map(self._describe, pixels).numpy()
+
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Descriptors of pictures to be searched: float32 [N, D], unit length.
+
+        Each is the mean over `gallery_turns` quarter turns; queries are compared as they are.
+        """
+        turns = turned(torch.from_numpy(pixels_N3SS), self.config.gallery_turns)
+        descriptors = [self.embed_pixels(pixels.contiguous().numpy()) for pixels in turns]
+        mean_ND = torch.from_numpy(np.mean(descriptors, axis=0))
+        return functional.normalize(mean_ND).numpy()
 
     @torch.inference_mode()
     def _describe(self, pixels_N3SS: Tensor) -> Tensor:

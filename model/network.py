@@ -134,6 +134,12 @@ class SafeNet(nn.Module):
         return backbone
 
 
+def turned(pixels_N3SS: Tensor, turns: int) -> list[Tensor]:
+    """The images in so many headings, evenly apart: 1, 2 or 4 quarter turns."""
+    step = 4 // turns
+    return [torch.rot90(pixels_N3SS, step * turn, (2, 3)) for turn in range(turns)]
+
+
 def descriptor(embeddings_BPE: Tensor) -> Tensor:
     """Each embedding to unit length, all divided by sqrt(P), interleaved: [B, E * P] unit rows.
 

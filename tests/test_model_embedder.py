@@ -36,6 +36,22 @@ def test_a_descriptor_does_not_depend_on_its_batch(tiny_weights: Path) -> None:
     np.testing.assert_allclose(embedder.embed(images), alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("turns", [1, 2, 4])
+def test_gallery_descriptors_are_the_mean_over_quarter_turns(tmp_path: Path, turns: int) -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(
+        backbone="test_efficientnet", input_size=128, embedding_dim=16, gallery_turns=turns
+    )
+    save_checkpoint(tmp_path / "w.safetensors", SafeNet(config).eval(), {})
+    embedder = Embedder.load(tmp_path / "w.safetensors", device="cpu")
+    images = [picture(0, (128, 128)), picture(1, (128, 128))]
+    pixels = np.stack([embedder.preprocess(image) for image in images])
+    angles = {1: [0], 2: [0, 180], 4: [0, 90, 180, 270]}[turns]
+    mean = np.mean([embedder.embed([i.rotate(angle) for i in images]) for angle in angles], axis=0)
+    expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(embedder.embed_gallery_pixels(pixels), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_resnet", "densenet121"])
 def test_folded_batch_norms_change_no_embedding(backbone: str) -> None:
     torch.manual_seed(0)

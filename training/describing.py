@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.embedder import SHIPPED_WEIGHTS, quick_network
-from model.network import View, descriptor
+from model.network import View, descriptor, turned
 from model.preprocessing import normalise
 from training.descriptor_cache import DescriptorCache
 from training.errors import DataError
@@ -48,12 +48,15 @@ class Describer:
         *,
         input_size: int | None = None,
         flip: bool = False,
+        gallery_turns: int | None = None,
         workers: int = 2,
         cache: DescriptorCache | None = None,
     ) -> None:
         if input_size is not None and input_size != checkpoint.config.input_size:
             checkpoint = at_input_size(checkpoint, input_size)
         self.name, self.sha256, self.config = checkpoint.name, checkpoint.sha256, checkpoint.config
+        if gallery_turns is not None:
+            self.config = dataclasses.replace(self.config, gallery_turns=gallery_turns)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = quick_network(checkpoint).to(self.device)
         self.flip, self.workers, self.cache = flip, workers, cache
@@ -65,6 +68,7 @@ class Describer:
         *,
         input_size: int | None = None,
         flip: bool = False,
+        gallery_turns: int | None = None,
         workers: int = 2,
         cache: DescriptorCache | None = None,
     ) -> "Describer":
@@ -72,26 +76,39 @@ class Describer:
 
         Raises:
             CheckpointError: the files are missing, damaged or do not fit together.
-            ConfigError: the network cannot take the input size.
+            ConfigError: the network cannot take the input size, or no such turns.
         """
         checkpoint = load_checkpoint(weights or SHIPPED_WEIGHTS)
-        return cls(checkpoint, input_size=input_size, flip=flip, workers=workers, cache=cache)
+        return cls(
+            checkpoint,
+            input_size=input_size,
+            flip=flip,
+            gallery_turns=gallery_turns,
+            workers=workers,
+            cache=cache,
+        )
 
-    def describe(self, images: ImageSet, change: Change | None = None) -> Tensor:
+    def describe(self, images: ImageSet, change: Change | None = None, *, turns: int = 1) -> Tensor:
         """Unit descriptors float32 [N, D], from the cache where it has them.
+
+        Args:
+            images: what to describe.
+            change: done to every image first.
+            turns: quarter turns to average over: `config.gallery_turns` for a gallery.
 
         Raises:
             DataError: an image is unreadable; names it.
         """
         if self.cache is None:
-            return self._describe(images, change)
+            return self._describe(images, change, turns)
         shared = "" if self.config.shared_backbone else images.view
         variant = f"{self.config.input_size}:{self.flip}:{shared}:{change.name if change else ''}"
+        variant += f":{turns} turns" if turns > 1 else ""
         return self.cache.get(
-            self.sha256, variant, images.files, lambda: self._describe(images, change)
+            self.sha256, variant, images.files, lambda: self._describe(images, change, turns)
         )
 
-    def _describe(self, images: ImageSet, change: Change | None) -> Tensor:
+    def _describe(self, images: ImageSet, change: Change | None, turns: int) -> Tensor:
         side = (change and change.decoded_px) or self.config.input_size
         loader: DataLoader[Tensor] = DataLoader(
             _Files(images.files, side),
@@ -103,7 +120,7 @@ class Describer:
         shown = Progress(title, steps, unit="batch").over(loader)
         try:
             rows = [
-                self._batch(changed(pixels, change, seed), images.view)
+                self._batch(changed(pixels, change, seed), images.view, turns)
                 for seed, pixels in enumerate(shown)
             ]
         except DataError as error:
@@ -111,12 +128,18 @@ class Describer:
         return torch.cat(rows)
 
     @torch.inference_mode()
-    def _batch(self, pixels_N3SS: Tensor, view: View) -> Tensor:
+    def _batch(self, pixels_N3SS: Tensor, view: View, turns: int) -> Tensor:
         pixels_N3SS = normalise(pixels_N3SS.to(self.device), self.config.normalisation)
+        mean_ND = torch.stack([self._plain(one, view) for one in turned(pixels_N3SS, turns)]).mean(
+            0
+        )
+        return (functional.normalize(mean_ND) if turns > 1 else mean_ND).cpu()
+
+    def _plain(self, pixels_N3SS: Tensor, view: View) -> Tensor:
         embeddings_NPE = self.network(pixels_N3SS, view)
         if self.flip:
             embeddings_NPE = embeddings_NPE + self.network(pixels_N3SS.flip(3), view)
-        return descriptor(embeddings_NPE).cpu()
+        return descriptor(embeddings_NPE)
 
 
 def changed(pixels_N3SS: Tensor, change: Change | None, seed: int) -> Tensor:

@@ -40,6 +40,11 @@ Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Where descriptors are kept between reports.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep nothing.")]
 
+Turns = Annotated[
+    int | None,
+    typer.Option("--gallery-turns", help="Quarter turns averaged: 1, 2, 4; default: the weights'."),
+]
+
 
 @eval_app.callback()
 def prepare() -> None:
@@ -69,6 +74,7 @@ def dataset_command(
     input_size: Annotated[
         int | None, typer.Option(min=64, max=1024, help="Another input side than trained, px.")
     ] = None,
+    gallery_turns: Turns = None,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -89,6 +95,7 @@ def dataset_command(
             weights,
             input_size=size or input_size,
             flip=flip or flipped,
+            gallery_turns=gallery_turns,
             workers=workers,
             cache=kept,
         )
@@ -133,6 +140,7 @@ def overhead_command(
     query_year: Annotated[str | None, typer.Option(help="Year of the query images.")] = None,
     views: Annotated[int, typer.Option(min=1, help="Warped views of every query image.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the warps.")] = 0,
+    gallery_turns: Turns = None,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -156,7 +164,9 @@ def overhead_command(
     rules = Rules(within_m=within_m)
     try:
         kept = None if no_cache else DescriptorCache(cache_folder)
-        describer = Describer.load(weights, workers=workers, cache=kept)
+        describer = Describer.load(
+            weights, gallery_turns=gallery_turns, workers=workers, cache=kept
+        )
         scores = {"flown→overhead": evaluate_overhead(data, test, describer, rules)}
         print_scores({"": scores}, f"{data.name}, {describer.name}, protocol full, seed {seed}")
         if json_file is not None:

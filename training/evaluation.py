@@ -77,7 +77,7 @@ def described(
 ) -> tuple[Described, Described]:
     """Query and gallery of a direction, embedded."""
     query = describer.describe(direction.query, change)
-    gallery = describer.describe(direction.gallery)
+    gallery = describer.describe(direction.gallery, turns=describer.config.gallery_turns)
     return (
         Described(images=direction.query, descriptors_ND=query),
         Described(images=direction.gallery, descriptors_ND=gallery),

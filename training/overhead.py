@@ -55,7 +55,7 @@ def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rule
     """
     query, gallery = read_sides(root, test)
     side = describer.config.input_size
-    gallery_GD = describer.describe(gallery)
+    gallery_GD = describer.describe(gallery, turns=describer.config.gallery_turns)
     views = [as_flown(side, test.seed * 1009 + view) for view in range(test.views)]
     query_QD = torch.cat([describer.describe(query, view) for view in views])
     repeated = query.pick([row for _ in views for row in range(len(query))])

@@ -14,6 +14,7 @@ def facts_of(describer: Describer, rules: Rules) -> dict[str, Any]:
         "multi_query": rules.multi_query,
         "weights": describer.name,
         "sha256": describer.sha256,
+        "gallery_turns": describer.config.gallery_turns,
         "input_size": describer.config.input_size,
         "commit": git_commit(),
     }

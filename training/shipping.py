@@ -4,6 +4,7 @@ Example: python -m training.shipping runs/best/weights.safetensors best.safetens
 --figures eval.json --note sources="NAIP, US public domain"
 """
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,13 @@ from model.errors import SafeNetError
 from training.errors import DataError
 
 
-def ship(weights: Path, out: Path, figures: dict[str, object], notes: dict[str, object]) -> None:
+def ship(
+    weights: Path,
+    out: Path,
+    figures: dict[str, object],
+    notes: dict[str, object],
+    gallery_turns: int = 1,
+) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
 
     Raises:
@@ -26,7 +33,9 @@ def ship(weights: Path, out: Path, figures: dict[str, object], notes: dict[str, 
     card = {**checkpoint.card, **notes}
     if figures:
         card["metrics"] = {**card.get("metrics", {}), **figures}
-    save_checkpoint(out, checkpoint.network(), card, dtype=torch.float16)
+    config = dataclasses.replace(checkpoint.config, gallery_turns=gallery_turns)
+    network = dataclasses.replace(checkpoint, config=config).network()
+    save_checkpoint(out, network, card, dtype=torch.float16)
 
 
 def main(
@@ -41,6 +50,9 @@ def main(
     note: Annotated[
         list[str] | None, typer.Option(help="key=text for the card: sources, licence; repeat.")
     ] = None,
+    gallery_turns: Annotated[
+        int, typer.Option(help="Quarter turns of a gallery image that are averaged: 1, 2, 4.")
+    ] = 1,
 ) -> None:
     """Write weights to hand out: float16, with figures and sources in the card."""
     try:
@@ -48,7 +60,7 @@ def main(
         notes: dict[str, object] = dict(part.partition("=")[::2] for part in note or ())
         if calibration is not None:
             notes["calibration"] = _figures(calibration)
-        ship(weights, out, measured, notes)
+        ship(weights, out, measured, notes, gallery_turns)
     except SafeNetError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -14,7 +14,6 @@ from indexer.sources.candidate import Candidate, Source, SourceOptions
 from indexer.sources.reading import RawPicture, read_bytes
 from indexer.sources.tile_stores import TileStore
 
-
 WHOLE_TILES = (
     "each tile is one image; --tile-m cuts overlapping ones instead, which find photos that lie "
     "between two tiles"

@@ -23,6 +23,11 @@ UNCALIBRATED: Mapping[str, float] = {
 }
 """Ours: cautious guesses, for weights that carry no fitted parameters."""
 
+JUDGED = 30
+"""Ours: best matches that an answer is judged by, however many are asked for. With tiles at half
+steps about ten of them lie within a right one's reach; the others say how the rest of the map does.
+"""
+
 USUAL_REACH_M = 50.0
 """Ours: how far apart two images of one place may lie where the ground size is unknown."""
 
@@ -64,7 +69,7 @@ def answer(
     calibration: Mapping[str, float] | None,
     min_confidence: float = 0.0,
 ) -> Answer:
-    """Judge ranked matches (best first; at least 10 of them judge best).
+    """Judge ranked matches, best first; `JUDGED` of them are looked at and should be there.
 
     Args:
         matches: what `Gallery.search` gave.
@@ -73,6 +78,7 @@ def answer(
     """
     if not matches:
         return Answer(status="no_match", confidence=0.0, estimate=None)
+    matches = matches[:JUDGED]
     fitted = {**UNCALIBRATED, **(calibration or {})}
     sure = confidence(evidence(matches, fitted["temperature"]), fitted)
     if sure < max(min_confidence, fitted["no_match_below"]):

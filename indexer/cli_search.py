@@ -34,8 +34,9 @@ def search(
 ) -> None:
     """Find images in a gallery: one table row per match."""
     with opt.one_line_errors():
+        from indexer.answer import JUDGED
         from indexer.gallery import Gallery
-        from indexer.query import JUDGED, errors_m, query_files, read_truth, search_files, summary
+        from indexer.query import errors_m, query_files, read_truth, search_files, summary
         from indexer.records import Filters, Prior
         from indexer.sources.areas import read_polygons
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.answer import Answer, answer, reach_m
+from indexer.answer import JUDGED, Answer, answer, reach_m
 from indexer.calibration import Sample, sample
 from indexer.errors import EmptySourceError
 from indexer.export import properties
@@ -22,10 +22,6 @@ from model.errors import ImageError
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
-
-
-JUDGED = 10
-"""Ours: matches that the confidence looks at, however few are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -26,7 +27,7 @@ def folded(network: Network, example: Tensor) -> Network:
     quick = copy.deepcopy(network)
     with torch.no_grad():
         expected = network(example)
-        pairs = norm_pairs(quick, example)
+        pairs = _pairs(quick, example)
         for convolution, norm in pairs:
             _fold(convolution, norm)
         _remove(quick, {norm for _, norm in pairs})
@@ -34,7 +35,7 @@ def folded(network: Network, example: Tensor) -> Network:
     return quick if pairs and same else network
 
 
-def norm_pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Convolutions whose output a batch normalization reads first, each with its own."""
     makers: list[tuple[Tensor, nn.Conv2d]] = []
     pairs: dict[nn.Conv2d, nn.BatchNorm2d] = {}
@@ -55,20 +56,19 @@ def norm_pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.
     return list(pairs.items())
 
 
-def folded_parameters(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight and bias of one convolution that does what the two do with running statistics."""
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Into the convolution's weight and bias."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    scale_C = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    before_C = 0.0 if convolution.bias is None else convolution.bias
-    bias_C: Tensor = norm.bias + (before_C - norm.running_mean) * scale_C
-    return convolution.weight * scale_C[:, None, None, None], bias_C
-
-
-def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    """Into the convolution's own parameters."""
-    weight, bias = folded_parameters(convolution, norm)
-    convolution.weight, convolution.bias = nn.Parameter(weight), nn.Parameter(bias)
+    convolution.weight, convolution.bias = fuse_conv_bn_weights(
+        convolution.weight,
+        convolution.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
 
 
 def _remove(network: nn.Module, norms: set[nn.BatchNorm2d]) -> None:

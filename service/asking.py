@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.answer import Answer, answer
+from indexer.answer import JUDGED, Answer, answer
 from indexer.gallery import Gallery
 from indexer.records import Match, Prior, View
 from model.embedder import fuse
@@ -17,9 +17,6 @@ from service.errors import ParameterError
 from service.flights import SubTrack, sub_tracks
 from service.schemas import QuestionParameters
 from service.state import Running
-
-JUDGED = 10
-"""Matches that the judgement sees even when fewer are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from training.augmentation import (
     warp,
     worsen_weather,
 )
-from training.cpu_speed import freeze_norms, freeze_stages, quicken_depthwise
+from training.cpu_speed import freeze_stages, quicken_depthwise
 from training.errors import RecipeError
 from training.optimization import build_optimizer, build_scheduler
 from training.recipes import recipe
@@ -115,30 +115,6 @@ def test_quickened_depthwise_gives_the_same_values_and_gradients(
         results.append((output.detach(), cells.grad, layer.weight.grad))
     for expected, found in zip(*results, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_frozen_norms_give_the_values_and_gradients_of_running_statistics(tiny: SafeNet) -> None:
-    backbone = tiny.backbones["both"]
-    for module in backbone.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(generator=seeded())  # type: ignore[union-attr]
-    frozen = copy.deepcopy(backbone)
-    freeze_norms(frozen, torch.zeros(1, 3, 128, 128))
-    backbone.eval()
-    statistics = {key: value.clone() for key, value in frozen.named_buffers()}
-    for network in (backbone, frozen.train()):
-        output, _ = network(torch.randn(2, 3, 128, 128, generator=seeded()))
-        (output**2).mean().backward()
-    assert all(value.equal(statistics[key]) for key, value in frozen.named_buffers())
-    for (name, plain), inside in zip(backbone.named_parameters(), frozen.parameters(), strict=True):
-        assert plain.grad is not None
-        assert inside.grad is not None
-        torch.testing.assert_close(inside.grad, plain.grad, rtol=1e-3, atol=1e-5, msg=name)
-
-
-def test_frozen_norms_need_some() -> None:
-    with pytest.raises(RecipeError, match="frozen_norms = True"):
-        freeze_norms(torch.nn.Conv2d(3, 3, 1), torch.zeros(1, 3, 8, 8))
 
 
 def test_motion_blur_smears_a_point_along_one_line_and_keeps_its_light() -> None:

@@ -108,6 +108,9 @@ def test_a_second_report_embeds_nothing(
     assert "embedding query_drone" in first
     assert "embedding" not in second
     assert "embedding" in ask(*arguments, "--flip")
+    turned = ask(*arguments, "--gallery-turns", 4)
+    assert "embedding gallery_satellite" in turned
+    assert "embedding query" not in turned
 
 
 def test_a_replaced_image_is_embedded_again(tmp_path: Path, tiny_weights: Path) -> None:

@@ -76,31 +76,14 @@ def test_verification_learns_to_tell_same_from_other() -> None:
     assert loss(embeddings, [], classes).item() < 0.7 * first
 
 
-def test_infonce_without_memory_is_cross_entropy_both_ways() -> None:
+def test_infonce_is_cross_entropy_both_ways() -> None:
     (satellite, drone), _ = views()
     places = torch.arange(4)
-    found = SymmetricInfoNCE(0.1, 0.2, 12)(satellite, drone, places)
+    found = SymmetricInfoNCE(0.1, 0.2)(satellite, drone)
     logits = 10.0 * descriptor(satellite) @ descriptor(drone).T
     there = functional.cross_entropy(logits, places, label_smoothing=0.2)
     back = functional.cross_entropy(logits.T, places, label_smoothing=0.2)
     assert found.item() == pytest.approx((there + back).item() / 2, rel=1e-5)
-
-
-def test_infonce_remembers_other_places_as_negatives_and_forgets_the_oldest() -> None:
-    (satellite, drone), _ = views()
-    loss = SymmetricInfoNCE(0.1, 0.0, memory=6, descriptor_dim=12)
-    first, second = torch.tensor([7, 8, 9, 5]), torch.tensor([7, 1, 2, 3])
-    loss(satellite, drone, first)
-    found = loss(drone, satellite, second)
-    rows_S, rows_D = descriptor(drone), descriptor(satellite)
-    terms = []
-    for queries, batch, remembered in ((rows_S, rows_D, rows_S), (rows_D, rows_S, rows_D)):
-        for i, place in enumerate(second.tolist()):
-            others = [remembered[j] for j, known in enumerate(first.tolist()) if known != place]
-            scores = 10.0 * torch.stack([*batch, *others]) @ queries[i]
-            terms.append(float(scores.logsumexp(0) - scores[i]))
-    assert found.item() == pytest.approx(sum(terms) / len(terms), rel=1e-5)
-    assert loss.places_M.tolist() == [7, 1, 2, 3, 7, 8]
 
 
 def test_the_average_follows_floats_and_copies_counters() -> None:

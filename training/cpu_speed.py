@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.folding import folded_parameters, norm_pairs
 from training.errors import RecipeError
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
@@ -82,43 +81,6 @@ def _by_phases(convolution: nn.Conv2d, input_BCHW: Tensor) -> Tensor:
     back = output.permute(0, 2, 3, 1).reshape(batch, step, step, *small[1:3], channels)
     cells = back.permute(0, 3, 1, 4, 2, 5).reshape(batch, height, width, channels)
     return cells.permute(0, 3, 1, 2)
-
-
-def freeze_norms(backbone: nn.Module, example: Tensor) -> None:
-    """Keep a CNN's running statistics, and run its normalizations inside the convolutions.
-
-    Ours: with fixed statistics a normalization only scales a convolution's weights, whose
-    gradients it still gets; a pass over every map is saved forwards and backwards. For weights
-    whose statistics fit the data already.
-
-    Raises:
-        RecipeError: the backbone has no batch normalization behind a convolution.
-    """
-    training = backbone.training
-    with torch.no_grad():
-        pairs = norm_pairs(backbone.eval(), example)
-    backbone.train(training)
-    if not pairs:
-        raise RecipeError("frozen_norms = True: the backbone has no batch normalization to freeze")
-    for convolution, norm in pairs:
-        _normalise_inside(convolution, norm)
-
-
-def _normalise_inside(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    inner, activation = convolution.forward, getattr(norm, "act", nn.Identity())
-
-    def forward(input: Tensor) -> Tensor:
-        parameters: dict[str, Any] = convolution._parameters
-        own = dict(parameters)
-        weight, bias = folded_parameters(convolution, norm)
-        try:
-            parameters.update(weight=weight, bias=bias)
-            return inner(input)
-        finally:
-            parameters.update(own)
-
-    convolution.forward = forward  # type: ignore[method-assign]
-    norm.forward = activation.forward  # type: ignore[method-assign]
 
 
 def freeze_stages(backbone: nn.Module, stages: int) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from model.checkpoint import load_checkpoint
 from model.network import SafeNet
 from model.pretrained import load_imagenet
-from training.cpu_speed import freeze_norms, freeze_stages, quicken_depthwise
+from training.cpu_speed import freeze_stages, quicken_depthwise
 from training.losses import GeoTagClassifiers, SymmetricInfoNCE, cross_entropy_over_heads
 from training.metric_losses import MetricLoss
 from training.recipes import Recipe
@@ -25,12 +25,7 @@ class Learner(nn.Module):
         self.recipe = recipe
         self.network = SafeNet(recipe.model)
         self.criterion: nn.Module = (
-            SymmetricInfoNCE(
-                recipe.temperature,
-                recipe.label_smoothing,
-                recipe.model.descriptor_dim,
-                recipe.memory,
-            )
+            SymmetricInfoNCE(recipe.temperature, recipe.label_smoothing)
             if recipe.loss == "infonce"
             else GeoTagClassifiers(recipe.model, classes)
         )
@@ -44,7 +39,7 @@ class Learner(nn.Module):
         satellite_NPE, drone_NPE = self._embeddings(satellite_N3SS, drone_N3SS)
         views_NPE = (satellite_NPE, drone_NPE)
         if self.recipe.loss == "infonce":
-            loss: Tensor = self.criterion(*views_NPE, classes_N)
+            loss: Tensor = self.criterion(*views_NPE)
             weight = self.recipe.auxiliary_cross_entropy
             if weight:
                 logits = [self.auxiliary(view_NPE) for view_NPE in views_NPE]
@@ -88,7 +83,4 @@ def build_learner(recipe: Recipe, classes: int, initial_weights: Path | None) ->
     for backbone in learner.network.backbones.values():
         freeze_stages(backbone, recipe.frozen_stages)
         quicken_depthwise(backbone)
-        if recipe.frozen_norms:
-            side = recipe.model.input_size
-            freeze_norms(backbone, torch.zeros(1, 3, side, side))
     return learner.to(memory_format=torch.channels_last)

@@ -26,9 +26,6 @@ class Recipe:
     pretrained: Literal["imagenet", "none"] = "imagenet"
     frozen_stages: int = 0
     """Leading CNN stages that keep their ImageNet weights, for time."""
-    frozen_norms: bool = False
-    """Batch normalizations of a CNN keep their running statistics, for time: to go on from weights
-    that have seen such data."""
     loss: Literal["cross-entropy", "infonce"] = "cross-entropy"
     metric_loss: Literal["none", "triplet", "kl", "contrastive", "verification"] = "none"
     """Added to cross-entropy (Table IX)."""
@@ -39,8 +36,6 @@ class Recipe:
     label_smoothing: float = 0.0
     temperature: float = 0.07
     """InfoNCE's temperature at the start."""
-    memory: int = 0
-    """Descriptors of earlier batches that InfoNCE keeps as further negatives, of either view."""
 
     augmentation: Literal["paper", "strong"] = "paper"
     batch: int = 8
@@ -112,7 +107,6 @@ _AT_LEAST: dict[str, float] = {
     "batch": 2,
     "repeats": 1,
     "frozen_stages": 0,
-    "memory": 0,
     "flight_weight": 1,
     "accumulate": 1,
     "auxiliary_cross_entropy": 0.0,

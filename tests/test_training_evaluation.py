@@ -147,6 +147,14 @@ def test_overhead_years_ask_each_other_and_positions_are_judged(
     score = found["results"]["flown→overhead"]
     assert (score["queries"], score["gallery"]) == (8, 4)
     assert score["metres"]["recall_within_percent"] == pytest.approx(score["recall"]["1"])
+    warped = figures(
+        tmp_path / "b.json", "overhead", tmp_path, "--weights", tiny_weights, *years,
+        "--zoom", "0.5,2", "--shift", 0.1, "--colour", 0.7,
+    )  # fmt: skip
+    assert warped["test"]["warps"]["zoom"] == [0.5, 2.0]
+    assert warped["test"]["colour"] == 0.7
+    output = ask("overhead", tmp_path, "--zoom", "2,0.5", code=2)
+    assert "FROM,TO" in output
     output = ask("overhead", tmp_path, "--weights", tiny_weights, "--query-year", 1999, code=1)
     assert "1999" in output
 

@@ -1,5 +1,6 @@
 """`safenet-eval DATA …` scores weights on a data set; `safenet-eval overhead|tables|figures …`."""
 
+import dataclasses
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model.errors import SafeNetError
+from training.augmentation import FLAT_AS_FLOWN
 from training.cpu_speed import keep_freed_memory
 from training.default_command import DefaultCommandGroup
 from training.describing import Describer
@@ -140,6 +142,15 @@ def overhead_command(
     query_year: Annotated[str | None, typer.Option(help="Year of the query images.")] = None,
     views: Annotated[int, typer.Option(min=1, help="Warped views of every query image.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the warps.")] = 0,
+    zoom: Annotated[
+        str, typer.Option(help="Side of the seen area over the image's, from,to.")
+    ] = "0.45,1.15",
+    shift: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the centre, in half sides, at most.")
+    ] = FLAT_AS_FLOWN.shift,
+    colour: Annotated[
+        float, typer.Option(min=0, max=2, help="Random colour and light; 1 is the training's.")
+    ] = 0.0,
     gallery_turns: Turns = None,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
@@ -160,6 +171,8 @@ def overhead_command(
         query_year=query_year,
         views=views,
         seed=seed,
+        warps=dataclasses.replace(FLAT_AS_FLOWN, zoom=_zoom(zoom), shift=shift),
+        colour=colour,
     )
     rules = Rules(within_m=within_m)
     try:
@@ -173,6 +186,18 @@ def overhead_command(
             write_json(json_file, facts_of(describer, rules) | {"test": test, "results": scores})
     except SafeNetError as error:
         raise failed(error) from error
+
+
+def _zoom(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not 0 < low <= high <= 4:
+        raise typer.BadParameter(
+            f"{text!r}: write FROM,TO above 0 up to 4: 0.5,2", param_hint="--zoom"
+        )
+    return low, high
 
 
 eval_app.command("tables")(tables_command)

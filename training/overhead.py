@@ -12,7 +12,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.augmentation import FLAT_AS_FLOWN, random_homography, warp
+from training.augmentation import (
+    FLAT_AS_FLOWN,
+    WarpRange,
+    jitter_colour,
+    random_homography,
+    warp,
+)
 from training.describing import Change, Describer
 from training.errors import DataError
 from training.evaluation import Described, Rules, Score, score
@@ -34,17 +40,23 @@ class OverheadTest:
     views: int = 1
     """Differently warped views of every query image, each a query of its own."""
     seed: int = 0
+    warps: WarpRange = FLAT_AS_FLOWN
+    colour: float = 0.0
+    """Strength of random colour, light and haze: 1 is the training's; 0 leaves them."""
 
 
-def as_flown(side: int, seed: int) -> Change:
-    """Random yaw, zoom, tilt and shift of `FLAT_AS_FLOWN`; the edges are mirrored outward."""
+def as_flown(side: int, test: OverheadTest, view: int) -> Change:
+    """Random warps, then colours; the edges are mirrored outward."""
+    seed = test.seed * 1009 + view
 
     def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
         own = torch.Generator().manual_seed(seed * 1_000_003 + generator.initial_seed())
-        matrix_N33 = random_homography(len(images_N3SS), FLAT_AS_FLOWN, own)
-        return warp(images_N3SS, matrix_N33, side, "reflection")
+        matrix_N33 = random_homography(len(images_N3SS), test.warps, own)
+        warped = warp(images_N3SS, matrix_N33, side, "reflection")
+        return jitter_colour(warped, test.colour, own) if test.colour else warped
 
-    return Change(f"as flown, seed {seed}", apply, decoded_px=DECODED_PX)
+    name = f"as flown, seed {seed}, {test.warps}, colour {test.colour}"
+    return Change(name, apply, decoded_px=DECODED_PX)
 
 
 def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rules: Rules) -> Score:
@@ -56,7 +68,7 @@ def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rule
     query, gallery = read_sides(root, test)
     side = describer.config.input_size
     gallery_GD = describer.describe(gallery, turns=describer.config.gallery_turns)
-    views = [as_flown(side, test.seed * 1009 + view) for view in range(test.views)]
+    views = [as_flown(side, test, view) for view in range(test.views)]
     query_QD = torch.cat([describer.describe(query, view) for view in views])
     repeated = query.pick([row for _ in views for row in range(len(query))])
     return score(

@@ -17,6 +17,7 @@ from figure import Figure, seconds_of
 from numpy.typing import NDArray
 
 from indexer import vectors
+from indexer.answer import JUDGED
 from indexer.descriptors import DescriptorFile
 from indexer.searcher import Searcher
 from indexer.vectors import INDEX_KINDS
@@ -79,7 +80,7 @@ def _figures(
 
 
 def _search(searcher: Searcher, file: DescriptorFile, query_D: NDArray[np.float32]) -> int:
-    slots = np.sort(searcher.search(query_D, searcher.depth))
+    slots = np.sort(searcher.search(query_D, max(searcher.depth, 2 * JUDGED)))
     scores_N = file.gather(slots).astype(np.float32) @ query_D
     return int(slots[np.argmax(scores_N)])
 

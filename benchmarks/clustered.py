@@ -71,10 +71,9 @@ def _embedded(folder: Path) -> tuple[Rows, float]:
     embedder = Embedder.load()
     tiles = [row for row in rows if row["view"] == "satellite"]
     drones = [row for row in rows if row["view"] == "drone"]
-    tiles_MD, drones_ND = (
-        embedder.embed([open_image(folder / row["path"]) for row in part])
-        for part in (tiles, drones)
-    )
+    drones_ND = embedder.embed([open_image(folder / row["path"]) for row in drones])
+    pixels = [embedder.preprocess(open_image(folder / row["path"])) for row in tiles]
+    tiles_MD = embedder.embed_gallery_pixels(np.stack(pixels))
     cosines = [
         drone_D @ tile_D
         for row, drone_D in zip(drones, drones_ND, strict=True)

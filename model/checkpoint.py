@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -71,8 +71,9 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    save_file(state, partial)
-    facts = {"format": FORMAT, "name": path.stem, "config": network.config.to_dict(), **card}
+    config = network.config.to_dict()
+    save_file(state, partial, metadata={"config": json.dumps(config, sort_keys=True)})
+    facts = {"format": FORMAT, "name": path.stem, "config": config, **card}
     json_partial = _json_path(path).with_name(_json_path(path).name + ".partial")
     json_partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
     partial.replace(path)
@@ -94,6 +95,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         facts = json.loads(_json_path(path).read_text())
         config = ModelConfig.from_dict(facts.pop("config"))
         state = load_file(path)
+        _check_same(path, config)
     except (json.JSONDecodeError, KeyError, UnicodeDecodeError, ConfigError) as error:
         raise CheckpointError(f"{_json_path(path).name} is no model card: {error}") from error
     except (SafetensorError, OSError) as error:
@@ -102,6 +104,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path.name}: unknown format; this version reads format {FORMAT}")
     name = str(facts.pop("name", path.stem))
     return Checkpoint(name=name, config=config, state=state, sha256=file_sha256(path), card=facts)
+
+
+def _check_same(path: Path, config: ModelConfig) -> None:
+    """The configuration lies in both files, so that the weights' SHA-256 tells it too."""
+    with safe_open(path, framework="pt") as tensors:
+        written = (tensors.metadata() or {}).get("config")
+    if written is not None and ModelConfig.from_dict(json.loads(written)) != config:
+        raise CheckpointError(
+            f"{path.name} and {_json_path(path).name} tell two configurations; fetch both again"
+        )
 
 
 def file_sha256(path: Path) -> str:

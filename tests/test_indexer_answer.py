@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from indexer import calibration
-from indexer.answer import UNCALIBRATED, Evidence, answer, confidence, evidence
+from indexer.answer import JUDGED, UNCALIBRATED, Evidence, answer, confidence, evidence
 from indexer.calibration import Sample
 from indexer.geo import distance_m, offset, square_corners
 from indexer.records import ImageRecord, Match
@@ -47,6 +47,11 @@ def test_the_estimate_lies_between_agreeing_matches_and_ignores_strangers() -> N
     middle = offset(*HOME, 20.0, 0.0)
     assert distance_m(estimate.latitude, estimate.longitude, *middle) < 0.01
     assert 0 < estimate.accuracy_m_68 < estimate.accuracy_m_95
+
+
+def test_more_matches_than_are_judged_change_nothing() -> None:
+    matches = [match(rank, 0.9 - 0.01 * rank, 5.0 * rank, 0) for rank in range(1, 61)]
+    assert answer(matches, None) == answer(matches[:JUDGED], None)
 
 
 def test_min_confidence_turns_an_answer_into_no_match() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ColourEmbedder
 from indexer_samples import picture, table_folder, tile_folder
 
 from indexer import operations
@@ -16,6 +17,7 @@ from indexer.gallery import Gallery, current_version, list_galleries
 from indexer.geo import distance_m
 from indexer.lookup import MAX_BOXES
 from indexer.polygons import join_holes
+from indexer.query import search_files
 from indexer.records import Filters, Prior
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
@@ -44,6 +46,28 @@ def test_an_image_of_the_gallery_finds_itself_with_score_one(gallery, embedder) 
     assert match.score == pytest.approx(1.0, abs=2e-3)
     assert [found.rank for found in rest] == [2, 3, 4, 5]
     assert all(a.score >= b.score for a, b in zip([match, *rest], rest, strict=False))
+
+
+def test_a_gallery_keeps_gallery_descriptors_and_is_asked_with_plain_ones(tmp_path) -> None:
+    class Shifted(ColourEmbedder):
+        """What a gallery keeps is moved by one place."""
+
+        def embed_gallery_pixels(self, pixels_N3SS):
+            return np.roll(self.embed_pixels(pixels_N3SS), 1, axis=1)
+
+    shifted = Shifted()
+    source = open_source(tile_folder(tmp_path / "tiles", 3, 1), SourceOptions())
+    operations.build(tmp_path / "store", "map", source, shifted)
+    opened = Gallery.open(tmp_path / "store", "map", embedder=shifted)
+    plain_D = shifted.embed([picture(1000)])[0]
+    assert opened.search(np.roll(plain_D, 1), top_k=1)[0].score == pytest.approx(1.0, abs=2e-3)
+    file = tmp_path / "asked.png"
+    picture(1000).save(file)
+    (asked,) = search_files(opened, shifted, [file], 3, None, None, 0.0)
+    expected = opened.search(plain_D, top_k=3)
+    assert [match.score for match in asked.matches] == [match.score for match in expected]
+    assert asked.matches[0].score < 0.99
+    opened.close()
 
 
 def test_scores_equal_brute_force_over_all_images(gallery, embedder) -> None:

@@ -43,7 +43,8 @@ def utm(tmp_path: Path, bands: np.ndarray | None = None, **more) -> Path:
 
 
 def tiles(path: Path, **options):
-    return list(open_source(path, SourceOptions(**options)).candidates())
+    """Side by side unless told otherwise, to be counted easily."""
+    return list(open_source(path, SourceOptions(**{"overlap": 0.0, **options})).candidates())
 
 
 def metres(a, b) -> float:
@@ -65,6 +66,8 @@ def test_tiles_have_the_ground_size_asked_for_and_cover_the_map(tmp_path) -> Non
 
 def test_overlap_one_half_halves_the_step(tmp_path) -> None:
     found = tiles(utm(tmp_path), tile_m=(100.0,), overlap=0.5)
+    usual = open_source(utm(tmp_path), SourceOptions(tile_m=(100.0,))).candidates()
+    assert [tile.record for tile in usual] == [tile.record for tile in found]
     assert len(found) == 9
     a, b = found[0].record, found[1].record
     assert metres((a.latitude, a.longitude), (b.latitude, b.longitude)) == pytest.approx(
@@ -124,7 +127,7 @@ def test_nodata_is_skipped_by_its_share_and_drawn_black(tmp_path, embedder) -> N
     bands[:, :, 250:] = 0
     path = utm(tmp_path, bands, nodata=0)
     outcome = operations.build(
-        tmp_path, "map", open_source(path, SourceOptions(tile_m=(100.0,))), embedder
+        tmp_path, "map", open_source(path, SourceOptions(tile_m=(100.0,), overlap=0.0)), embedder
     )
     assert (outcome.size, outcome.tally.skipped) == (2, 2)
 
@@ -210,7 +213,7 @@ def test_a_folder_of_geotiffs_counts_the_broken_one_and_goes_on(tmp_path, embedd
         transform = Affine(0.5, 0, 500_000 + 200 * number, 0, -0.5, 5_500_000)
         write(folder / f"m{number}.tif", rgb(seed=number), UTM33, transform)
     write(folder / "m9.tif", rgb(), None, Affine(1, 0, 5, 0, -1, 5))
-    source = open_source(folder, SourceOptions(tile_m=(100.0,)))
+    source = open_source(folder, SourceOptions(tile_m=(100.0,), overlap=0.0))
     outcome = operations.build(tmp_path / "s", "maps", source, embedder)
     assert (outcome.size, outcome.tally.failed) == (8, 1)
     assert "m9.tif has no coordinate" in (tmp_path / "s" / "maps" / "failed.csv").read_text()

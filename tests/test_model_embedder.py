@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
@@ -34,6 +35,23 @@ def test_a_descriptor_does_not_depend_on_its_batch(tiny_weights: Path) -> None:
     images = [picture(seed) for seed in range(20)]
     alone = np.concatenate([embedder.embed([image]) for image in images])
     np.testing.assert_allclose(embedder.embed(images), alone, atol=1e-6)
+
+
+def test_other_turns_are_other_weights_and_a_mixed_pair_of_files_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    paths = [tmp_path / f"{turns}" / "w.safetensors" for turns in (1, 4)]
+    for turns, path in zip((1, 4), paths, strict=True):
+        config = ModelConfig(
+            backbone="test_efficientnet", input_size=128, embedding_dim=16, gallery_turns=turns
+        )
+        torch.manual_seed(0)
+        save_checkpoint(path, SafeNet(config).eval(), {})
+    once, turned = (load_checkpoint(path) for path in paths)
+    assert once.sha256 != turned.sha256
+    assert all(once.state[key].equal(turned.state[key]) for key in once.state)
+    paths[0].with_suffix(".json").replace(paths[1].with_suffix(".json"))
+    with pytest.raises(CheckpointError, match="two configurations"):
+        load_checkpoint(paths[1])
 
 
 @pytest.mark.parametrize("turns", [1, 2, 4])
@@ -124,7 +142,7 @@ def damaged(weights: Path, folder: Path, damage: str) -> Path:
     data, card = weights.read_bytes(), json.loads(weights.with_suffix(".json").read_text())
     if damage == "cut":
         data = data[: len(data) // 2]
-    if damage == "other shape":
+    if damage == "other card":
         card["config"]["embedding_dim"] = 8
     if damage == "unknown setting":
         card["config"]["colour"] = "blue"
@@ -132,6 +150,10 @@ def damaged(weights: Path, folder: Path, damage: str) -> Path:
         card["format"] = 99
     if damage != "missing":
         copy.write_bytes(data)
+    if damage == "lost tensor":
+        state = load_file(copy)
+        state.pop("global_head.linear.bias")
+        save_file(state, copy)
     copy.with_suffix(".json").write_text(json.dumps(card))
     return copy
 
@@ -141,7 +163,8 @@ def damaged(weights: Path, folder: Path, damage: str) -> Path:
     [
         ("missing", "not found"),
         ("cut", "damaged"),
-        ("other shape", "do not fit"),
+        ("other card", "two configurations"),
+        ("lost tensor", "do not fit"),
         ("unknown setting", "colour"),
         ("newer format", "format"),
     ],

@@ -44,10 +44,14 @@ def test_tiles_share_their_edges_to_the_centimetre(area: Path) -> None:
 
 def test_overlapping_tiles_cover_the_same_map_at_half_steps(tmp_path: Path) -> None:
     settings = AreaSettings(columns=3, rows=2, tile_m=120.0, overlap=0.5)
-    assert (settings.tile_columns, settings.tile_rows) == (5, 3)
-    assert settings.tile_middle(0, 0) == (-120.0, 60.0)
-    assert settings.tile_middle(2, 4) == (120.0, -60.0)
+    assert settings.east_m == [-120.0, -60.0, 0.0, 60.0, 120.0]
+    assert settings.north_m == [60.0, 0.0, -60.0]
     assert settings.nearest_tile(31.0, -31.0) == (2, 3)
+    assert settings.nearest_tile(-179.0, 119.0) == (0, 0)
+    assert settings.nearest_tile(181.0, 0.0) == (1, -1)
+    uneven = AreaSettings(columns=3, rows=1, tile_m=100.0, overlap=0.4)
+    assert uneven.east_m == [-100.0, -50.0, 0.0, 50.0, 100.0]
+    assert uneven.north_m == [0.0]
     out = tmp_path / "map"
     options = "--tiles 2x1 --overlap 0.5 --flights 1 --images 2 --size 32 --workers 1 --tile-m 120"
     result = CliRunner().invoke(app, ["render-map", str(out), *options.split()])

@@ -128,10 +128,18 @@ def drop_patches(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def worsen_weather(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """A quarter of the images: rain or snow, fog, motion blur, dusk or glare, each by chance.
+    """A quarter of the images: rain or snow, motion blur, fog, dusk or glare, each by chance.
 
     Ours: rougher than the weathers of the studies (`weather.py`) and none of them.
     """
+    rows = torch.nonzero(torch.rand(len(images_N3SS), generator=generator) < 0.25)[:, 0]
+    worse_N3SS = images_N3SS.clone()
+    if len(rows):
+        worse_N3SS[rows] = _worse(images_N3SS[rows], generator)
+    return worse_N3SS
+
+
+def _worse(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
     count = len(images_N3SS)
 
     def by_chance(share: float) -> Tensor:
@@ -140,23 +148,23 @@ def worsen_weather(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
     def column(values_N: Tensor) -> Tensor:
         return values_N[:, None, None, None]
 
-    falling = torch.rand((count, 1, *images_N3SS.shape[2:]), generator=generator)
+    drops_N1SS = torch.rand((count, 1, *images_N3SS.shape[2:]), generator=generator)
     density_N = by_chance(0.4) * uniform(count, 0.002, 0.02, generator)
-    streaks = motion_blur((falling < column(density_N)).float(), 11, generator)
-    worse = images_N3SS + (4.0 * streaks).clamp(max=0.7) * (1 - images_N3SS)
-    moved = motion_blur(images_N3SS, 15, generator)
-    worse = torch.where(column(by_chance(0.3)), moved, worse)
+    streaks_N1SS = motion_blur((drops_N1SS < column(density_N)).float(), 11, generator)
+    images_N3SS = images_N3SS + (4.0 * streaks_N1SS).clamp(max=0.7) * (1 - images_N3SS)
+    moved_N3SS = motion_blur(images_N3SS, 15, generator)
+    images_N3SS = torch.where(column(by_chance(0.3)), moved_N3SS, images_N3SS)
     fog_N111 = column(by_chance(0.4) * uniform(count, 0.2, 0.5, generator))
-    worse = worse * (1 - fog_N111) + 0.8 * fog_N111
+    images_N3SS = images_N3SS * (1 - fog_N111) + 0.8 * fog_N111
     gain_N = torch.where(by_chance(0.5), uniform(count, 0.4, 0.8, generator), torch.ones(()))
     gain_N = torch.where(by_chance(0.3), uniform(count, 1.1, 1.4, generator), gain_N)
-    worse = (worse * column(gain_N)).clamp(0, 1)
-    return torch.where(column(by_chance(0.25)), worse, images_N3SS)
+    return (images_N3SS * column(gain_N)).clamp(0, 1)
 
 
 def motion_blur(images_NCSS: Tensor, length_px: int, generator: torch.Generator) -> Tensor:
-    """Each image smeared along its own direction; the edges are mirrored."""
-    count, channels = images_NCSS.shape[:2]
+    """Each image smeared along its own direction by an odd length; the edges are mirrored."""
+    assert length_px % 2
+    count = len(images_NCSS)
     angle_N = uniform(count, 0.0, math.pi, generator)
     offset_L = torch.arange(length_px) - length_px // 2
     row_NL = (offset_L * angle_N.sin()[:, None]).round().long() + length_px // 2
@@ -165,11 +173,10 @@ def motion_blur(images_NCSS: Tensor, length_px: int, generator: torch.Generator)
     kernel_NLL[torch.arange(count)[:, None], row_NL, column_NL] = 1.0
     kernel_NLL /= kernel_NLL.sum(dim=(1, 2), keepdim=True)
     edge = length_px // 2
-    padded = functional.pad(images_NCSS, (edge, edge, edge, edge), mode="reflect")
-    as_channels = padded.transpose(0, 1)  # images as groups: each has a kernel of its own
-    smeared = functional.conv2d(as_channels, kernel_NLL[:, None], groups=count)
-    assert smeared.shape[:2] == (channels, count)
-    return smeared.transpose(0, 1)
+    padded_NCSS = functional.pad(images_NCSS, (edge, edge, edge, edge), mode="reflect")
+    padded_CNSS = padded_NCSS.transpose(0, 1)  # images as groups: each has a kernel of its own
+    smeared_CNSS: Tensor = functional.conv2d(padded_CNSS, kernel_NLL[:, None], groups=count)
+    return smeared_CNSS.transpose(0, 1)
 
 
 @dataclass(frozen=True)
@@ -194,7 +201,7 @@ class PaperAugmentation:
 
 @dataclass(frozen=True)
 class StrongAugmentation:
-    """Any yaw, zoom, tilt and shift, colour, blur, noise and dropout; flips keep a pair together.
+    """Any yaw, zoom, tilt and shift, colour, weather, blur, noise, dropout; a pair flips together.
 
     Ours: the warps are what lets flat overhead imagery stand in for flights.
     """

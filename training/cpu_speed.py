@@ -58,6 +58,11 @@ def _splits_into_phases(convolution: nn.Conv2d, input: Tensor) -> bool:
     step, kernel = convolution.dilation[0], convolution.kernel_size[0]
     return (
         step > 1
+        and kernel % 2 == 1
+        and convolution.dilation == (step, step)
+        and convolution.kernel_size == (kernel, kernel)
+        and convolution.out_channels == convolution.in_channels
+        and convolution.padding_mode == "zeros"
         and convolution.stride == (1, 1)
         and convolution.padding == (step * (kernel // 2),) * 2
         and input.shape[2] % step == input.shape[3] % step == 0

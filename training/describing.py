@@ -1,6 +1,6 @@
 """Descriptors of image sets for evaluation: either view's backbone, any input size, flips, changes.
 
-Shapes: N images, S input side, D descriptor length, P heads, E embedding width.
+Shapes: T turns, N images, S input side, D descriptor length, P heads, E embedding width.
 """
 
 import dataclasses
@@ -130,9 +130,8 @@ class Describer:
     @torch.inference_mode()
     def _batch(self, pixels_N3SS: Tensor, view: View, turns: int) -> Tensor:
         pixels_N3SS = normalise(pixels_N3SS.to(self.device), self.config.normalisation)
-        mean_ND = torch.stack([self._plain(one, view) for one in turned(pixels_N3SS, turns)]).mean(
-            0
-        )
+        turned_TND = torch.stack([self._plain(one, view) for one in turned(pixels_N3SS, turns)])
+        mean_ND = turned_TND.mean(dim=0)
         return (functional.normalize(mean_ND) if turns > 1 else mean_ND).cpu()
 
     def _plain(self, pixels_N3SS: Tensor, view: View) -> Tensor:

@@ -144,7 +144,7 @@ def overhead_command(
     seed: Annotated[int, typer.Option(min=0, help="Of the warps.")] = 0,
     zoom: Annotated[
         str, typer.Option(help="Side of the seen area over the image's, from,to.")
-    ] = "0.45,1.15",
+    ] = f"{FLAT_AS_FLOWN.zoom[0]},{FLAT_AS_FLOWN.zoom[1]}",
     shift: Annotated[
         float, typer.Option(min=0, max=1, help="Of the centre, in half sides, at most.")
     ] = FLAT_AS_FLOWN.shift,

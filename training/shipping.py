@@ -22,20 +22,22 @@ def ship(
     out: Path,
     figures: dict[str, object],
     notes: dict[str, object],
-    gallery_turns: int = 1,
+    gallery_turns: int | None = None,
 ) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
 
     Raises:
         CheckpointError: the run's weights cannot be read.
+        ConfigError: no such turns.
     """
     checkpoint = load_checkpoint(weights)
     card = {**checkpoint.card, **notes}
     if figures:
         card["metrics"] = {**card.get("metrics", {}), **figures}
-    config = dataclasses.replace(checkpoint.config, gallery_turns=gallery_turns)
-    network = dataclasses.replace(checkpoint, config=config).network()
-    save_checkpoint(out, network, card, dtype=torch.float16)
+    if gallery_turns is not None:
+        config = dataclasses.replace(checkpoint.config, gallery_turns=gallery_turns)
+        checkpoint = dataclasses.replace(checkpoint, config=config)
+    save_checkpoint(out, checkpoint.network(), card, dtype=torch.float16)
 
 
 def main(
@@ -51,8 +53,11 @@ def main(
         list[str] | None, typer.Option(help="key=text for the card: sources, licence; repeat.")
     ] = None,
     gallery_turns: Annotated[
-        int, typer.Option(help="Quarter turns of a gallery image that are averaged: 1, 2, 4.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Quarter turns of a gallery image averaged: 1, 2, 4; default: the run's."
+        ),
+    ] = None,
 ) -> None:
     """Write weights to hand out: float16, with figures and sources in the card."""
     try:

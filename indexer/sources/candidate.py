@@ -33,6 +33,10 @@ class Candidate:
     read: Callable[[], RawPicture]
 
 
+USUAL_OVERLAP = 0.5
+"""Ours: some tile is then centred within a quarter of a side, along either axis, of any photo."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
     """How a source is to be cut and filtered; lengths in metres, None: the source's own.
@@ -45,7 +49,7 @@ class SourceOptions:
     zoom: int | None = None
     tms: bool = False
     tile_m: tuple[float, ...] = ()
-    overlap: float = 0.0
+    overlap: float = USUAL_OVERLAP
     gsd_m: float | None = None
     bounds: Bounds | None = None
     mask: tuple[Ring, ...] = ()

@@ -36,7 +36,10 @@ class CutSource(Source):
         self.label = label or grid.path.stem
         self._place = Placement(grid)
         if not options.tile_m:
-            self.notes = [f"cut into tiles of {USUAL_TILE_M:g} m (choose with --tile-m)"]
+            self.notes = [
+                f"cut into tiles of {USUAL_TILE_M:g} m, overlap {options.overlap:g} "
+                "(choose with --tile-m, --overlap)"
+            ]
 
     def everything(self) -> Iterator[Candidate]:
         """Every tile, for each ground size row by row."""

@@ -32,7 +32,7 @@ _FLIGHTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class AreaSettings:
-    """The map's size and its flights; metres and pixels."""
+    """The map's size, in sides of a tile, and its flights; metres and pixels."""
 
     columns: int = 12
     rows: int = 12
@@ -45,42 +45,36 @@ class AreaSettings:
     cell_m: float = 0.45
 
     @property
-    def step_m(self) -> float:
-        """From one tile's middle to the next one's."""
-        return self.tile_m * (1.0 - self.overlap)
-
-    def tiles_along(self, sides: int) -> int:
-        """How many tiles cover a stretch of `sides` tile sides."""
-        return 1 + round((sides - 1) * self.tile_m / self.step_m)
+    def east_m(self) -> list[float]:
+        """Middles of the tile columns, west to east, metres from the map's."""
+        return _middles(self.columns, self.tile_m, self.overlap)
 
     @property
-    def tile_columns(self) -> int:
-        """Tiles from west to east."""
-        return self.tiles_along(self.columns)
-
-    @property
-    def tile_rows(self) -> int:
-        """Tiles from north to south."""
-        return self.tiles_along(self.rows)
-
-    def tile_middle(self, row: int, column: int) -> tuple[float, float]:
-        """East and north of a tile's middle, metres from the map's."""
-        return (
-            (column - (self.tile_columns - 1) / 2) * self.step_m,
-            ((self.tile_rows - 1) / 2 - row) * self.step_m,
-        )
+    def north_m(self) -> list[float]:
+        """Middles of the tile rows, north to south, metres from the map's."""
+        return _middles(self.rows, self.tile_m, self.overlap)[::-1]
 
     def nearest_tile(self, x_m: float, y_m: float) -> tuple[int, int]:
-        """Row and column of the tile whose middle is nearest; beyond the map's edge, of none."""
-        return (
-            math.floor(self.tile_rows / 2 - y_m / self.step_m),
-            math.floor(x_m / self.step_m + self.tile_columns / 2),
-        )
+        """Row and column of the tile whose middle is nearest; -1 beyond the map's edge."""
+
+        def nearest(middles: list[float], at_m: float, sides: int) -> int:
+            if abs(at_m) > sides * self.tile_m / 2:
+                return -1
+            return min(range(len(middles)), key=lambda number: abs(middles[number] - at_m))
+
+        return nearest(self.north_m, y_m, self.rows), nearest(self.east_m, x_m, self.columns)
 
     @property
     def half_extent_m(self) -> float:
         """Half the side of the square that holds the map and its margin."""
         return max(self.columns, self.rows) * self.tile_m / 2 + _MARGIN_M
+
+
+def _middles(sides: int, tile_m: float, overlap: float) -> list[float]:
+    """Evenly spread middles of tiles that cover `sides` tile sides and overlap at least so much."""
+    steps = math.ceil((sides - 1) / (1.0 - overlap) - 1e-9)
+    reach_m = (sides - 1) * tile_m
+    return [reach_m * (number / steps - 0.5) for number in range(steps + 1)] if steps else [0.0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +102,10 @@ class AreaJob:
 
 def area_jobs(out: Path, seed: int, settings: AreaSettings) -> list[AreaJob]:
     """Every stretch of work of the map, tiles first."""
-    columns = settings.tile_columns
+    columns, rows = len(settings.east_m), len(settings.north_m)
     tiles = [
         AreaJob(out=out, seed=seed, settings=settings, flight=-1, first=r, count=columns)
-        for r in range(settings.tile_rows)
+        for r in range(rows)
     ]
     stretches = [
         AreaJob(
@@ -160,7 +154,7 @@ def _tiles(job: AreaJob) -> Iterator[tuple[str, str, View]]:
     settings, lit = job.settings, _lit(job.seed, job.settings, -1)
     base = replace(draw_sensor(Dice(job.seed, 32), drone=False), jpeg_quality=90)
     for column in range(job.count):
-        middle = settings.tile_middle(job.first, column)
+        middle = settings.east_m[column], settings.north_m[job.first]
         sensor = replace(base, seed=Dice(job.seed, 33, job.first, column).below(1 << 30))
         name = tile_name(job.first, column)
         view = expose_satellite(job.seed, lit, middle, settings.tile_m, settings.size_px, sensor)

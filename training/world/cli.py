@@ -107,7 +107,9 @@ def render(
 @app.command("render-map")
 def render_map(
     out: Annotated[Path, typer.Argument(help="Folder to write; a killed run goes on.")],
-    tiles: Annotated[str, typer.Option(help="Tiles east-west x north-south.")] = "12x12",
+    tiles: Annotated[
+        str, typer.Option(help="The map's size in tile sides, east-west x north-south.")
+    ] = "12x12",
     flights: Annotated[int, typer.Option(min=0, max=48, help="Drone flights over the map.")] = 6,
     images: Annotated[int, typer.Option(min=1, max=900, help="Images of each flight.")] = 84,
     tile_m: Annotated[float, typer.Option(min=40, max=400, help="Side of a tile, metres.")] = 150.0,
@@ -137,7 +139,7 @@ def render_map(
         claim(out, seed, settings)
         work_off(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
         lines = write_gps(out)
-    tiles_made = settings.tile_columns * settings.tile_rows
+    tiles_made = len(settings.east_m) * len(settings.north_m)
     typer.echo(f"{out}: {tiles_made} tiles, {lines} lines in gps.csv")
 
 

@@ -50,11 +50,16 @@ class GroundTable:
 
     def __init__(self, records: Iterable[ImageRecord]) -> None:
         """Read the records once; those without corners are no part of a map."""
-        found = [(record.image_id, _world_box(record)) for record in records if record.corners]
-        self.image_ids = [image_id for image_id, _ in found]
+        corners = [
+            (record.image_id, _world_corners(record)) for record in records if record.corners
+        ]
+        self.image_ids = [image_id for image_id, _ in corners]
         self.boxes_N4: NDArray[np.float64] = np.array(
-            [box for _, box in found], dtype=np.float64
+            [_box(corners_42) for _, corners_42 in corners], dtype=np.float64
         ).reshape(-1, 4)
+        self.upright_N = np.array(
+            [_is_upright(corners_42) for _, corners_42 in corners], dtype=bool
+        )
 
     def touching(self, tile: TileAddress) -> NDArray[np.intp]:
         """Rows of the pictures whose box shares area with the tile: int [K]."""
@@ -64,6 +69,42 @@ class GroundTable:
         # What crosses the antimeridian is stored once, beyond x = 1.
         beside |= (west < right + 1) & (east > left + 1)
         return np.flatnonzero(beside & (north < bottom) & (south > top))
+
+    def needed(self, tile: TileAddress) -> NDArray[np.intp]:
+        """As `touching`, without upright pictures whose ground others of their size show too."""
+        rows = self.touching(tile)
+        upright = rows[self.upright_N[rows]]
+        sides = np.round(np.log2(self.boxes_N4[upright, 2] - self.boxes_N4[upright, 0]), 1)
+        kept = [rows[~self.upright_N[rows]]]
+        for side in np.unique(sides):
+            alike = upright[sides == side]
+            kept.append(alike[_cover(tile, self.boxes_N4[alike])])
+        return np.sort(np.concatenate(kept))
+
+
+def _cover(tile: TileAddress, boxes_K4: NDArray[np.float64]) -> list[int]:
+    """Few boxes that together cover every pixel of the tile that all of them cover; greedy."""
+    left, top, right, _ = _tile_box(tile)
+    shift_K1 = (boxes_K4[:, :1] >= right).astype(float)
+    edges_K4 = (boxes_K4 - np.array([left, top, left, top])) * (TILE_PX * 2**tile.zoom)
+    edges_K4[:, ::2] -= shift_K1 * (TILE_PX * 2**tile.zoom)
+    west, north, east, south = np.round(edges_K4).clip(0, TILE_PX).astype(int).T
+    open_HW = np.ones((TILE_PX, TILE_PX), dtype=np.int32)
+    chosen: list[int] = []
+    while len(chosen) <= MAX_PICTURES:
+        sums_HW = np.pad(open_HW.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+        gain_K = (
+            sums_HW[south, east]
+            - sums_HW[north, east]
+            - sums_HW[south, west]
+            + sums_HW[north, west]
+        )
+        best = int(gain_K.argmax())
+        if gain_K[best] == 0:
+            return chosen
+        chosen.append(best)
+        open_HW[north[best] : south[best], west[best] : east[best]] = 0
+    return chosen
 
 
 def draw_pictures(
@@ -157,7 +198,13 @@ def _world_corners(record: ImageRecord) -> NDArray[np.float64]:
     return corners_42
 
 
-def _world_box(record: ImageRecord) -> tuple[float, float, float, float]:
-    corners_42 = _world_corners(record)
+def _is_upright(corners_42: NDArray[np.float64]) -> bool:
+    """Whether the corners are nearly their own box: a hundredth of a side off at most."""
+    x0, y0, x1, y1 = _box(corners_42)
+    box_42 = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    return bool(np.abs(corners_42 - box_42).max() <= 0.01 * max(x1 - x0, y1 - y0))
+
+
+def _box(corners_42: NDArray[np.float64]) -> tuple[float, float, float, float]:
     (x0, y0), (x1, y1) = corners_42.min(axis=0), corners_42.max(axis=0)
     return float(x0), float(y0), float(x1), float(y1)

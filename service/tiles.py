@@ -29,7 +29,7 @@ CACHE_BYTES = 64 * 2**20
 """Ours: some 1,500 tiles, several screens at every zoom."""
 
 KEPT_TABLES = 8
-"""Ours: gallery versions whose footprints stay in memory (32 bytes and the id per picture)."""
+"""Ours: gallery versions whose footprints stay in memory (33 bytes and the id per picture)."""
 
 THREADS = 2
 """Ours: tiles drawn at a time, so that panning a map never starves questions of cores."""
@@ -74,9 +74,9 @@ class TileMaker:
     def draw(self, gallery: Gallery, address: TileAddress) -> Tile:
         """Make one tile; runs in a thread."""
         table = self._table(gallery)
-        rows = table.touching(address)
+        rows = table.needed(address)
         if len(rows) > MAX_PICTURES:
-            return Tile(*encode(draw_flat(address, table.boxes_N4[rows])))
+            return Tile(*encode(draw_flat(address, table.boxes_N4[table.touching(address)])))
         records = [gallery.record(table.image_ids[row]) for row in rows]
         return Tile(*encode(draw_pictures(address, records, gallery.picture)))
 

@@ -115,6 +115,25 @@ def test_only_pictures_that_share_area_with_a_tile_are_found() -> None:
     assert found == {"inside", "around"}
 
 
+def test_of_tiles_at_half_steps_only_as_many_as_cover_the_ground_are_drawn() -> None:
+    tile = TileAddress(17, 68000, 44000)
+
+    def corners(column: float, row: float) -> tuple[tuple[float, float], ...]:
+        edges = ((0, 0), (1, 0), (1, 1), (0, 1))
+        x, y = 4 * tile.x + column, 4 * tile.y + row
+        return tuple(tile_corner(19, x + dx, y + dy) for dx, dy in edges)
+
+    halves = [step / 2 for step in range(7)]
+    records = [record(corners(x, y), f"{x} {y}") for x in halves for y in halves]
+    turned = record(square_corners(*tile_corner(17, 68000.5, 44000.5), 50.0, 50.0, 30.0), "turned")
+    table = GroundTable([*records, turned])
+    needed = {table.image_ids[row] for row in table.needed(tile)}
+    assert needed == {f"{x:.1f} {y:.1f}" for x in range(4) for y in range(4)} | {"turned"}
+    drawn = [known for known in records if known.image_id in needed]
+    canvas = draw_pictures(tile, drawn, always(quartered()))
+    assert canvas.getchannel("A").getextrema() == (255, 255)
+
+
 @pytest.mark.parametrize(("x", "seen"), [(0, "green"), (2**15 - 1, "red")])
 def test_a_picture_across_the_antimeridian_shows_on_both_sides(x: int, seen: str) -> None:
     corners = square_corners(0.002, 180.0, 600.0, 600.0)

@@ -24,8 +24,8 @@ UNCALIBRATED: Mapping[str, float] = {
 """Ours: cautious guesses, for weights that carry no fitted parameters."""
 
 JUDGED = 30
-"""Ours: best matches that an answer is judged by, however many are asked for. With tiles at half
-steps about ten of them lie within a right one's reach; the others say how the rest of the map does.
+"""Ours: best matches that an answer is judged by, however many are asked for. On a rendered map of
+529 tiles at half steps 10 to 150 of them told images of elsewhere equally well.
 """
 
 USUAL_REACH_M = 50.0

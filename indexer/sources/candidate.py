@@ -34,7 +34,7 @@ class Candidate:
 
 
 USUAL_OVERLAP = 0.5
-"""Ours: some tile is then centred within a quarter of a side, along either axis, of any photo."""
+"""Ours: inside a map some tile is then centred within a quarter of a side, along either axis."""
 
 
 @dataclass(frozen=True, kw_only=True)

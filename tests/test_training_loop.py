@@ -183,3 +183,21 @@ def test_a_bad_change_is_refused(change: str, words: str) -> None:
 def test_an_unknown_recipe_lists_the_known() -> None:
     with pytest.raises(RecipeError, match="paper, modern"):
         recipe("best")
+
+
+def test_hard_negatives_put_alike_places_in_a_row(university: Path) -> None:
+    places = training_places(university) * 4
+    direction = torch.arange(24) % 6  # place n looks like n + 6, n + 12 and n + 18 alone
+    descriptors = torch.eye(6)[direction]
+    chosen = recipe("modern", ["hard_negatives=4"])
+    draws = draw_epoch(places, chosen, torch.Generator().manual_seed(3), descriptors_ND=descriptors)
+    assert sorted(draw.place for draw in draws) == list(range(24))
+    runs = [{draw.place % 6 for draw in draws[start : start + 4]} for start in range(0, 24, 4)]
+    assert all(len(run) == 1 for run in runs)
+
+
+def test_a_run_with_hard_negatives(university: Path, tmp_path: Path) -> None:
+    changes = ["--set=hard_negatives=2", "--set=batch=4", "--set=epochs=1"]
+    code, output = run(university, "--out", tmp_path, "--recipe=modern", *changes, *TINY)
+    assert code == 0, output
+    assert (tmp_path / "weights.safetensors").is_file()

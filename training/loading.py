@@ -14,6 +14,7 @@ from model.errors import ImageError
 from model.images import open_image
 from model.preprocessing import to_pixels
 from training.errors import DataError
+from training.hard_negatives import in_alike_runs
 from training.places import Place
 from training.recipes import Recipe
 
@@ -28,20 +29,37 @@ class Draw:
 
 
 def draw_epoch(
-    places: list[Place], recipe: Recipe, generator: torch.Generator, rank: int = 0, ranks: int = 1
+    places: list[Place],
+    recipe: Recipe,
+    generator: torch.Generator,
+    rank: int = 0,
+    ranks: int = 1,
+    descriptors_ND: Tensor | None = None,
 ) -> list[Draw]:
     """An epoch's samples in order, in rounds of distinct places.
 
     Each place of a round comes `repeats` times in a row, with fresh images. Ranks get disjoint
     places of every round, and equally many.
+
+    Args:
+        places: the data.
+        recipe: repeats, passes, weights, hard negatives.
+        generator: whose numbers choose; the same on all ranks.
+        rank: this process of `ranks`.
+        ranks: processes that share the epoch.
+        descriptors_ND: the places' satellite descriptors [N, D], for hard negatives.
     """
     draws = []
     for numbers in _rounds(places, recipe, generator):
-        shuffled = [numbers[i] for i in torch.randperm(len(numbers), generator=generator).tolist()]
-        shuffled = shuffled[: len(shuffled) // ranks * ranks]
-        picks = torch.rand((len(shuffled), recipe.repeats, 2), generator=generator).tolist()
-        for number, pick in list(zip(shuffled, picks, strict=True))[rank::ranks]:
-            draws += [_draw(places, number, above, flown) for above, flown in pick]
+        if descriptors_ND is None:
+            order = torch.randperm(len(numbers), generator=generator).tolist()
+        else:
+            order = in_alike_runs(descriptors_ND[numbers], recipe.hard_negatives, generator)
+        share = len(numbers) // ranks
+        picks = torch.rand((len(numbers), recipe.repeats, 2), generator=generator).tolist()
+        own = slice(rank * share, (rank + 1) * share)
+        for index, pick in zip(order[own], picks[own], strict=True):
+            draws += [_draw(places, numbers[index], above, flown) for above, flown in pick]
     return draws
 
 
@@ -81,6 +99,19 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, int, bool]]):
         above = decode(place.satellite[draw.satellite], self.side)
         flown = decode(place.drone[draw.drone], self.side)
         return torch.from_numpy(above), torch.from_numpy(flown), draw.place, place.flat
+
+
+class SatelliteDataset(Dataset[Tensor]):
+    """Every place's first satellite image, uint8 [3, S, S]."""
+
+    def __init__(self, places: list[Place], side: int) -> None:
+        self.places, self.side = places, side
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(decode(self.places[index].satellite[0], self.side))
 
 
 def decode(file: Path, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -14,6 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
 from model.checkpoint import save_checkpoint
@@ -22,7 +23,7 @@ from training.augmentation import PaperAugmentation, StrongAugmentation
 from training.averaging import Average
 from training.errors import RecipeError, RunError
 from training.learner import Learner, build_learner
-from training.loading import PairDataset, batches, draw_epoch
+from training.loading import PairDataset, SatelliteDataset, batches, draw_epoch
 from training.optimization import build_optimizer, build_scheduler
 from training.places import Place, data_digest
 from training.progress import Progress
@@ -137,7 +138,14 @@ class Run:
             (recipe.seed * 1_000_003 + epoch) * 4099 + 1 + fabric.global_rank
         )
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=own)))
-        draws = draw_epoch(self.places, recipe, shared, fabric.global_rank, fabric.world_size)
+        draws = draw_epoch(
+            self.places,
+            recipe,
+            shared,
+            fabric.global_rank,
+            fabric.world_size,
+            self._satellite_descriptors() if recipe.hard_negatives else None,
+        )
         side = recipe.model.input_size
         dataset = PairDataset(self.places, draws, side if recipe.augmentation == "paper" else 256)
         self.module.train()
@@ -147,6 +155,21 @@ class Run:
             steps += 1
             total += self._step(batch, own, last=steps % recipe.accumulate == 0)
         return float(total) / max(steps, 1), steps * recipe.batch
+
+    @torch.inference_mode()
+    def _satellite_descriptors(self) -> Tensor:
+        """Every place's first satellite image as the network sees it now: [N, D], on the CPU."""
+        recipe, network = self.recipe, self.learner.network.eval()
+        images = SatelliteDataset(self.places, recipe.model.input_size)
+        loader = DataLoader(images, batch_size=32, num_workers=self.options.workers)
+        steps = -(-len(images) // 32)
+        shown = Progress("hard negatives", steps, unit="batch", quiet=not self._main).over(loader)
+        rows = []
+        for pixels in shown:
+            normal = normalise(pixels.to(self.fabric.device), recipe.model.normalisation)
+            with self.fabric.autocast():
+                rows.append(network.describe(normal, "satellite").cpu())
+        return torch.cat(rows)
 
     def _shown(self, dataset: PairDataset, epoch: int) -> Iterator[Any]:
         recipe = self.recipe

@@ -46,6 +46,8 @@ class Recipe:
     """Both views in one forward pass, so that batch normalization sees them mixed."""
     flight_weight: int = 1
     """Times a place with flown images is drawn for each draw of a flat one, in distinct rounds."""
+    hard_negatives: int = 0
+    """Places in a row that look most alike to the network at each epoch's begin; 0: at random."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step."""
     epochs: int = 120
@@ -108,6 +110,7 @@ _AT_LEAST: dict[str, float] = {
     "repeats": 1,
     "frozen_stages": 0,
     "flight_weight": 1,
+    "hard_negatives": 0,
     "accumulate": 1,
     "auxiliary_cross_entropy": 0.0,
     "ema_decay": 0.0,

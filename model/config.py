@@ -64,6 +64,8 @@ class ModelConfig:
 
     Ours, for queries of any heading. It costs a gallery's build so many passes, a query none.
     """
+    query_turns: int = 1
+    """The same for an image that asks: 1, 2 or 4 passes a query."""
 
     embedding_dim: int = 512
     """Width of each embedding head."""
@@ -73,6 +75,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         self._check(self.parts in (1, 2, 4, 8), "parts", "1, 2, 4 or 8")
         self._check(self.gallery_turns in (1, 2, 4), "gallery_turns", "1, 2 or 4")
+        self._check(self.query_turns in (1, 2, 4), "query_turns", "1, 2 or 4")
         self._check(64 <= self.input_size <= 1024, "input_size", "64 to 1024")
         self._check(1 <= self.embedding_dim <= 4096, "embedding_dim", "1 to 4096")
         self._check(1 <= self.alignment_hidden <= 4096, "alignment_hidden", "1 to 4096")

@@ -28,6 +28,9 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors
 BATCH_SIZE = 16
 """Images that `embed` hands over at a time."""
 
+DEVICE_BATCH = 128
+"""Images of a forward pass on a GPU at most. Ours: bounds its memory where each comes in turns."""
+
 
 class DescriptorModel(Protocol):
     """What the indexer and the service need of a model."""
@@ -56,7 +59,7 @@ class DescriptorModel(Protocol):
         """A picture as the model's input, uint8 [3, S, S]; safe to call from many threads."""
 
     def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Unit-length descriptors [N, D]; one thread at a time."""
+        """Unit-length descriptors [N, D] of pictures that ask; one thread at a time."""
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit-length descriptors [N, D] as a gallery keeps them, to be found at any heading."""
@@ -123,21 +126,31 @@ class Embedder:
         return to_pixels(image, self.input_size)
 
     def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Descriptors of preprocessed pictures: float32 [N, D], unit length."""
-        pixels = torch.from_numpy(pixels_N3SS).to(self._device)
-        if self._threads is None:
-            return self._describe(pixels).cpu().numpy()
-        return self._threads.map(self._describe, pixels).numpy()
+        """Descriptors of preprocessed pictures that ask: float32 [N, D], unit length.
+
+        Each is the mean over `query_turns` quarter turns.
+        """
+        return self._embed(pixels_N3SS, self.config.query_turns)
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Descriptors of pictures to be searched: float32 [N, D], unit length.
+        """Descriptors of preprocessed pictures to be searched: float32 [N, D], unit length.
 
-        Each is the mean over `gallery_turns` quarter turns; queries are compared as they are.
+        Each is the mean over `gallery_turns` quarter turns.
         """
-        turns = turned(torch.from_numpy(pixels_N3SS), self.config.gallery_turns)
-        descriptors = [self.embed_pixels(pixels.contiguous().numpy()) for pixels in turns]
-        mean_ND = torch.from_numpy(np.mean(descriptors, axis=0))
-        return functional.normalize(mean_ND).numpy()
+        return self._embed(pixels_N3SS, self.config.gallery_turns)
+
+    def _embed(self, pixels_N3SS: NDArray[np.uint8], turns: int) -> NDArray[np.float32]:
+        pixels = torch.from_numpy(pixels_N3SS).to(self._device)
+        if turns == 1:
+            return self._pass(pixels).cpu().numpy()
+        turned_MD = self._pass(torch.cat(turned(pixels, turns)))
+        mean_ND = turned_MD.view(turns, len(pixels), -1).mean(dim=0)
+        return functional.normalize(mean_ND).cpu().numpy()
+
+    def _pass(self, pixels_N3SS: Tensor) -> Tensor:
+        if self._threads is None:
+            return torch.cat([self._describe(part) for part in pixels_N3SS.split(DEVICE_BATCH)])
+        return self._threads.map(self._describe, pixels_N3SS)
 
     @torch.inference_mode()
     def _describe(self, pixels_N3SS: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Checkpoints and the embedder: round trip, refusals, descriptors."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def test_other_turns_are_other_weights_and_a_mixed_pair_of_files_is_refused(tmp_
 
 
 @pytest.mark.parametrize("turns", [1, 2, 4])
-def test_gallery_descriptors_are_the_mean_over_quarter_turns(tmp_path: Path, turns: int) -> None:
+def test_descriptors_of_either_side_are_the_mean_over_quarter_turns(
+    tmp_path: Path, turns: int
+) -> None:
     torch.manual_seed(0)
     config = ModelConfig(
         backbone="test_efficientnet", input_size=128, embedding_dim=16, gallery_turns=turns
@@ -68,6 +71,11 @@ def test_gallery_descriptors_are_the_mean_over_quarter_turns(tmp_path: Path, tur
     mean = np.mean([embedder.embed([i.rotate(angle) for i in images]) for angle in angles], axis=0)
     expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
     np.testing.assert_allclose(embedder.embed_gallery_pixels(pixels), expected, atol=1e-5)
+    config = dataclasses.replace(config, gallery_turns=1, query_turns=turns)
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "q.safetensors", SafeNet(config).eval(), {})
+    asking = Embedder.load(tmp_path / "q.safetensors", device="cpu")
+    np.testing.assert_allclose(asking.embed(images), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_resnet", "densenet121"])

@@ -111,6 +111,8 @@ def test_a_second_report_embeds_nothing(
     turned = ask(*arguments, "--gallery-turns", 4)
     assert "embedding gallery_satellite" in turned
     assert "embedding query" not in turned
+    turned = ask(*arguments, "--query-turns", 4)
+    assert "embedding query_drone" in turned
 
 
 def test_a_replaced_image_is_embedded_again(tmp_path: Path, tiny_weights: Path) -> None:

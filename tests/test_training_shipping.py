@@ -38,11 +38,12 @@ def test_shipped_weights_are_half_the_size_and_describe_alike(
     assert after.calibration == {"bias": -1.5}
 
 
-def test_a_galleries_turns_are_the_runs_own_unless_told(tiny_weights: Path, tmp_path: Path) -> None:
+def test_turns_are_the_runs_own_unless_told(tiny_weights: Path, tmp_path: Path) -> None:
     turned, again = tmp_path / "turned.safetensors", tmp_path / "again.safetensors"
-    assert invoke(tiny_weights, turned, "--gallery-turns", 4)[0] == 0
+    assert invoke(tiny_weights, turned, "--gallery-turns", 4, "--query-turns", 2)[0] == 0
     assert invoke(turned, again)[0] == 0
-    assert [Embedder.load(path).config.gallery_turns for path in (turned, again)] == [4, 4]
+    kept = [Embedder.load(path).config for path in (turned, again)]
+    assert [(config.gallery_turns, config.query_turns) for config in kept] == [(4, 2), (4, 2)]
     code, output = invoke(tiny_weights, tmp_path / "three.safetensors", "--gallery-turns", 3)
     assert code == 1
     assert "1, 2 or 4" in output

@@ -49,6 +49,7 @@ class Describer:
         input_size: int | None = None,
         flip: bool = False,
         gallery_turns: int | None = None,
+        query_turns: int | None = None,
         workers: int = 2,
         cache: DescriptorCache | None = None,
     ) -> None:
@@ -57,6 +58,8 @@ class Describer:
         self.name, self.sha256, self.config = checkpoint.name, checkpoint.sha256, checkpoint.config
         if gallery_turns is not None:
             self.config = dataclasses.replace(self.config, gallery_turns=gallery_turns)
+        if query_turns is not None:
+            self.config = dataclasses.replace(self.config, query_turns=query_turns)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = quick_network(checkpoint).to(self.device)
         self.flip, self.workers, self.cache = flip, workers, cache
@@ -69,6 +72,7 @@ class Describer:
         input_size: int | None = None,
         flip: bool = False,
         gallery_turns: int | None = None,
+        query_turns: int | None = None,
         workers: int = 2,
         cache: DescriptorCache | None = None,
     ) -> "Describer":
@@ -84,6 +88,7 @@ class Describer:
             input_size=input_size,
             flip=flip,
             gallery_turns=gallery_turns,
+            query_turns=query_turns,
             workers=workers,
             cache=cache,
         )
@@ -94,7 +99,7 @@ class Describer:
         Args:
             images: what to describe.
             change: done to every image first.
-            turns: quarter turns to average over: `config.gallery_turns` for a gallery.
+            turns: quarter turns to average over: `config.gallery_turns` or `config.query_turns`.
 
         Raises:
             DataError: an image is unreadable; names it.

@@ -42,10 +42,9 @@ Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Where descriptors are kept between reports.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep nothing.")]
 
-Turns = Annotated[
-    int | None,
-    typer.Option("--gallery-turns", help="Quarter turns averaged: 1, 2, 4; default: the weights'."),
-]
+_TURNS_HELP = "Quarter turns averaged: 1, 2, 4; default: the weights'."
+GalleryTurns = Annotated[int | None, typer.Option("--gallery-turns", help=_TURNS_HELP)]
+QueryTurns = Annotated[int | None, typer.Option("--query-turns", help=_TURNS_HELP)]
 
 
 @eval_app.callback()
@@ -76,7 +75,8 @@ def dataset_command(
     input_size: Annotated[
         int | None, typer.Option(min=64, max=1024, help="Another input side than trained, px.")
     ] = None,
-    gallery_turns: Turns = None,
+    gallery_turns: GalleryTurns = None,
+    query_turns: QueryTurns = None,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -98,6 +98,7 @@ def dataset_command(
             input_size=size or input_size,
             flip=flip or flipped,
             gallery_turns=gallery_turns,
+            query_turns=query_turns,
             workers=workers,
             cache=kept,
         )
@@ -151,7 +152,8 @@ def overhead_command(
     colour: Annotated[
         float, typer.Option(min=0, max=2, help="Random colour and light; 1 is the training's.")
     ] = 0.0,
-    gallery_turns: Turns = None,
+    gallery_turns: GalleryTurns = None,
+    query_turns: QueryTurns = None,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -178,7 +180,11 @@ def overhead_command(
     try:
         kept = None if no_cache else DescriptorCache(cache_folder)
         describer = Describer.load(
-            weights, gallery_turns=gallery_turns, workers=workers, cache=kept
+            weights,
+            gallery_turns=gallery_turns,
+            query_turns=query_turns,
+            workers=workers,
+            cache=kept,
         )
         scores = {"flown→overhead": evaluate_overhead(data, test, describer, rules)}
         print_scores({"": scores}, f"{data.name}, {describer.name}, protocol full, seed {seed}")

@@ -76,7 +76,7 @@ def described(
     direction: Direction, describer: Describer, change: Change | None = None
 ) -> tuple[Described, Described]:
     """Query and gallery of a direction, embedded."""
-    query = describer.describe(direction.query, change)
+    query = describer.describe(direction.query, change, turns=describer.config.query_turns)
     gallery = describer.describe(direction.gallery, turns=describer.config.gallery_turns)
     return (
         Described(images=direction.query, descriptors_ND=query),

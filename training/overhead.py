@@ -69,7 +69,8 @@ def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rule
     side = describer.config.input_size
     gallery_GD = describer.describe(gallery, turns=describer.config.gallery_turns)
     views = [as_flown(side, test, view) for view in range(test.views)]
-    query_QD = torch.cat([describer.describe(query, view) for view in views])
+    turns = describer.config.query_turns
+    query_QD = torch.cat([describer.describe(query, view, turns=turns) for view in views])
     repeated = query.pick([row for _ in views for row in range(len(query))])
     return score(
         Described(images=repeated, descriptors_ND=query_QD),

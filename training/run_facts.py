@@ -15,6 +15,7 @@ def facts_of(describer: Describer, rules: Rules) -> dict[str, Any]:
         "weights": describer.name,
         "sha256": describer.sha256,
         "gallery_turns": describer.config.gallery_turns,
+        "query_turns": describer.config.query_turns,
         "input_size": describer.config.input_size,
         "commit": git_commit(),
     }

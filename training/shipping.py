@@ -7,7 +7,7 @@ Example: python -m training.shipping runs/best/weights.safetensors best.safetens
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -23,6 +23,7 @@ def ship(
     figures: dict[str, object],
     notes: dict[str, object],
     gallery_turns: int | None = None,
+    query_turns: int | None = None,
 ) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
 
@@ -34,9 +35,10 @@ def ship(
     card = {**checkpoint.card, **notes}
     if figures:
         card["metrics"] = {**card.get("metrics", {}), **figures}
-    if gallery_turns is not None:
-        config = dataclasses.replace(checkpoint.config, gallery_turns=gallery_turns)
-        checkpoint = dataclasses.replace(checkpoint, config=config)
+    turns = {"gallery_turns": gallery_turns, "query_turns": query_turns}
+    given: dict[str, Any] = {name: value for name, value in turns.items() if value is not None}
+    config = dataclasses.replace(checkpoint.config, **given)
+    checkpoint = dataclasses.replace(checkpoint, config=config)
     save_checkpoint(out, checkpoint.network(), card, dtype=torch.float16)
 
 
@@ -58,6 +60,9 @@ def main(
             help="Quarter turns of a gallery image averaged: 1, 2, 4; default: the run's."
         ),
     ] = None,
+    query_turns: Annotated[
+        int | None, typer.Option(help="The same for an image that asks.")
+    ] = None,
 ) -> None:
     """Write weights to hand out: float16, with figures and sources in the card."""
     try:
@@ -65,7 +70,7 @@ def main(
         notes: dict[str, object] = dict(part.partition("=")[::2] for part in note or ())
         if calibration is not None:
             notes["calibration"] = _figures(calibration)
-        ship(weights, out, measured, notes, gallery_turns)
+        ship(weights, out, measured, notes, gallery_turns, query_turns)
     except SafeNetError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

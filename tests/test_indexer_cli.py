@@ -72,6 +72,19 @@ def test_a_gallery_goes_through_its_whole_life(run, tmp_path) -> None:
     assert "10 footprints" in run("export", "map", "out.geojson").output
 
 
+def test_a_map_is_cut_at_half_steps_unless_told(run, tmp_path) -> None:
+    bands = np.asarray(picture(5, 400)).transpose(2, 0, 1)
+    place = Affine(0.5, 0, 500_000, 0, -0.5, 5_500_000)
+    with rasterio.open(
+        tmp_path / "ortho.tif", "w", driver="GTiff", count=3, height=400, width=400,
+        dtype=bands.dtype, crs="EPSG:32633", transform=place,
+    ) as dataset:  # fmt: skip
+        dataset.write(bands)
+    assert "map: 9 images" in run("build", "map", "ortho.tif", "--tile-m", 100).output
+    apart = ("--tile-m", 100, "--overlap", 0)
+    assert "apart: 4 images" in run("build", "apart", "ortho.tif", *apart).output
+
+
 def test_search_filters_and_truth(run, tmp_path) -> None:
     tile_folder(tmp_path / "tiles", 3, 3)
     run("build", "map", "tiles")

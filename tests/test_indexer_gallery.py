@@ -19,6 +19,7 @@ from indexer.lookup import MAX_BOXES
 from indexer.polygons import join_holes
 from indexer.query import search_files
 from indexer.records import Filters, Prior
+from indexer.repair import rebuild
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 
@@ -68,6 +69,23 @@ def test_a_gallery_keeps_gallery_descriptors_and_is_asked_with_plain_ones(tmp_pa
     assert [match.score for match in asked.matches] == [match.score for match in expected]
     assert asked.matches[0].score < 0.99
     opened.close()
+
+
+def test_a_repaired_row_is_a_gallery_descriptor_again(tmp_path) -> None:
+    class Negative(ColourEmbedder):
+        """What a gallery keeps points the other way."""
+
+        def embed_gallery_pixels(self, pixels_N3SS):
+            return -self.embed_pixels(pixels_N3SS)
+
+    source = open_source(tile_folder(tmp_path / "tiles", 2, 1), SourceOptions())
+    operations.build(tmp_path / "store", "map", source, Negative())
+    (rows,) = (tmp_path / "store" / "map").rglob("descriptors-*.f16")
+    whole = rows.read_bytes()
+    rows.write_bytes(b"\x11\x22\x33" + whole[3:])
+    assert rebuild(tmp_path / "store", "map", Negative()).descriptors == 1
+    before, after = (np.frombuffer(data, np.float16)[:768] for data in (whole, rows.read_bytes()))
+    assert before.astype(np.float32) @ after > 0.98  # from the stored picture, a JPEG
 
 
 def test_scores_equal_brute_force_over_all_images(gallery, embedder) -> None:

@@ -72,6 +72,17 @@ def test_top_k_and_prior_restrict_the_matches(live: httpx.Client) -> None:
     assert {m["image_id"] for m in near} == {"satellite-008", "satellite-009", "satellite-010"}
 
 
+def test_confidence_does_not_depend_on_top_k(live: httpx.Client) -> None:
+    data = encoded(picture(2))
+    one, many = (
+        live.post(f"/localize?top_k={top_k}", content=data, headers=JPEG).json()
+        for top_k in (1, 100)
+    )
+    assert len(many["matches"]) > len(one["matches"]) == 1
+    assert one["confidence"] == many["confidence"]
+    assert one["estimate"] == many["estimate"]
+
+
 def test_min_confidence_turns_a_weak_answer_into_no_match(live: httpx.Client) -> None:
     grey = encoded(Image.new("RGB", (64, 64), (90, 91, 90)))
     body = live.post("/localize?min_confidence=1", content=grey, headers=JPEG).json()

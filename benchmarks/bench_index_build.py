@@ -86,16 +86,16 @@ class _Thumbnail:
         small = image.resize((self.input_size, self.input_size))
         return np.asarray(small, dtype=np.uint8).transpose(2, 0, 1)
 
-    def embed_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
+    def embed_gallery_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
         flat_ND = pixels_N3SS.reshape(len(pixels_N3SS), -1)[:, ::43][:, :2560].astype(np.float32)
         flat_ND = flat_ND - flat_ND.mean(axis=1, keepdims=True) + 1e-3
         return flat_ND / np.linalg.norm(flat_ND, axis=1, keepdims=True)
 
-    def embed_gallery_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
-        return self.embed_pixels(pixels_N3SS)
+    def embed_turns(self, pixels_N3SS: np.ndarray) -> np.ndarray:
+        return self.embed_gallery_pixels(pixels_N3SS)[:, None]
 
     def embed(self, images: list[Image.Image]) -> np.ndarray:
-        return self.embed_pixels(np.stack([self.preprocess(image) for image in images]))
+        return self.embed_gallery_pixels(np.stack([self.preprocess(image) for image in images]))
 
 
 def _memory(place: Path) -> dict[str, Figure]:

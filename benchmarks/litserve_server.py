@@ -14,6 +14,7 @@ from servers import found
 
 from indexer.gallery import Gallery
 from model.embedder import Embedder
+from model.fusion import mean_over_turns
 from model.images import open_image
 
 
@@ -38,7 +39,7 @@ class Localize(LitAPI):
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
         """Descriptors."""
-        return self.embedder.embed_pixels(x)
+        return mean_over_turns(self.embedder.embed_turns(x))
 
     def unbatch(self, output: Any) -> list[Any]:
         """One descriptor per request."""

@@ -15,6 +15,7 @@ UNCALIBRATED: Mapping[str, float] = {
     "score": 8.0,
     "margin": 25.0,
     "agreement": 2.0,
+    "steadiness": 0.0,
     "temperature": 0.05,
     "no_match_below": 0.2,
     "match_from": 0.6,
@@ -56,16 +57,19 @@ class Evidence:
     """What the confidence is made of.
 
     `score` is the best cosine, `margin` its lead over the best match that lies elsewhere (beyond
-    the reach of the best one's ground area), `agreement` the share of the weight nearby.
+    the reach of the best one's ground area), `agreement` the share of the weight nearby,
+    `steadiness` the query's own.
     """
 
     score: float
     margin: float
     agreement: float
+    steadiness: float
 
 
 def answer(
     matches: Sequence[Match],
+    steadiness: float,
     calibration: Mapping[str, float] | None,
     min_confidence: float = 0.0,
 ) -> Answer:
@@ -73,6 +77,7 @@ def answer(
 
     Args:
         matches: what `Gallery.search` gave.
+        steadiness: the query's, from `model.fusion.fuse`.
         calibration: the weights' fitted parameters (`embedder.calibration`), or None.
         min_confidence: below this the status is no_match, 0..1.
     """
@@ -80,7 +85,7 @@ def answer(
         return Answer(status="no_match", confidence=0.0, estimate=None)
     matches = matches[:JUDGED]
     fitted = {**UNCALIBRATED, **(calibration or {})}
-    sure = confidence(evidence(matches, fitted["temperature"]), fitted)
+    sure = confidence(evidence(matches, steadiness, fitted["temperature"]), fitted)
     if sure < max(min_confidence, fitted["no_match_below"]):
         return Answer(status="no_match", confidence=sure, estimate=None)
     return Answer(
@@ -97,11 +102,12 @@ def confidence(seen: Evidence, fitted: Mapping[str, float]) -> float:
         + fitted["score"] * seen.score
         + fitted["margin"] * seen.margin
         + fitted["agreement"] * seen.agreement
+        + fitted["steadiness"] * seen.steadiness
     )
     return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit))))
 
 
-def evidence(matches: Sequence[Match], temperature: float) -> Evidence:
+def evidence(matches: Sequence[Match], steadiness: float, temperature: float) -> Evidence:
     """What ranked matches say about their best one."""
     best = matches[0]
     reach = reach_m(best)
@@ -112,6 +118,7 @@ def evidence(matches: Sequence[Match], temperature: float) -> Evidence:
         score=best.score,
         margin=best.score - max(elsewhere, default=matches[-1].score),
         agreement=sum(w for w, close in zip(weights, near, strict=True) if close) / sum(weights),
+        steadiness=steadiness,
     )
 
 

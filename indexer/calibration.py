@@ -5,7 +5,7 @@ The parameters live in the weights' JSON under "calibration" and reach `indexer.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,14 +67,14 @@ class Report:
     within_95: float
 
 
-def sample(matches: Sequence[Match], truth: Position, in_map: bool) -> Sample:
-    """What one query's matches and its true position say."""
+def sample(matches: Sequence[Match], steadiness: float, truth: Position, in_map: bool) -> Sample:
+    """What one query's matches, its steadiness and its true position say."""
     best = matches[0]
     away_m = distance_m(*truth, best.record.latitude, best.record.longitude)
     fused = fuse_positions(matches, UNCALIBRATED)
     error_m = distance_m(*truth, fused.latitude, fused.longitude)
     return Sample(
-        seen=evidence(matches, UNCALIBRATED["temperature"]),
+        seen=evidence(matches, steadiness, UNCALIBRATED["temperature"]),
         correct=in_map and away_m <= reach_m(best),
         in_map=in_map,
         error_parts=error_m / (reach_m(best) / 2),
@@ -90,15 +90,10 @@ def fit(samples: Sequence[Sample]) -> dict[str, float]:
     correct_N = np.array([item.correct for item in samples], dtype=np.float64)
     if not 0 < correct_N.sum() < len(samples):
         raise ValueError("right and wrong best matches are both needed to fit a confidence")
-    features_NF = np.array([[1.0, *_features(item.seen)] for item in samples])
-    bias, score, margin, agreement = _logistic(features_NF, correct_N).tolist()
-    fitted = {
-        **UNCALIBRATED,
-        "bias": bias,
-        "score": score,
-        "margin": margin,
-        "agreement": agreement,
-    }
+    features_NF = np.array([astuple(item.seen) for item in samples])
+    names = ("bias", *(field.name for field in fields(Evidence)))
+    weights = _logistic(features_NF, correct_N).tolist()
+    fitted = {**UNCALIBRATED, **dict(zip(names, weights, strict=True))}
     sure_N = np.array([confidence(item.seen, fitted) for item in samples])
     in_map_N = np.array([item.in_map for item in samples])
     inside = sure_N[in_map_N]
@@ -176,27 +171,31 @@ def reliability(
     )
 
 
-def _features(seen: Evidence) -> tuple[float, float, float]:
-    return seen.score, seen.margin, seen.agreement
-
-
 def _logistic(
     features_NF: NDArray[np.float64], correct_N: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Ridge-regularised logistic regression by Newton's method on scaled features."""
-    scale_F = np.maximum(np.abs(features_NF).max(axis=0), 1e-9)
-    x_NF = features_NF / scale_F
-    weights_F = np.zeros(x_NF.shape[1])
+    """Bias and weights [1 + F] of a ridge-regularised logistic regression.
+
+    By Newton's method on features of mean 0 and spread 1; the bias is not regularised, and a
+    feature that never varies gets no weight.
+    """
+    mean_F, spread_F = features_NF.mean(axis=0), features_NF.std(axis=0)
+    varies_F = spread_F > 1e-9
+    scale_F = np.where(varies_F, spread_F, 1.0)
+    ones_N1 = np.ones((len(features_NF), 1))
+    x_NG = np.hstack((ones_N1, np.where(varies_F, (features_NF - mean_F) / scale_F, 0.0)))
+    ridge_G = np.array([0.0, *np.full(len(scale_F), _RIDGE)])
+    weights_G = np.zeros(x_NG.shape[1])
     for _ in range(50):
-        p_N = 1.0 / (1.0 + np.exp(-np.clip(x_NF @ weights_F, -30, 30)))
-        gradient_F = x_NF.T @ (p_N - correct_N) + _RIDGE * weights_F
-        bend_FF = (x_NF * (p_N * (1 - p_N))[:, None]).T @ x_NF + _RIDGE * np.eye(x_NF.shape[1])
-        step_F = np.linalg.solve(bend_FF, gradient_F)
-        weights_F = weights_F - step_F
-        if np.abs(step_F).max() < 1e-8:
+        p_N = 1.0 / (1.0 + np.exp(-np.clip(x_NG @ weights_G, -30, 30)))
+        gradient_G = x_NG.T @ (p_N - correct_N) + ridge_G * weights_G
+        bend_GG = (x_NG * (p_N * (1 - p_N))[:, None]).T @ x_NG + np.diag(ridge_G)
+        step_G = np.linalg.solve(bend_GG, gradient_G)
+        weights_G = weights_G - step_G
+        if np.abs(step_G).max() < 1e-8:
             break
-    found_F: NDArray[np.float64] = weights_F / scale_F
-    return found_F
+    weights_F = weights_G[1:] / scale_F
+    return np.array([weights_G[0] - weights_F @ mean_F, *weights_F])
 
 
 def _precise_from(sure_N: NDArray[np.float64], correct_N: NDArray[np.float64]) -> float:

@@ -19,6 +19,7 @@ from indexer.sources.candidate import image_files
 from indexer.sources.reading import RawPicture, read_file
 from indexer.sources.table import read_positions
 from model.errors import ImageError
+from model.fusion import fuse
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -31,6 +32,7 @@ class Result:
     file: Path
     matches: list[Match]
     judged: Answer
+    steadiness: float
 
     def table_lines(self, top_k: int) -> Iterator[str]:
         """Tab-separated: file, rank, score, id, latitude, longitude, confidence, status."""
@@ -77,10 +79,11 @@ def search_files(
         ImageError: a file is no readable image.
     """
     for file in files:
-        descriptor_D = embedder.embed([_read(file).image])[0]
-        matches = gallery.search(descriptor_D, top_k=top_k, prior=prior, filters=filters)
-        judged = answer(matches, embedder.calibration, min_confidence)
-        yield Result(file=file, matches=matches, judged=judged)
+        pixels_3SS = embedder.preprocess(_read(file).image)
+        query = fuse(embedder.embed_turns(pixels_3SS[None]))
+        matches = gallery.search(query.descriptor_D, top_k=top_k, prior=prior, filters=filters)
+        judged = answer(matches, query.steadiness, embedder.calibration, min_confidence)
+        yield Result(file=file, matches=matches, judged=judged, steadiness=query.steadiness)
 
 
 def _read(file: Path) -> RawPicture:
@@ -147,7 +150,7 @@ def samples(
             distance_m(*true, record.latitude, record.longitude) <= reach
             for record in gallery.records(within=near)
         )
-        yield sample(result.matches, true, in_map)
+        yield sample(result.matches, result.steadiness, true, in_map)
 
 
 def errors_m(true: tuple[float, float], result: Result) -> tuple[float, float | None]:

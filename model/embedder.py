@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.cpu_threads import CpuThreads
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
+from model.fusion import mean_over_turns
 from model.network import SafeNet, turned
 from model.preprocessing import normalise, to_pixels
 
@@ -58,8 +58,11 @@ class DescriptorModel(Protocol):
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         """A picture as the model's input, uint8 [3, S, S]; safe to call from many threads."""
 
-    def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Unit-length descriptors [N, D] of pictures that ask; one thread at a time."""
+    def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Unit-length descriptors [N, T, D] of pictures that ask, in T headings each.
+
+        For `fusion.fuse`; one thread at a time.
+        """
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit-length descriptors [N, D] as a gallery keeps them, to be found at any heading."""
@@ -125,31 +128,30 @@ class Embedder:
         """Centre square at input size, uint8 [3, S, S]; thread-safe."""
         return to_pixels(image, self.input_size)
 
-    def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Descriptors of preprocessed pictures that ask: float32 [N, D], unit length.
+    def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Descriptors of preprocessed pictures that ask: float32 [N, T, D], unit length.
 
-        Each is the mean over `query_turns` quarter turns.
+        T is the weights' `query_turns`: the picture in so many headings, for `fusion.fuse`.
         """
-        return self._embed(pixels_N3SS, self.config.query_turns)
+        return self._turned(pixels_N3SS, self.config.query_turns)
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Descriptors of preprocessed pictures to be searched: float32 [N, D], unit length.
 
         Each is the mean over `gallery_turns` quarter turns.
         """
-        return self._embed(pixels_N3SS, self.config.gallery_turns)
+        return mean_over_turns(self._turned(pixels_N3SS, self.config.gallery_turns))
 
-    def _embed(self, pixels_N3SS: NDArray[np.uint8], turns: int) -> NDArray[np.float32]:
+    def _turned(self, pixels_N3SS: NDArray[np.uint8], turns: int) -> NDArray[np.float32]:
         pixels = torch.from_numpy(pixels_N3SS).to(self._device)
-        if turns == 1:
-            return self._pass(pixels).cpu().numpy()
-        turned_MD = self._pass(torch.cat(turned(pixels, turns)))
-        mean_ND = turned_MD.view(turns, len(pixels), -1).mean(dim=0)
-        return functional.normalize(mean_ND).cpu().numpy()
+        rows_MD = self._pass(torch.cat(turned(pixels, turns)))
+        return rows_MD.view(turns, len(pixels), -1).transpose(0, 1).cpu().numpy()
 
     def _pass(self, pixels_N3SS: Tensor) -> Tensor:
         if self._threads is None:
-            return torch.cat([self._describe(part) for part in pixels_N3SS.split(DEVICE_BATCH)])
+            return torch.cat(
+                [self._describe(part) for part in torch.split(pixels_N3SS, DEVICE_BATCH)]
+            )
         return self._threads.map(self._describe, pixels_N3SS)
 
     @torch.inference_mode()
@@ -157,12 +159,15 @@ class Embedder:
         return self._network.describe(normalise(pixels_N3SS, self.config.normalisation))
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """Descriptors of pictures of any size and mode: float32 [N, D], unit length."""
+        """Descriptors of pictures of any size and mode: float32 [N, D], unit length.
+
+        Each is the mean over `query_turns` quarter turns.
+        """
         if not images:
             return np.empty((0, self.descriptor_dim), dtype=np.float32)
         pixels_N3SS = np.stack([self.preprocess(image) for image in images])
         batches = [
-            self.embed_pixels(pixels_N3SS[start : start + BATCH_SIZE])
+            mean_over_turns(self.embed_turns(pixels_N3SS[start : start + BATCH_SIZE]))
             for start in range(0, len(images), BATCH_SIZE)
         ]
         return np.concatenate(batches)
@@ -191,18 +196,6 @@ def quick_network(checkpoint: Checkpoint) -> SafeNet:
         example = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
         network = folded(network, example)
     return network.to(memory_format=torch.channels_last)
-
-
-def fuse(descriptors_ND: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One unit descriptor [D] of N views of a place: the mean of their unit descriptors.
-
-    Source: Table VI, multiple-query setting.
-    """
-    fused_D: NDArray[np.float32] = descriptors_ND[0]
-    if len(descriptors_ND) > 1:
-        mean_D = descriptors_ND.mean(axis=0)
-        fused_D = mean_D / np.float32(max(float(np.linalg.norm(mean_D)), 1e-12))
-    return fused_D
 
 
 def _device(device: str) -> torch.device:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexer.answer import JUDGED, Answer, answer
 from indexer.gallery import Gallery
 from indexer.records import Match, Prior, View
-from model.embedder import fuse
+from model.fusion import fuse
 from service.decoding import Decoded
 from service.errors import ParameterError
 from service.flights import SubTrack, sub_tracks
@@ -91,18 +91,23 @@ async def ask(running: Running, gallery: Gallery, question: Question) -> Outcome
         with running.tracing.stage("embed"):
             embedded = await running.worker.embed(room, [image.pixels_3SS for image in decoded])
     prior, gps_used = _prior(running, parameters, decoded)
-    descriptor_D = fuse(embedded.descriptors_ND)
+    query = fuse(embedded.descriptors_NTD)
     started_at = time.perf_counter()
     loop = asyncio.get_running_loop()
     with running.tracing.stage("search"):
         matches, tracks = await loop.run_in_executor(
-            running.searchers, _search, gallery, descriptor_D, parameters, prior
+            running.searchers, _search, gallery, query.descriptor_D, parameters, prior
         )
     search_ms = (time.perf_counter() - started_at) * 1e3
     return Outcome(
         matches=matches[: parameters.top_k],
         tracks=tracks,
-        answer=answer(matches, running.embedder.calibration, parameters.min_confidence),
+        answer=answer(
+            matches,
+            query.steadiness,
+            running.embedder.calibration,
+            parameters.min_confidence,
+        ),
         decoded=decoded,
         gps_used=gps_used,
         decode_ms=decode_ms,

@@ -22,9 +22,9 @@ Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Descriptors float32 [N, D] of one question's images, and where their time went."""
+    """Descriptors float32 [N, T, D] of one question's images, and where their time went."""
 
-    descriptors_ND: NDArray[np.float32]
+    descriptors_NTD: NDArray[np.float32]
     queue_ms: float
     embed_ms: float
 
@@ -68,7 +68,7 @@ class BatchWorker:
         """Start the thread.
 
         Args:
-            embed: uint8 [N, 3, S, S] → float32 [N, D]; only this thread calls it.
+            embed: uint8 [N, 3, S, S] → float32 [N, T, D]; only this thread calls it.
             max_batch: most images per call.
             max_wait_s: longest wait for images that are still being decoded, s.
             capacity: most images admitted at a time; more raise QueueFullError.
@@ -168,12 +168,12 @@ class BatchWorker:
             _resolve(first, first.call())
             return
         started_at = time.perf_counter()
-        descriptors_ND = self._embed(np.stack([job.pixels[index] for job, index in items]))
+        descriptors_NTD = self._embed(np.stack([job.pixels[index] for job, index in items]))
         seconds = time.perf_counter() - started_at
         self._seconds_per_image += 0.2 * (seconds / len(items) - self._seconds_per_image)
         self._on_batch(len(items), seconds)
-        for (job, index), row_D in zip(items, descriptors_ND, strict=True):
-            job.rows[index] = row_D
+        for (job, index), rows_TD in zip(items, descriptors_NTD, strict=True):
+            job.rows[index] = rows_TD
             if len(job.rows) == len(job.pixels):
                 _resolve(job, None)
 

@@ -38,6 +38,10 @@ class ColourEmbedder:
         norms_N1 = np.linalg.norm(flat_ND, axis=1, keepdims=True)
         return (flat_ND / norms_N1).astype(np.float32)
 
+    def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """One heading: float32 [N, 1, 768]."""
+        return self.embed_pixels(pixels_N3SS)[:, None]
+
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The same as a query's."""
         return self.embed_pixels(pixels_N3SS)

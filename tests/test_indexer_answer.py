@@ -27,13 +27,13 @@ def match(rank: int, score: float, north_m: float, east_m: float, side_m: float 
 
 
 def test_no_matches_are_no_match() -> None:
-    judged = answer([], None)
+    judged = answer([], 1.0, None)
     assert (judged.status, judged.confidence, judged.estimate) == ("no_match", 0.0, None)
 
 
 def test_neighbours_support_each_other_and_strangers_do_not() -> None:
-    near = evidence([match(1, 0.8, 0, 0), match(2, 0.79, 25, 0), match(3, 0.5, 9000, 0)], 0.05)
-    torn = evidence([match(1, 0.8, 0, 0), match(2, 0.79, 9000, 0), match(3, 0.5, 25, 0)], 0.05)
+    near = evidence([match(1, 0.8, 0, 0), match(2, 0.79, 25, 0), match(3, 0.5, 9000, 0)], 1.0, 0.05)
+    torn = evidence([match(1, 0.8, 0, 0), match(2, 0.79, 9000, 0), match(3, 0.5, 25, 0)], 1.0, 0.05)
     assert near.margin == pytest.approx(0.3)
     assert torn.margin == pytest.approx(0.01)
     assert near.agreement > 0.99 > torn.agreement
@@ -42,7 +42,7 @@ def test_neighbours_support_each_other_and_strangers_do_not() -> None:
 
 def test_the_estimate_lies_between_agreeing_matches_and_ignores_strangers() -> None:
     matches = [match(1, 0.9, 0, 0), match(2, 0.9, 40, 0), match(3, 0.9, 9000, 0)]
-    estimate = answer(matches, {"bias": 50.0}).estimate
+    estimate = answer(matches, 1.0, {"bias": 50.0}).estimate
     assert estimate is not None
     middle = offset(*HOME, 20.0, 0.0)
     assert distance_m(estimate.latitude, estimate.longitude, *middle) < 0.01
@@ -51,14 +51,14 @@ def test_the_estimate_lies_between_agreeing_matches_and_ignores_strangers() -> N
 
 def test_more_matches_than_are_judged_change_nothing() -> None:
     matches = [match(rank, 0.9 - 0.01 * rank, 5.0 * rank, 0) for rank in range(1, 61)]
-    assert answer(matches, None) == answer(matches[:JUDGED], None)
+    assert answer(matches, 1.0, None) == answer(matches[:JUDGED], 1.0, None)
 
 
 def test_min_confidence_turns_an_answer_into_no_match() -> None:
     matches = [match(1, 0.9, 0, 0), match(2, 0.3, 9000, 0)]
-    sure = answer(matches, None).confidence
-    assert answer(matches, None, min_confidence=sure - 0.01).estimate is not None
-    refused = answer(matches, None, min_confidence=min(1.0, sure + 1e-6))
+    sure = answer(matches, 1.0, None).confidence
+    assert answer(matches, 1.0, None, min_confidence=sure - 0.01).estimate is not None
+    refused = answer(matches, 1.0, None, min_confidence=min(1.0, sure + 1e-6))
     assert (refused.status, refused.estimate) == ("no_match", None)
 
 
@@ -66,7 +66,13 @@ def test_status_follows_the_fitted_thresholds() -> None:
     matches = [match(1, 0.9, 0, 0)]
     for bias, status in ((-4.0, "no_match"), (0.0, "uncertain"), (4.0, "match")):
         fitted = {"bias": bias, "score": 0.0, "margin": 0.0, "agreement": 0.0}
-        assert answer(matches, fitted).status == status
+        assert answer(matches, 1.0, fitted).status == status
+
+
+def test_an_unsteady_query_is_believed_more_at_the_same_score() -> None:
+    fitted = {"bias": -2.0, "steadiness": -3.0}
+    matches = [match(1, 0.9, 0, 0)]
+    assert answer(matches, 0.7, fitted).confidence > answer(matches, 0.9, fitted).confidence
 
 
 def drawn(count: int, seed: int) -> list[Sample]:
@@ -79,7 +85,7 @@ def drawn(count: int, seed: int) -> list[Sample]:
         margin = dice.uniform(0.0, 0.3) if in_map else dice.uniform(0.0, 0.03)
         chance = 1 / (1 + math.exp(-(-9 + 10 * score + 20 * margin)))
         correct = bool(in_map and dice.random() < chance)
-        seen = Evidence(score=score, margin=margin, agreement=0.5)
+        seen = Evidence(score=score, margin=margin, agreement=0.5, steadiness=1.0)
         error = abs(dice.normal(0, 0.5))
         found.append(Sample(seen=seen, correct=correct, in_map=in_map, error_parts=error))
     return found
@@ -106,10 +112,13 @@ def test_cross_validation_reports_what_fresh_queries_show() -> None:
 
 def test_the_logistic_fit_finds_the_known_parameters() -> None:
     dice = np.random.default_rng(3)
-    x_NF = np.column_stack([np.ones(20_000), dice.uniform(-1, 1, (20_000, 2))])
-    chance_N = 1 / (1 + np.exp(-(x_NF @ np.array([-0.5, 2.0, -3.0]))))
+    x_NF = np.column_stack([dice.uniform(4, 6, (20_000, 2)), np.ones(20_000)])
+    chance_N = 1 / (1 + np.exp(-(4.5 + x_NF @ np.array([2.0, -3.0, 0.0]))))
     right_N = (dice.random(20_000) < chance_N).astype(float)
-    assert calibration._logistic(x_NF, right_N) == pytest.approx([-0.5, 2.0, -3.0], abs=0.15)
+    bias, *weights, constant = calibration._logistic(x_NF, right_N)
+    assert weights == pytest.approx([2.0, -3.0], abs=0.15)
+    assert bias == pytest.approx(4.5, abs=1.0)
+    assert constant == 0.0
 
 
 def test_reliability_counts_by_hand() -> None:

@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
-from model.embedder import Embedder, fuse
+from model.embedder import Embedder
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
+from model.fusion import fuse, mean_over_turns
 from model.network import SafeNet
 
 
@@ -122,8 +123,22 @@ def test_the_centre_square_is_what_is_seen(tiny_weights: Path) -> None:
 
 
 def test_fusion_is_the_unit_mean() -> None:
-    rows = np.eye(2, 4, dtype=np.float32)
-    np.testing.assert_allclose(fuse(rows), [0.5**0.5, 0.5**0.5, 0, 0], atol=1e-6)
+    views = np.eye(2, 4, dtype=np.float32)[:, None]
+    query = fuse(views)
+    np.testing.assert_allclose(query.descriptor_D, [0.5**0.5, 0.5**0.5, 0, 0], atol=1e-6)
+    assert query.steadiness == 1.0
+
+
+def test_a_query_is_the_steadier_the_less_its_turns_differ() -> None:
+    turns = np.eye(2, 4, dtype=np.float32)[None]
+    same = np.repeat(turns[:, :1], 2, axis=1)
+    assert fuse(same).steadiness == pytest.approx(1.0)
+    assert fuse(turns).steadiness == pytest.approx(0.5**0.5)
+    both = fuse(np.concatenate((turns, same)))
+    assert both.steadiness == pytest.approx((1 + 0.5**0.5) / 2)
+    expected = mean_over_turns(turns)[0] + same[0, 0]
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(both.descriptor_D, expected, atol=1e-6)
 
 
 def test_half_precision_weights_load_as_float32_and_carry_their_card(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ def one_thread() -> Iterator[None]:
 def company(embedder: Embedder, images: int) -> float:
     """Largest difference of a descriptor made alone from the same one made in one batch."""
     pixels_N3SS = np.stack([embedder.preprocess(picture(seed)) for seed in range(images)])
-    together_ND = embedder.embed_pixels(pixels_N3SS)
-    alone_ND = np.concatenate([embedder.embed_pixels(one[None]) for one in pixels_N3SS])
+    together_ND = embedder.embed_turns(pixels_N3SS)
+    alone_ND = np.concatenate([embedder.embed_turns(one[None]) for one in pixels_N3SS])
     return float(np.abs(together_ND - alone_ND).max())
 
 

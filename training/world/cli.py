@@ -11,10 +11,12 @@ from training.world.area import AreaSettings, area_jobs, run_area_job
 from training.world.camera import Jitter
 from training.world.dataset import plan_jobs, run_job
 from training.world.drape_job import DrapeSettings, drape_jobs, run_drape_job
+from training.world.errors import MapSourceError
 from training.world.progress import reported, work_off
 from training.world.render import RenderSettings
-from training.world.sheet import place_sheet, places_sheet
+from training.world.sheet import place_sheet, places_sheet, save_sheet
 from training.world.store import claim, write_gps
+from training.world.textures import load_textures
 
 app = typer.Typer(
     help="A rendered world of cross-view places with exact coordinates.",
@@ -73,14 +75,22 @@ def render(
     weather: Annotated[
         float, typer.Option(min=0, max=1, help="Share of drone views in bad weather.")
     ] = 0.0,
-    yaw_jitter: Annotated[float, typer.Option(help="Random heading, ± degrees.")] = 0.0,
-    pitch_jitter: Annotated[float, typer.Option(help="Random gimbal pitch, ± degrees.")] = 0.0,
-    fov_jitter: Annotated[float, typer.Option(help="Random field of view, ± degrees.")] = 0.0,
+    yaw_jitter: Annotated[
+        float, typer.Option(min=0, max=180, help="Random heading, ± degrees.")
+    ] = 0.0,
+    pitch_jitter: Annotated[
+        float, typer.Option(min=0, max=60, help="Random gimbal pitch, ± degrees, within 30 to 90.")
+    ] = 0.0,
+    fov_jitter: Annotated[
+        float, typer.Option(min=0, max=25, help="Random field of view, ± degrees.")
+    ] = 0.0,
     aim_jitter: Annotated[
-        float, typer.Option(help="Random aim off the place's centre, ± metres.")
+        float, typer.Option(min=0, max=200, help="Random aim off the place's centre, ± metres.")
     ] = 0.0,
 ) -> None:
     """Render places in University-1652's layout, with gps.csv."""
+    if preset is Preset.SUES and views is not None and views % 4:
+        raise typer.BadParameter(f"--views {views}: sues-200 flies four heights; give 4, 8, 12 …")
     settings = RenderSettings(
         preset=preset.value,
         views=views or (200 if preset is Preset.SUES else 54),
@@ -97,6 +107,10 @@ def render(
         ),
     )
     with reported():
+        if textures:
+            load_textures(str(textures), texture_classes)
+        elif texture_classes:
+            raise MapSourceError("--texture-classes: give the pictures' folder with --textures too")
         claim(out, seed, settings)
         jobs = plan_jobs(out, seed, places, split.value, settings)
         work_off(run_job, jobs, workers, "places")
@@ -162,7 +176,9 @@ def drape_map(
     span: Annotated[float, typer.Option(min=20, max=1000, help="Side of a tile, metres.")] = 160.0,
     spacing: Annotated[float, typer.Option(min=5, help="Between places, metres.")] = 120.0,
     gsd: Annotated[float, typer.Option(min=0.05, max=5, help="Metres per map pixel.")] = 0.3,
-    split: Annotated[Split, typer.Option(help="train or test.")] = Split.TRAIN,
+    split: Annotated[
+        Split, typer.Option(help="What the places are for; both: the southern fifth tests.")
+    ] = Split.TRAIN,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Flights and sensors.")] = 1,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
@@ -170,15 +186,15 @@ def drape_map(
     """Render drone views of your own orthophoto, to fine-tune without a flight.
 
     Writes University-1652's layout with gps.csv. Heights come from --dsm, else they are guessed
-    from the picture (plausible, not true) or flat.
+    from the picture (plausible, not true) or flat. A preset is flown lower over tiles of less than
+    200 m, in proportion.
     """
-    if split is Split.BOTH:
-        raise typer.BadParameter("--split both: a map's places go to train or to test")
     with reported():
         settings = DrapeSettings(
             map_file=str(map_file),
             dsm_file=str(dsm) if dsm else "",
             heights=heights.value,
+            split=split.value,
             preset=preset.value,
             views=views,
             size_px=size,
@@ -186,8 +202,8 @@ def drape_map(
             spacing_m=spacing,
             gsd_m=gsd,
         )
+        jobs = drape_jobs(out, seed, settings, places)
         claim(out, seed, settings)
-        jobs = drape_jobs(out, seed, settings, split.value, places)
         work_off(run_drape_job, jobs, workers, "places")
         lines = write_gps(out)
     typer.echo(f"{out}: {len(jobs)} places, {lines} lines in gps.csv")
@@ -216,7 +232,7 @@ def sheet(
             picture = place_sheet(folder, place, drones, side)
         else:
             picture = places_sheet(folder, places, drones, side)
-        picture.save(out, quality=80)
+        save_sheet(picture, out)
     typer.echo(f"{out}: {picture.width} x {picture.height} pixels")
 
 

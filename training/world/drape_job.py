@@ -12,6 +12,7 @@ from pyproj import Transformer
 
 from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
+from training.world.dataset import TEST_ID_OFFSET
 from training.world.drape import Drape, drape, draped_view
 from training.world.errors import MapSourceError
 from training.world.heights import above_ground, guess_heights
@@ -21,6 +22,9 @@ from training.world.sensor import draw_sensor, expose
 from training.world.store import STATE_FOLDER, save_place, university_files
 from training.world.truth import LatLon, View
 
+_COVERED, _WINDOW_COVERED, _DSM_COVERED = 0.9, 0.5, 0.5
+"""Ours: shares of a tile, of the window that drones see, and of the window's heights."""
+_MISREGISTRATION_M = 3.0
 _JITTER = Jitter(yaw_deg=20.0, pitch_deg=8.0, field_of_view_deg=4.0, aim_m=8.0)
 
 
@@ -28,12 +32,14 @@ _JITTER = Jitter(yaw_deg=20.0, pitch_deg=8.0, field_of_view_deg=4.0, aim_m=8.0)
 class DrapeSettings:
     """How a map is cut into places and flown over; metres, degrees, pixels.
 
-    `heights` is flat or guess, and is not used where a surface model is given.
+    `heights` is flat or guess, and is not used where a surface model is given. `split` is train or
+    test, or both: then the southern fifth of the map is for testing.
     """
 
     map_file: str
     dsm_file: str = ""
     heights: str = "guess"
+    split: str = "train"
     preset: str = "university-1652"
     views: int = 54
     size_px: int = 256
@@ -61,8 +67,8 @@ class DrapeJob:
 
     @property
     def place_id(self) -> str:
-        """Four-digit id."""
-        return f"{self.index + 1:04d}"
+        """Four-digit id, unique over both splits."""
+        return f"{self.index + 1 + (TEST_ID_OFFSET if self.split == 'test' else 0):04d}"
 
     @property
     def done_file(self) -> Path:
@@ -80,42 +86,75 @@ def _opened(path: str) -> MapSource:
     return MapSource(Path(path))
 
 
-def drape_jobs(
-    out: Path, seed: int, settings: DrapeSettings, split: str, most: int
-) -> list[DrapeJob]:
-    """Places on a grid over the map, those it covers to nine tenths; at most `most`.
+def drape_jobs(out: Path, seed: int, settings: DrapeSettings, most: int) -> list[DrapeJob]:
+    """Places on a grid over the map, those it covers to nine tenths; at most `most` a split.
+
+    They come in an order drawn from the seed, so that more places are the same ones and others.
 
     Raises:
-        MapSourceError: the map cannot be read, or no place of it is covered.
+        MapSourceError: the map or the surface model cannot be read, or no place is covered.
     """
     source = _opened(settings.map_file)
-    west, south, east, north = source.bounds
-    per_degree = 111_320.0
-    rows = max(1, int((north - south) * per_degree / settings.spacing_m))
-    narrow = math.cos(math.radians((north + south) / 2))
-    columns = max(1, int((east - west) * per_degree * narrow / settings.spacing_m))
-    points = [
-        (north - (r + 0.5) / rows * (north - south), west + (c + 0.5) / columns * (east - west))
-        for r in range(rows)
-        for c in range(columns)
+    if settings.dsm_file:
+        _opened(settings.dsm_file)
+    half, reach = settings.span_m / 2, settings.reach_m
+    covered = [
+        point
+        for point in _grid(source.bounds, settings.spacing_m)
+        if source.photo(*point, half, settings.span_m / 32)[1] >= _COVERED
+        and source.photo(*point, reach, settings.span_m / 32)[1] >= _WINDOW_COVERED
     ]
-    half = settings.span_m / 2
-    covered = [p for p in points if source.photo(*p, half, settings.span_m / 32)[1] >= 0.9]
     if not covered:
         raise MapSourceError(
             f"{settings.map_file}: covers no place of {settings.span_m:g} m; use a smaller --span"
         )
-    chosen = sorted(covered[:: max(1, len(covered) // most)][:most], reverse=True)
+    order = np.random.default_rng(seed).permutation(len(covered)).tolist()
     return [
         DrapeJob(out=out, seed=seed, index=k, split=split, middle=middle, settings=settings)
-        for k, middle in enumerate(chosen)
+        for split, points in _splits([covered[k] for k in order], settings).items()
+        for k, middle in enumerate(points[:most])
     ]
+
+
+def _grid(bounds: tuple[float, float, float, float], spacing_m: float) -> list[LatLon]:
+    west, south, east, north = bounds
+    per_degree = 111_320.0
+    rows = max(1, int((north - south) * per_degree / spacing_m))
+    narrow = math.cos(math.radians((north + south) / 2))
+    columns = max(1, int((east - west) * per_degree * narrow / spacing_m))
+    return [
+        (north - (r + 0.5) / rows * (north - south), west + (c + 0.5) / columns * (east - west))
+        for r in range(rows)
+        for c in range(columns)
+    ]
+
+
+def _splits(points: list[LatLon], settings: DrapeSettings) -> dict[str, list[LatLon]]:
+    """The points of each split; between both lies a strip that no tile of either reaches over."""
+    if settings.split != "both":
+        return {settings.split: points}
+    border = float(np.quantile([latitude for latitude, _ in points], 0.2))
+    apart = border + settings.span_m / 111_320.0
+    found = {
+        "train": [point for point in points if point[0] > apart],
+        "test": [point for point in points if point[0] <= border],
+    }
+    if not all(found.values()):
+        raise MapSourceError(
+            f"{settings.map_file}: too small for --split both; use --split train, or another map"
+        )
+    return found
 
 
 def _heights(job: DrapeJob, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     settings = job.settings
     if settings.dsm_file:
         surface = _opened(settings.dsm_file).surface(*job.middle, settings.reach_m, settings.gsd_m)
+        if np.isfinite(surface).mean() < _DSM_COVERED:
+            raise MapSourceError(
+                f"{settings.dsm_file}: does not cover the place at {job.middle[0]:.6f}, "
+                f"{job.middle[1]:.6f}; give a surface model of the map's area, or leave out --dsm"
+            )
         return above_ground(surface, settings.gsd_m)
     if settings.heights == "guess":
         return guess_heights(rgb, settings.gsd_m, job.seed + job.index)
@@ -149,10 +188,20 @@ def _degrees(job: DrapeJob, points: list[tuple[float, float]]) -> tuple[LatLon, 
 
 
 def _satellite(job: DrapeJob, rgb: NDArray[np.uint8]) -> View:
+    """The tile: a few metres off, as another product on another day would be."""
     settings, half = job.settings, job.settings.span_m / 2
-    edge = round((settings.reach_m - half) / settings.gsd_m)
-    crop = Image.fromarray(rgb[edge : rgb.shape[0] - edge, edge : rgb.shape[1] - edge])
-    pixels = np.asarray(crop.resize((settings.size_px,) * 2, Image.Resampling.LANCZOS))
+    dice = Dice(job.seed, 52, job.index)
+    most = min(_MISREGISTRATION_M, settings.reach_m - half)
+    left, top = (
+        (settings.reach_m - half + most * dice.between(-1, 1)) / settings.gsd_m for _ in range(2)
+    )
+    side = settings.span_m / settings.gsd_m
+    crop = Image.fromarray(rgb).resize(
+        (settings.size_px,) * 2,
+        Image.Resampling.LANCZOS,
+        box=(left, top, left + side, top + side),
+    )
+    sensor = draw_sensor(dice, drone=False)
     corners = [(-half, half), (half, half), (half, -half), (-half, -half)]
     return View(
         kind="satellite",
@@ -165,8 +214,8 @@ def _satellite(job: DrapeJob, rgb: NDArray[np.uint8]) -> View:
         field_of_view_deg=None,
         footprint=_degrees(job, corners),
         target=job.middle,
-        jpeg_quality=90,
-        pixels=pixels,
+        jpeg_quality=sensor.jpeg_quality,
+        pixels=expose(np.asarray(crop, dtype=np.float32), sensor),
     )
 
 

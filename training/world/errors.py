@@ -3,7 +3,7 @@
 SafeNetError
 └── WorldError
     ├── UnknownPresetError   no flight or map preset of that name
-    ├── WorldOutputError     the output folder holds another render
+    ├── WorldOutputError     the output holds another render or cannot be written
     └── MapSourceError       a user's orthophoto, DSM or texture folder cannot be read
 """
 
@@ -19,7 +19,7 @@ class UnknownPresetError(WorldError, ValueError):
 
 
 class WorldOutputError(WorldError):
-    """The output folder holds a render of other settings."""
+    """The output holds a render of other settings, or cannot be written."""
 
 
 class MapSourceError(WorldError):

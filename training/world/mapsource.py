@@ -36,6 +36,9 @@ class MapSource:
     def __init__(self, path: Path) -> None:
         """Open a raster file, or join the highest zoom of an XYZ folder."""
         self._held = ExitStack()
+        self.path = path
+        if not path.exists():
+            raise MapSourceError(f"{path}: does not exist; check the path")
         try:
             if path.is_dir():
                 memory = self._held.enter_context(MemoryFile(_join_tiles(path)))
@@ -89,8 +92,14 @@ class MapSource:
             height=size,
             resampling=Resampling.bilinear,
             add_alpha=colour and self._alpha_band is None,
+            **({} if colour else {"nodata": math.nan, "dtype": "float32"}),
         ) as view:
-            pixels: NDArray[np.generic] = view.read()
+            try:
+                pixels: NDArray[np.generic] = view.read()
+            except RasterioError as error:
+                raise MapSourceError(
+                    f"{self.path}: cannot be read to its end; copy the file again"
+                ) from error
         return pixels
 
     def photo(
@@ -112,9 +121,8 @@ class MapSource:
     ) -> NDArray[np.float32]:
         """The first band [N, N] about a point, metres; NaN where there is no data."""
         band = self._warped(latitude, longitude, half_m, gsd_m, colour=False)[0]
-        values = band.astype(np.float32)
-        no_data = self._source.nodata
-        return values if no_data is None else np.where(values == no_data, np.nan, values)
+        values: NDArray[np.float32] = band.astype(np.float32)
+        return values
 
 
 def _join_tiles(folder: Path) -> bytes:
@@ -129,8 +137,7 @@ def _join_tiles(folder: Path) -> bytes:
         raise MapSourceError(f"{folder}: no tiles like ZOOM/X/Y.png; give an XYZ folder")
     x0, y0 = min(x for x, _ in tiles), min(y for _, y in tiles)
     columns, rows = max(x for x, _ in tiles) - x0 + 1, max(y for _, y in tiles) - y0 + 1
-    with Image.open(next(iter(tiles.values()))) as first:
-        side = first.width
+    side = _tile_picture(next(iter(tiles.values()))).width
     if max(columns, rows) * side > _MAX_MOSAIC_PX:
         raise MapSourceError(
             f"{folder}: {columns * side} x {rows * side} pixels at zoom {max(zooms)}, at most "
@@ -138,12 +145,19 @@ def _join_tiles(folder: Path) -> bytes:
         )
     mosaic = np.zeros((4, rows * side, columns * side), np.uint8)
     for (x, y), file in tiles.items():
-        with Image.open(file) as image:
-            pixels = np.moveaxis(np.asarray(image.convert("RGBA").resize((side, side))), -1, 0)
+        pixels = np.moveaxis(np.asarray(_tile_picture(file).resize((side, side))), -1, 0)
         mosaic[:, (y - y0) * side : (y - y0 + 1) * side, (x - x0) * side : (x - x0 + 1) * side] = (
             pixels
         )
     return _geotiff(mosaic, x0, y0, columns, max(zooms))
+
+
+def _tile_picture(file: Path) -> Image.Image:
+    try:
+        with Image.open(file) as image:
+            return image.convert("RGBA")
+    except OSError as error:
+        raise MapSourceError(f"{file}: not a readable picture; mend or remove it") from error
 
 
 def _geotiff(mosaic: NDArray[np.uint8], x0: int, y0: int, columns: int, zoom: int) -> bytes:

@@ -19,6 +19,10 @@ F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 
 
+_WALL_M = 1.2
+"""Ours: a lower step of a surface model is a slope, seen in its own colour."""
+
+
 @numba.njit(cache=True)
 def _facade(part: F64, x: float, y: float, z: float, sun: F64) -> tuple[float, float, float, float]:
     """Wall colour at world (x, y, z) of a part, and the cosine between its normal and the sun."""
@@ -193,19 +197,32 @@ def _march(
                         green * light,
                         blue * light * (1.0 - warmth),
                     )
-                elif n == -3:
+                elif (
+                    n == -3
+                    and height[r, c] - _before(height, ox, oy, dx / cell_m, dy / cell_m, t)
+                    > _WALL_M
+                ):
                     ex, ey = eye[0] + t * dx, eye[1] + t * dy
                     bright = _plain_wall(ex, ey, z, height[r, c])
                     red = 0.5 * (red + 150.0) * bright
                     green = 0.5 * (green + 146.0) * bright
                     blue = 0.5 * (blue + 140.0) * bright
-                else:
+                elif n != -3:
                     fall = 0.62 + 0.38 * min(1.0, z / max(0.5, height[r, c]))
                     red, green, blue = red * fall, green * fall, blue * fall
             mist = 1.0 - math.exp(-t * math.sqrt(dx * dx + dy * dy + dz * dz) * haze)
             out[py // sub, px // sub, 0] += share * (red + mist * (look[4] - red))
             out[py // sub, px // sub, 1] += share * (green + mist * (look[5] - green))
             out[py // sub, px // sub, 2] += share * (blue + mist * (look[6] - blue))
+
+
+@numba.njit(cache=True)
+def _before(height: F32, ox: float, oy: float, dx: float, dy: float, t: float) -> float:
+    """Height of the cell that a ray leaves when it enters a cell's side at t; 0 outside."""
+    back = t - 0.02 / max(abs(dx), abs(dy), 1e-9)
+    c, r = math.floor(ox + back * dx), math.floor(oy + back * dy)
+    inside = 0 <= c < height.shape[1] and 0 <= r < height.shape[0]
+    return float(height[r, c]) if inside else 0.0
 
 
 @numba.njit(cache=True)

@@ -29,6 +29,20 @@ def place_images(folder: Path, place_id: str) -> tuple[Path, list[Path]]:
     raise WorldOutputError(f"{folder}: holds no place {place_id}; see the id column of gps.csv")
 
 
+def save_sheet(picture: Image.Image, out: Path) -> None:
+    """Write a sheet.
+
+    Raises:
+        WorldOutputError: the name ends with no picture format, or the file cannot be written.
+    """
+    try:
+        picture.save(out, quality=80)
+    except (OSError, ValueError) as error:
+        raise WorldOutputError(
+            f"{out}: cannot be written ({error}); give a .jpg or .png in a folder that exists"
+        ) from error
+
+
 def place_ids(folder: Path) -> list[str]:
     """Ids of all places of a rendered folder, sorted."""
     found = {
@@ -76,7 +90,7 @@ def places_sheet(folder: Path, places: int, drones: int, side_px: int) -> Image.
     images = []
     ids = place_ids(folder)
     if not ids:
-        raise WorldOutputError(f"{folder}: holds no place; render into it first")
+        raise WorldOutputError(f"{folder}: holds no place; give a folder of render or drape")
     for place_id in ids[:places]:
         satellite, views = place_images(folder, place_id)
         images += [_tile(path, side_px) for path in (satellite, *_spread(views, drones))]

@@ -134,6 +134,12 @@ def claim(out: Path, seed: int, settings: "DataclassInstance") -> None:
     stamp = {"version": WORLD_VERSION, "seed": seed, **dataclasses.asdict(settings)}
     text = json.dumps(stamp, indent=1, sort_keys=True)
     file = out / STATE_FOLDER / "settings.json"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldOutputError(
+            f"{out}: cannot be made a folder ({error.strerror}); choose another"
+        ) from error
     if file.exists() and file.read_text() != text:
         raise WorldOutputError(
             f"{out}: holds a render of other settings ({file}); use another folder or delete it"

@@ -70,17 +70,24 @@ def load_textures(folder: str, classes: str = "", most: int = 60) -> TextureBank
     """Up to `most` patches of every class below `folder`; `classes` (commas) keeps only those.
 
     Raises:
-        MapSourceError: the folder holds none of the known classes.
+        MapSourceError: a class is unknown, or the folder holds none of them.
     """
     wanted = {name for name in classes.split(",") if name}
     known = {name for group in _GROUPS for name in group}
+    if wanted - known:
+        raise MapSourceError(
+            f"--texture-classes: {', '.join(sorted(wanted - known))} is unknown; "
+            f"choose from {', '.join(sorted(known))}"
+        )
     by_class: dict[str, list[Path]] = {}
     for path in sorted(Path(folder).rglob("*.jpg")):
         name = _class_of(path)
         if name in known and (not wanted or name in wanted):
             by_class.setdefault(name, []).append(path)
     if not by_class:
-        raise MapSourceError(f"{folder}: no pictures of {', '.join(sorted(known))}; give another")
+        raise MapSourceError(
+            f"{folder}: no pictures of {', '.join(sorted(wanted or known))}; give another folder"
+        )
     patches: list[U8] = []
     first, count = [], []
     for group in _GROUPS:

@@ -20,7 +20,7 @@ UNCALIBRATED: Mapping[str, float] = {
     "no_match_below": 0.2,
     "match_from": 0.6,
     "scale_68": 1.0,
-    "scale_95": 3.0,
+    "scale_95": 2.5,
 }
 """Ours: cautious guesses, for weights that carry no fitted parameters."""
 
@@ -41,6 +41,19 @@ class Estimate:
     longitude: float
     accuracy_m_68: float
     accuracy_m_95: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fused:
+    """Weighted mean position of the matches around the best one, degrees WGS 84.
+
+    `extent_m` is how far these lie about it: the root mean square, and never less than a tenth of
+    the reach.
+    """
+
+    latitude: float
+    longitude: float
+    extent_m: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +101,16 @@ def answer(
     sure = confidence(evidence(matches, steadiness, fitted["temperature"]), fitted)
     if sure < max(min_confidence, fitted["no_match_below"]):
         return Answer(status="no_match", confidence=sure, estimate=None)
+    fused = fuse_positions(matches, fitted["temperature"])
     return Answer(
         status="match" if sure >= fitted["match_from"] else "uncertain",
         confidence=sure,
-        estimate=fuse_positions(matches, fitted),
+        estimate=Estimate(
+            latitude=fused.latitude,
+            longitude=fused.longitude,
+            accuracy_m_68=fitted["scale_68"] * fused.extent_m,
+            accuracy_m_95=fitted["scale_95"] * fused.extent_m,
+        ),
     )
 
 
@@ -122,30 +141,25 @@ def evidence(matches: Sequence[Match], steadiness: float, temperature: float) ->
     )
 
 
-def fuse_positions(matches: Sequence[Match], fitted: Mapping[str, float]) -> Estimate:
-    """The weighted mean position of the matches around the best one."""
+def fuse_positions(matches: Sequence[Match], temperature: float) -> Fused:
+    """The weighted mean position of the matches around the best one, and how far they spread."""
     best = matches[0].record
     reach = reach_m(matches[0])
-    weights = _weights(matches, fitted["temperature"])
     pull = [
         (
             weight,
             *metres_between(best.latitude, best.longitude, m.record.latitude, m.record.longitude),
         )
-        for weight, m in zip(weights, matches, strict=True)
+        for weight, m in zip(_weights(matches, temperature), matches, strict=True)
         if _apart_m(matches[0], m) <= reach
     ]
     total = sum(weight for weight, _, _ in pull)
     north_m = sum(weight * north for weight, north, _ in pull) / total
     east_m = sum(weight * east for weight, _, east in pull) / total
+    square_m2 = sum(w * ((n - north_m) ** 2 + (e - east_m) ** 2) for w, n, e in pull) / total
     latitude, longitude = offset(best.latitude, best.longitude, north_m, east_m)
-    extent_m = reach / 2
-    return Estimate(
-        latitude=latitude,
-        longitude=longitude,
-        accuracy_m_68=fitted["scale_68"] * extent_m,
-        accuracy_m_95=fitted["scale_95"] * extent_m,
-    )
+    extent_m = math.sqrt(square_m2 + (reach / 10) ** 2)
+    return Fused(latitude=latitude, longitude=longitude, extent_m=extent_m)
 
 
 def reach_m(match: Match) -> float:

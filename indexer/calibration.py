@@ -41,7 +41,7 @@ class Sample:
     """One query whose truth is known.
 
     `correct`: the best match lies within its own reach of the truth; `in_map`: some gallery image
-    does; `error_parts`: the fused position's error in parts of the best match's reach.
+    does; `error_parts`: the fused position's error in parts of its matches' extent.
     """
 
     seen: Evidence
@@ -71,13 +71,13 @@ def sample(matches: Sequence[Match], steadiness: float, truth: Position, in_map:
     """What one query's matches, its steadiness and its true position say."""
     best = matches[0]
     away_m = distance_m(*truth, best.record.latitude, best.record.longitude)
-    fused = fuse_positions(matches, UNCALIBRATED)
+    fused = fuse_positions(matches, UNCALIBRATED["temperature"])
     error_m = distance_m(*truth, fused.latitude, fused.longitude)
     return Sample(
         seen=evidence(matches, steadiness, UNCALIBRATED["temperature"]),
         correct=in_map and away_m <= reach_m(best),
         in_map=in_map,
-        error_parts=error_m / (reach_m(best) / 2),
+        error_parts=error_m / fused.extent_m,
     )
 
 

@@ -49,6 +49,18 @@ def test_the_estimate_lies_between_agreeing_matches_and_ignores_strangers() -> N
     assert 0 < estimate.accuracy_m_68 < estimate.accuracy_m_95
 
 
+def test_the_estimate_is_the_less_accurate_the_less_its_matches_agree() -> None:
+    def accuracy(*north_m: float) -> float:
+        matches = [match(rank, 0.9, north, 0) for rank, north in enumerate(north_m, start=1)]
+        estimate = answer(matches, 1.0, {"bias": 50.0, "scale_68": 1.0}).estimate
+        assert estimate is not None
+        return estimate.accuracy_m_68
+
+    assert accuracy(0.0) == pytest.approx(7.5)  # a tenth of the reach of 75 m
+    assert accuracy(0.0, 60.0) == pytest.approx(math.hypot(30.0, 7.5), rel=1e-3)
+    assert accuracy(0.0) < accuracy(0.0, 10.0) < accuracy(0.0, 60.0)
+
+
 def test_more_matches_than_are_judged_change_nothing() -> None:
     matches = [match(rank, 0.9 - 0.01 * rank, 5.0 * rank, 0) for rank in range(1, 61)]
     assert answer(matches, 1.0, None) == answer(matches[:JUDGED], 1.0, None)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from indexer import cli_options as opt
+from indexer.cli_errors import one_line_errors
 
 
 def calibrate(
@@ -20,7 +21,7 @@ def calibrate(
     device: opt.Device = "auto",
 ) -> None:
     """Fit the confidence; report on halves of the queries that a fit has not seen."""
-    with opt.one_line_errors():
+    with one_line_errors():
         from indexer import calibration
         from indexer.errors import EmptySourceError
         from indexer.gallery import Gallery

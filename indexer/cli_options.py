@@ -1,15 +1,11 @@
 """Options that several `safenet-index` commands share, and how their texts are read."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from model.errors import SafeNetError
 
 if TYPE_CHECKING:
     from model.embedder import Embedder
@@ -62,23 +58,6 @@ Index = Annotated[
 DEFAULT_STORE = Path("var/galleries")
 
 
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn what is raised on purpose, and the disk's refusals, into one line and exit code 1."""
-    try:
-        yield
-    except SafeNetError as error:
-        text = " ".join(str(error).split())
-        print(f"error: {text}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        raise typer.Exit(1) from error
-
-
 def load_weights(weights: Path | None, device: str) -> "Embedder":
     """The weights to embed with; torch is imported here, not for `--help`."""
     from model.embedder import Embedder
@@ -121,18 +100,42 @@ def numbers(text: str, option: str, count: int | None = None) -> tuple[float, ..
     except ValueError as error:
         raise typer.BadParameter(f"{option} {text!r}: write numbers with commas") from error
     if count is not None and len(values) != count:
-        raise typer.BadParameter(f"{option} {text!r}: {count} numbers are needed")
+        raise typer.BadParameter(
+            f"{option} {text!r}: {count} numbers with commas are needed, not {len(values)}"
+        )
     return values
 
 
-def moment(text: str | None, option: str) -> datetime | None:
-    """A date; without a zone it is UTC.
+def latitude_longitude(text: str, option: str) -> tuple[float, float]:
+    """A position, degrees.
+
+    Raises:
+        typer.BadParameter: it is no place on Earth.
+    """
+    latitude, longitude = numbers(text, option, 2)
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise typer.BadParameter(
+            f"{option} {text!r}: latitude is -90..90, longitude -180..180; write the latitude first"
+        )
+    return latitude, longitude
+
+
+def moment(text: str | None, option: str, *, day_ends: bool = False) -> datetime | None:
+    """A moment; without a zone it is UTC. A mere date is its first moment, or its last one.
 
     Raises:
         typer.BadParameter: it is no ISO 8601 date.
     """
     if text is None:
         return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return _moment(text, option)
+    return datetime.combine(day, time.max if day_ends else time.min, UTC)
+
+
+def _moment(text: str, option: str) -> datetime:
     try:
         value = datetime.fromisoformat(text)
     except ValueError as error:

@@ -1,11 +1,14 @@
 """Questions that readers ask a published version's database."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from indexer.database import Database
@@ -18,6 +21,9 @@ from indexer.schema import IMAGE_PLACE, ImageRow
 
 MAX_BOXES = 100
 """Ours: polygons of an area whose boxes SQLite is asked for; it refuses expressions 1,000 deep."""
+
+DATABASE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error)
+"""What a damaged, locked or full database raises."""
 
 
 def slots_within(
@@ -49,6 +55,31 @@ def slots_within(
         keep_N &= inside_any(found_N3[:, 1], found_N3[:, 2], area)
     slots_N: NDArray[np.int64] = found_N3[keep_N, 0].astype(np.int64)
     return slots_N
+
+
+def empty_conditions(database: Database, filters: Filters, prior: Prior | None) -> tuple[str, ...]:
+    """Conditions that no image satisfies: fields of `Filters`, or "prior"; each looked at alone.
+
+    Raises:
+        BadFilterError: a filter is out of its range.
+    """
+    alone: dict[str, tuple[Filters | None, Prior | None]] = {
+        item.name: (Filters(**{item.name: getattr(filters, item.name)}), None)
+        for item in fields(Filters)
+        if getattr(filters, item.name) is not None
+    }
+    if prior is not None:
+        alone["prior"] = (None, prior)
+    found = {name: slots_within(database, *both) for name, both in alone.items()}
+    return tuple(
+        name for name, slots_N in found.items() if slots_N is not None and not slots_N.size
+    )
+
+
+def source_names(database: Database) -> list[str]:
+    """Names of the sources that the images are of, sorted."""
+    with Session(database.engine) as session:
+        return list(session.scalars(select(ImageRow.source).distinct().order_by(ImageRow.source)))
 
 
 def records_at(database: Database, slots: Sequence[int]) -> dict[int, ImageRecord]:
@@ -161,7 +192,7 @@ def _within(bounds: Bounds) -> ColumnElement[bool]:
 def _check_prior(prior: Prior) -> None:
     if not (-90 <= prior.latitude <= 90 and -180 <= prior.longitude <= 180):
         raise BadFilterError(
-            f"prior {prior.latitude}, {prior.longitude} is no position; "
+            f"the prior's position {prior.latitude}, {prior.longitude} is no place on Earth; "
             "latitude is -90..90, longitude -180..180"
         )
     if not 0 < prior.radius_m < float("inf"):

@@ -59,6 +59,9 @@ class _Counting:
     def stop(self) -> None:
         """Nothing is left to do."""
 
+    def result(self, **facts: Any) -> None:
+        """What came of it; people read the command's own last line."""
+
     @property
     def seen(self) -> int:
         return sum(self.counts.values())
@@ -126,6 +129,10 @@ class JsonLines(_Counting):
     def note(self, text: str) -> None:
         """Write it."""
         self._write("note", text=text)
+
+    def result(self, **facts: Any) -> None:
+        """Write it, the last line of a run that went well."""
+        self._write("result", **facts)
 
     def _write(self, event: str, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}), file=self._stream, flush=True)

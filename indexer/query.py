@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from model.embedder import DescriptorModel
 
 
+COLUMNS = (
+    "query\trank\tscore\timage_id\tlatitude\tlongitude\tconfidence\tstatus\t"
+    "estimate_latitude\testimate_longitude\taccuracy_m_68"
+)
+"""Of `Result.table_lines`; the last three are the query's own position, empty without one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What one query image gave."""
@@ -35,16 +42,20 @@ class Result:
     steadiness: float
 
     def table_lines(self, top_k: int) -> Iterator[str]:
-        """Tab-separated: file, rank, score, id, latitude, longitude, confidence, status."""
+        """Tab-separated values of `COLUMNS`: degrees, metres."""
+        fused = self.judged.estimate
+        place = "\t\t"
+        if fused is not None:
+            place = f"{fused.latitude:.7f}\t{fused.longitude:.7f}\t{fused.accuracy_m_68:.1f}"
         for match in self.matches[:top_k]:
             record = match.record
             yield (
                 f"{self.file.name}\t{match.rank}\t{match.score:.4f}\t{record.image_id}\t"
                 f"{record.latitude:.7f}\t{record.longitude:.7f}\t"
-                f"{self.judged.confidence:.3f}\t{self.judged.status}"
+                f"{self.judged.confidence:.3f}\t{self.judged.status}\t{place}"
             )
         if not self.matches:
-            yield f"{self.file.name}\t\t\t\t\t\t0.000\tno_match"
+            yield f"{self.file.name}\t\t\t\t\t\t0.000\tno_match\t{place}"
 
     def json_lines(self, top_k: int) -> Iterator[str]:
         """One JSON object."""
@@ -92,6 +103,8 @@ def _read(file: Path) -> RawPicture:
     except ImageError as error:
         text = str(error).replace("the image", file.name, 1)
         raise type(error)(text) from error
+    except OSError as error:
+        raise ImageError(f"{file.name}: {error.strerror or error}; check the file") from error
 
 
 def query_files(images: Sequence[Path]) -> list[Path]:
@@ -140,7 +153,12 @@ def samples(
     """What queries with known truth teach a confidence.
 
     A query is in the map where its true position lies within some gallery image's reach.
+
+    Raises:
+        EmptySourceError: the gallery holds no image.
     """
+    if not gallery.size:
+        raise EmptySourceError(f"gallery {gallery.name!r} is empty; add images to it first")
     known = [file for file in files if file in positions]
     for result in search_files(gallery, embedder, known, JUDGED, None, None, 0.0):
         true = positions[result.file]

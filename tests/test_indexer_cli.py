@@ -97,8 +97,9 @@ def test_search_filters_and_truth(run, tmp_path) -> None:
     assert told.startswith(
         "1 queries: R@1 within 50 m 100.0 %, within 100 m 100.0 %, median error 0.0 m"
     )
-    far = run("search", "map", "q.png", "--near", "-33.9,18.4", "--radius-m", 500).output
-    assert far.splitlines()[1].endswith("no_match")
+    far = run("search", "map", "q.png", "--near", "-33.9,18.4", "--radius-m", 500)
+    assert far.stdout.splitlines()[1].split("\t")[7] == "no_match"
+    assert far.stderr == "note: no image of gallery 'map' satisfies --near with --radius-m\n"
     near = f"{info['latitude']},{info['longitude']}"
     one = run("search", "map", "q.png", "--near", near, "--radius-m", 1).output.splitlines()
     assert len(one) == 2
@@ -115,7 +116,7 @@ def test_a_dry_run_says_the_cost_and_writes_nothing(run, tmp_path) -> None:
 def test_log_json_is_one_object_per_line(run, tmp_path) -> None:
     tile_folder(tmp_path / "tiles", 2, 2)
     lines = run("build", "map", "tiles", "--log", "json").stderr.splitlines()
-    assert [json.loads(line)["event"] for line in lines] == ["note", "progress"]
+    assert [json.loads(line)["event"] for line in lines] == ["note", "progress", "result"]
 
 
 def test_bbox_and_mask_limit_a_build(run, tmp_path) -> None:

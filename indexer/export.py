@@ -10,6 +10,7 @@ import json
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,26 @@ def export(records: Iterable[ImageRecord], path: Path) -> int:
     """Write records in the format that the suffix names; returns how many.
 
     Raises:
-        SourceError: the suffix names no format.
+        SourceError: the suffix names no format, or the file cannot be written.
     """
     writers = {".geojson": _geojson, ".csv": _csv, ".gpkg": _geopackage}
     if path.suffix.lower() not in writers:
         raise SourceError(f"{path.name} names no export format; end it with {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise SourceError(f"{path} cannot be written: there is no folder {path.parent}; make it")
     partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    count = writers[path.suffix.lower()](records, partial)
-    partial.replace(path)
+    try:
+        partial.unlink(missing_ok=True)
+        count = writers[path.suffix.lower()](records, partial)
+        partial.replace(path)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{path} cannot be written ({reason}); check folder and room") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return count
 
 

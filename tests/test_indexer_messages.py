@@ -71,6 +71,49 @@ def test_bad_usage_is_one_line_and_exit_code_2(town, line, what) -> None:
     assert result.stdout == ""
 
 
+def polygon(*ring: tuple[float, float]) -> str:
+    return json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]})
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ("--tile-m 0", "--tile-m 0 is outside 1..100000 m; give sides such as 150"),
+        ("--mask nowhere.geojson", "nowhere.geojson does not exist; check the path"),
+        ("--mask tiles", "tiles is a folder; name a file"),
+        ("--mask m.shp", "m.shp is no GeoJSON; convert it with: ogr2ogr -t_srs EPSG:4326 m.geo"),
+        ("--mask utm.geojson", "500000, 5.499e+06 are no WGS 84 degrees (longitude, latitude); re"),
+        ("--mask text.geojson", "text.geojson is no GeoJSON that can be read; write one"),
+    ],
+)
+def test_bad_areas_and_sizes_say_what_to_do(run, tmp_path, options, what) -> None:
+    tile_folder(tmp_path / "tiles", 1, 1)
+    (tmp_path / "m.shp").write_bytes(b"\x00\x00\x27\x0a")
+    (tmp_path / "text.geojson").write_text("hello")
+    corners = [(5e5, 5.499e6), (5.01e5, 5.499e6), (5.01e5, 5.5e6)]
+    (tmp_path / "utm.geojson").write_text(polygon(*corners))
+    assert what in refused(run(f"build new tiles {options}"))
+
+
+def test_a_mask_may_go_on_beyond_the_antimeridian(run, tmp_path) -> None:
+    rows = [{"path": "a.png", "lat": 1, "lon": -179.9}, {"path": "b.png", "lat": 1, "lon": 178}]
+    table_folder(tmp_path / "sea", rows)
+    (tmp_path / "area.geojson").write_text(polygon((179, 0), (181, 0), (181, 2), (179, 2)))
+    assert "sea: 1 images" in run("build sea sea --mask area.geojson").stdout
+
+
+@pytest.mark.parametrize("suffix", ["geojson", "csv", "gpkg"])
+def test_export_names_a_missing_folder_and_leaves_no_part_of_a_file(town, tmp_path, suffix) -> None:
+    told = refused(town(f"export town nodir/o.{suffix}"))
+    assert f"nodir/o.{suffix} cannot be written: there is no folder nodir; make it" in told
+    (tmp_path / f"folder.{suffix}").mkdir()
+    assert "is a folder; name a file" in refused(town(f"export town folder.{suffix}"))
+    (tmp_path / f".o.{suffix}.partial").mkdir()
+    (tmp_path / f".o.{suffix}.partial" / "x").touch()
+    told = refused(town(f"export town o.{suffix}"))
+    assert told.startswith(f"error: o.{suffix} cannot be written (")
+
+
 def test_before_a_date_means_until_the_end_of_that_day(run, tmp_path) -> None:
     row = {"path": "a.png", "lat": 1, "lon": 2, "captured_at": "2024-05-31T12:00:00Z"}
     table_folder(tmp_path / "dated", [row])

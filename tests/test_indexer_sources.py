@@ -6,14 +6,17 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from indexer_samples import FIRST_X, FIRST_Y, ZOOM, picture, table_folder, tile_folder
 from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
 from indexer import operations
-from indexer.errors import EmptySourceError, SourceError, UnknownSourceError
+from indexer.errors import BadTableError, EmptySourceError, SourceError, UnknownSourceError
 from indexer.gallery import Gallery
 from indexer.geo import tile_corner
 from indexer.sources.candidate import SourceOptions, options_from_text, options_text
@@ -105,6 +108,40 @@ def test_vector_tiles_and_foreign_files_are_refused(tmp_path) -> None:
             records(tmp_path / name)
     with pytest.raises(UnknownSourceError, match="does not exist"):
         records(tmp_path / "nowhere")
+
+
+def test_a_damaged_mbtiles_is_refused_by_name_and_its_empty_tiles_are_missing(tmp_path) -> None:
+    whole = mbtiles(tmp_path / "a.mbtiles", tile_folder(tmp_path / "tiles", 12, 12))
+    data = whole.read_bytes()
+    (tmp_path / "half.mbtiles").write_bytes(data[: len(data) // 2])
+    middle = len(data) * 3 // 4 // 4096 * 4096
+    (tmp_path / "rot.mbtiles").write_bytes(data[:middle] + b"\xa5" * 8192 + data[middle + 8192 :])
+    for name in ("half.mbtiles", "rot.mbtiles"):
+        with pytest.raises(SourceError, match=f"^{name} is no whole MBTiles file .*; make it"):
+            pixels(tmp_path / name)
+    database = sqlite3.connect(whole)
+    database.execute("UPDATE tiles SET tile_data = NULL WHERE rowid = 5")
+    database.commit()
+    database.close()
+    source = open_source(whole, SourceOptions())
+    source.check()
+    assert len(list(source.candidates())) == 143
+
+
+def test_a_damaged_pmtiles_is_refused_by_name(tmp_path) -> None:
+    data = pm_tiles(tmp_path / "a.pmtiles", tile_folder(tmp_path / "tiles", 3, 3)).read_bytes()
+    for name, damaged in (
+        ("rot.pmtiles", data[:130] + b"\xff" * 30 + data[160:]),
+        ("root.pmtiles", data[:127] + b"\xff" * 40 + data[167:]),
+        ("short.pmtiles", data[:100]),
+        ("empty.pmtiles", b""),
+    ):
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(SourceError, match=f"^{name} is no whole PMTiles file .*; make it"):
+            pixels(tmp_path / name)
+    (tmp_path / "half.pmtiles").write_bytes(data[: len(data) // 2])
+    with pytest.raises(SourceError, match=r"^half.pmtiles is cut off: .*; copy it again"):
+        pixels(tmp_path / "half.pmtiles")
 
 
 def test_the_deepest_zoom_is_used_and_the_others_are_named(tmp_path) -> None:
@@ -357,3 +394,95 @@ def test_a_wkt_footprint_gives_the_corners_and_targets_give_the_truth(tmp_path) 
     by_path, by_name = read_positions(folder / "places.csv")
     assert by_path == {(folder / "a.png").resolve(): (49.0005, 17.001)}
     assert by_name == {"a.png": (49.0005, 17.001)}
+
+
+FEATURE = {"type": "Feature", "properties": {"file": "a.png"}}
+RING_95 = [[2.0, 95.0], [3.0, 95.0], [3.0, 94.0], [2.0, 94.0], [2.0, 95.0]]
+
+
+@pytest.mark.parametrize(
+    ("features", "what"),
+    [
+        (None, "t.geojson is no GeoJSON FeatureCollection"),
+        ([1], "t.geojson feature 1 is no GeoJSON feature with properties; correct it"),
+        ([{**FEATURE, "properties": [1]}], "feature 1 is no GeoJSON feature with properties"),
+        ([{**FEATURE, "geometry": [1]}], "feature 1 is no GeoJSON feature with geometry"),
+        ([{**FEATURE, "geometry": None}], "feature 1: its geometry cannot be read; write a Point"),
+        ([{**FEATURE, "geometry": {"type": "Polygon", "coordinates": [RING_95]}}], "latitude 9"),
+    ],
+)
+def test_a_bad_feature_is_named(tmp_path, features, what) -> None:
+    picture(1).save(tmp_path / "a.png")
+    table = {"type": "FeatureCollection", "features": features}
+    (tmp_path / "t.geojson").write_text(json.dumps(table))
+    with pytest.raises(BadTableError, match=what):
+        records(tmp_path / "t.geojson")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"),
+    [
+        ("footprint", "POLYGON((2 95,3 95,3 94,2 94,2 95))", "footprint: latitude 95 is outside"),
+        ("gsd_m", "-1", "gsd_m -1 is not above 0; correct it or leave it out"),
+        ("ground_m", "-50", "ground_m -50 is not above 0"),
+        ("wkt", "x" * 140_000, "cannot be read as CSV .field larger than field limit"),
+    ],
+)
+def test_an_impossible_cell_is_refused_with_its_line(tmp_path, column, value, what) -> None:
+    rows = [
+        {"path": f"{n}.png", "lat": 1, "lon": 2, column: cell} for n, cell in ((1, ""), (2, value))
+    ]
+    with pytest.raises(BadTableError, match=f"^places.csv line [23](:| ).*{what}"):
+        records(table_folder(tmp_path / "one", rows))
+
+
+def test_tables_of_spreadsheets_and_columns_of_any_name_are_read(tmp_path) -> None:
+    row = {"path": "a.png", "lat": 1.5, "lon": 2.5, "ring": "inner", "view": "Satellite"}
+    folder = table_folder(tmp_path / "one", [row])
+    (record,) = records(folder)
+    assert (record.view, record.corners) == ("satellite", None)
+    for text in ("path;lat;lon\na.png;1,5;2,5\n", "path\tlat\tlon\na.png\t1.5\t2.5\n"):
+        (folder / "places.csv").write_text(text)
+        (record,) = records(folder)
+        assert (record.latitude, record.longitude) == (1.5, 2.5)
+
+
+def small_map(path: Path) -> Path:
+    path.parent.mkdir()
+    bands = np.asarray(picture(5)).transpose(2, 0, 1)
+    with rasterio.open(
+        path, "w", driver="GTiff", count=3, height=64, width=64, dtype=bands.dtype,
+        crs="EPSG:32633", transform=Affine(0.5, 0, 500_000, 0, -0.5, 5_500_000),
+    ) as dataset:  # fmt: skip
+        dataset.write(bands)
+    return path
+
+
+def test_other_files_beside_maps_and_photos_are_left_aside(tmp_path) -> None:
+    maps = small_map(tmp_path / "maps" / "ortho.tif").parent
+    picture(1).save(maps / "a_preview.jpg")
+    assert open_source(maps, SourceOptions()).kind == "folder of GeoTIFFs"
+    area = {"type": "Polygon", "coordinates": [[*RING_95[2:4], [2, 1], [3, 1], RING_95[2]]]}
+    feature = {"type": "Feature", "properties": {}, "geometry": area}
+    table = {"type": "FeatureCollection", "features": [feature]}
+    (maps / "area.geojson").write_text(json.dumps(table))
+    source = open_source(maps, SourceOptions())
+    assert source.kind == "folder of GeoTIFFs"
+    assert source.notes == ["left aside: area.geojson has no feature with path or id; add one"]
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (1.0, 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)})
+    picture(1).save(photos / "a.jpg", exif=exif)
+    (photos / "log.csv").write_text("time,alt\n1,2\n")
+    assert open_source(photos, SourceOptions()).kind == "folder of drone photos"
+    (photos / "places.csv").write_text("path,lat,lon\na.jpg,5,6\n")
+    (record,) = records(photos)
+    assert (record.latitude, record.longitude) == (5.0, 6.0)
+
+
+def test_a_part_of_a_tile_folder_names_the_whole(tmp_path) -> None:
+    folder = tile_folder(tmp_path / "tiles", 2, 2)
+    for part in (folder / str(ZOOM), folder / str(ZOOM) / str(FIRST_X)):
+        with pytest.raises(UnknownSourceError, match=f"give the whole one: {folder}$"):
+            open_source(part, SourceOptions())

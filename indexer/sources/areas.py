@@ -14,15 +14,34 @@ def read_polygons(path: Path) -> tuple[Ring, ...]:
     """One ring for each polygon of every feature, its holes joined to it; together the wanted area.
 
     Raises:
-        BadTableError: it is no GeoJSON, or holds no polygon.
+        BadTableError: it is no GeoJSON, holds no polygon, or is not in degrees.
     """
+    if not path.is_file():
+        why = "is a folder; name a file" if path.is_dir() else "does not exist; check the path"
+        raise BadTableError(f"{path} {why}")
+    if path.suffix.lower() in (".shp", ".gpkg", ".kml"):
+        raise BadTableError(
+            f"{path.name} is no GeoJSON; convert it with: ogr2ogr -t_srs EPSG:4326 "
+            f"{path.stem}.geojson {path.name}"
+        )
     try:
         rings = tuple(_rings(json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise BadTableError(f"{path.name} is no GeoJSON that can be read; write one") from error
     if not rings:
         raise BadTableError(f"{path.name} holds no polygon; draw the wanted area as one")
+    _check_degrees(rings, path.name)
     return rings
+
+
+def _check_degrees(rings: tuple[Ring, ...], name: str) -> None:
+    for latitude, longitude in (place for ring in rings for place in ring):
+        # Our own export writes a polygon across the antimeridian with longitudes beyond 180.
+        if not (abs(latitude) <= 90.0 and abs(longitude) <= 360.0):
+            raise BadTableError(
+                f"{name}: {longitude:g}, {latitude:g} are no WGS 84 degrees (longitude, latitude); "
+                "reproject it, for example: ogr2ogr -t_srs EPSG:4326"
+            )
 
 
 def _rings(node: Mapping[str, Any]) -> Iterator[Ring]:

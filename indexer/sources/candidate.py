@@ -62,7 +62,8 @@ class SourceOptions:
         if not 0.0 <= self.overlap <= 0.9:
             raise SourceError(f"--overlap {self.overlap} is outside 0..0.9; 0.5 means half a tile")
         if any(not 1.0 <= side <= 100_000.0 for side in self.tile_m):
-            raise SourceError(f"--tile-m {self.tile_m} is outside 1..100000 m")
+            sides = ",".join(f"{side:g}" for side in self.tile_m)
+            raise SourceError(f"--tile-m {sides} is outside 1..100000 m; give sides such as 150")
         if self.gsd_m is not None and not 0.001 <= self.gsd_m <= 1000.0:
             raise SourceError(f"--gsd {self.gsd_m} is outside 0.001..1000 m per pixel")
         if not 0.0 <= self.min_opaque <= 1.0:

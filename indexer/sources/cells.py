@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from indexer.errors import BadTableError
-from indexer.geo import square_corners
+from indexer.geo import square_corners, wrap_longitude
 from indexer.records import Position
 from indexer.sources.candidate import check_position
+from indexer.sources.table_lines import RING
 
 
 def number(row: Mapping[str, str], key: str, where: str) -> float:
@@ -31,6 +32,18 @@ def number(row: Mapping[str, str], key: str, where: str) -> float:
 def optional(row: Mapping[str, str], key: str, where: str) -> float | None:
     """A number, or None where the cell is empty."""
     return number(row, key, where) if row.get(key) else None
+
+
+def positive(row: Mapping[str, str], key: str, where: str) -> float | None:
+    """A length above 0, or None where the cell is empty.
+
+    Raises:
+        BadTableError: it is none.
+    """
+    value = optional(row, key, where)
+    if value is not None and value <= 0:
+        raise BadTableError(f"{where}: {key} {value:g} is not above 0; correct it or leave it out")
+    return value
 
 
 def moment(row: Mapping[str, str], where: str) -> datetime | None:
@@ -61,16 +74,29 @@ def _wkt_corners(text: str, where: str) -> tuple[Position, ...]:
         raise BadTableError(f"{where}: footprint {text[:40]!r} has a bad number") from error
 
 
+def _on_earth(ring: tuple[Position, ...], where: str) -> tuple[Position, ...]:
+    for latitude, longitude in ring:
+        # Our own export writes a polygon across the antimeridian with longitudes beyond 180.
+        east = wrap_longitude(longitude) if abs(longitude) <= 360.0 else longitude
+        check_position(latitude, east, f"{where}: footprint")
+    return ring
+
+
 def corners(
     row: Mapping[str, str], latitude: float, longitude: float, where: str
 ) -> tuple[Position, ...] | None:
-    """Four corners, clockwise from the top left: of a ring, a side length or a box."""
-    if row.get("ring"):
-        return tuple((north, east) for north, east in json.loads(row["ring"]))
+    """Four corners, clockwise from the top left: of a ring, a side length or a box.
+
+    Raises:
+        BadTableError: they are no place on Earth.
+    """
+    if row.get(RING):
+        ring = tuple((north, east) for north, east in json.loads(row[RING]))
+        return _on_earth(ring, where)
     if row.get("footprint"):
-        return _wkt_corners(row["footprint"], where)
-    if row.get("ground_m"):
-        side_m = number(row, "ground_m", where)
+        return _on_earth(_wkt_corners(row["footprint"], where), where)
+    side_m = positive(row, "ground_m", where)
+    if side_m is not None:
         heading_deg = optional(row, "heading_deg", where) or 0.0
         return square_corners(latitude, longitude, side_m, side_m, heading_deg)
     if all(row.get(key) for key in ("west", "south", "east", "north")):

@@ -18,7 +18,14 @@ from indexer.sources.grids import TileGrid
 from indexer.sources.photos import PhotoSource, looks_like_photos
 from indexer.sources.pm_tiles import PmTiles
 from indexer.sources.table import TableSource
-from indexer.sources.tile_stores import FolderTiles, MbTiles, TileStore, looks_like_tiles
+from indexer.sources.table_lines import why_no_table
+from indexer.sources.tile_stores import (
+    FolderTiles,
+    MbTiles,
+    TileStore,
+    looks_like_tiles,
+    part_of_tiles,
+)
 from indexer.sources.tiles import TileSource, choose_zoom, first_tile_px, zoom_notes
 
 KNOWN = (
@@ -64,21 +71,37 @@ def _from_folder(path: Path, options: SourceOptions) -> Source:
     if table is not None and looks_like_dataset(path):
         return DatasetSource(path, table, options)
     tables = sorted(file for file in path.iterdir() if file.suffix.lower() in (".csv", ".geojson"))
-    if len(tables) > 1:
-        names = ", ".join(file.name for file in tables)
+    lacks = {file: why_no_table(file) for file in tables}
+    useful = [file for file in tables if lacks[file] is None]
+    source = None if useful else _without_table(path, options)
+    if source is not None:
+        source.notes += [f"left aside: {why}" for why in lacks.values()]
+        return source
+    if not tables:
+        raise UnknownSourceError(_why_unknown(path))
+    chosen, *others = useful or tables
+    if others:
+        names = ", ".join(file.name for file in (chosen, *others))
         raise UnknownSourceError(f"{path} holds several tables ({names}); name one of them")
-    if tables:
-        return TableSource(path, tables[0], options)
+    return TableSource(path, chosen, options)
+
+
+def _without_table(path: Path, options: SourceOptions) -> Source | None:
     first = next(image_files(path), None)
     if first is not None and first.suffix.lower() in raster.SUFFIXES:
         return raster.RasterFolderSource(path, options)
     if looks_like_photos(path):
         return PhotoSource(path, options)
-    raise UnknownSourceError(_why_unknown(path, first))
+    if any(file.suffix.lower() in raster.SUFFIXES for file in image_files(path)):
+        return raster.RasterFolderSource(path, options)
+    return None
 
 
-def _why_unknown(path: Path, first: Path | None) -> str:
-    if first is None:
+def _why_unknown(path: Path) -> str:
+    above = part_of_tiles(path)
+    if above is not None:
+        return f"{path} is a part of a tile folder; give the whole one: {above}"
+    if next(image_files(path), None) is None:
         return f"{path} holds nothing that can be indexed; give a {KNOWN}"
     suffixes = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES[:4])
     return (

@@ -25,7 +25,7 @@ from indexer.sources.candidate import (
     file_fingerprint,
     file_id,
 )
-from indexer.sources.cells import corners, moment, number, optional
+from indexer.sources.cells import corners, moment, number, optional, positive
 from indexer.sources.reading import read_file
 from indexer.sources.table_lines import Line, read_csv, read_geojson
 
@@ -44,7 +44,7 @@ class TableSource(Source):
     def everything(self) -> Iterator[Candidate]:
         """One candidate for each line of the gallery's view."""
         for where, row in self.lines():
-            if row.get("view", self.view) in (self.view, "") and self.wanted(row):
+            if row.get("view", self.view).lower() in (self.view, "") and self.wanted(row):
                 yield self.candidate(where, row)
 
     def wanted(self, row: Mapping[str, str]) -> bool:
@@ -59,7 +59,8 @@ class TableSource(Source):
 
     def _first_view(self) -> View | None:
         for _, row in self.lines():
-            return cast(View, row["view"]) if row.get("view") in get_args(View) else None
+            view = row.get("view", "").lower()
+            return cast(View, view) if view in get_args(View) else None
         return None
 
     def candidate(self, where: str, row: Mapping[str, str]) -> Candidate:
@@ -77,7 +78,7 @@ class TableSource(Source):
             latitude=latitude,
             longitude=longitude,
             corners=cast(Any, corners(row, latitude, longitude, where)),
-            gsd_m=optional(row, "gsd_m", where),
+            gsd_m=positive(row, "gsd_m", where),
             altitude_m=optional(row, "altitude_m", where),
             altitude_datum=row.get("altitude_datum") or None,
             heading_deg=optional(row, "heading_deg", where),

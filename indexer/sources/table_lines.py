@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,23 +18,39 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "heading_deg": ("heading_deg", "yaw_deg", "yaw"),
 }
 
+RING = "RING"
+"""Where a GeoJSON's four corners stand, as JSON; in capitals, as no column's name comes in."""
+
+_SEPARATORS = (",", ";", "\t")
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
 Line = tuple[str, dict[str, str]]
 """Where a row stands, for people, and its values by our column names."""
 
 
 def read_csv(table: Path) -> Iterator[Line]:
-    """Every line of a CSV.
+    """Every line of a CSV; its separator is a comma, a semicolon or a tab.
+
+    With semicolons, numbers may have decimal commas, as spreadsheets write them.
 
     Raises:
         BadTableError: it cannot be read, or lacks a column.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
+            separator = max(_SEPARATORS, key=stream.readline().count)
+            stream.seek(0)
+            reader = csv.DictReader(stream, delimiter=separator)
             names = _columns(reader.fieldnames or [], table.name)
             for row in reader:
                 where = f"{table.name} line {reader.line_num}"
-                yield where, {key: (row.get(name) or "").strip() for key, name in names.items()}
+                values = {key: (row.get(name) or "").strip() for key, name in names.items()}
+                yield where, values if separator != ";" else _with_points(values)
+    except csv.Error as error:
+        raise BadTableError(
+            f"{table.name} line {reader.line_num} cannot be read as CSV ({error}); correct it"
+        ) from error
     except UnicodeDecodeError as error:
         raise BadTableError(f"{table.name} is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
@@ -49,17 +66,51 @@ def read_geojson(table: Path) -> Iterator[Line]:
     try:
         features = json.loads(table.read_text(encoding="utf-8"))["features"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadTableError(f"{table.name} is no GeoJSON FeatureCollection") from error
+        raise BadTableError(f"{table.name} is no GeoJSON FeatureCollection; write one") from error
+    if not isinstance(features, list):
+        raise BadTableError(f"{table.name} is no GeoJSON FeatureCollection; write one")
     for count, feature in enumerate(features, start=1):
         where = f"{table.name} feature {count}"
-        given = {str(k).lower(): v for k, v in (feature.get("properties") or {}).items()}
+        properties = _part(feature, "properties", where)
+        given = {str(key).lower(): value for key, value in properties.items()}
         row = {key: "" if value is None else str(value) for key, value in given.items()}
         names = {
             key: [row[name] for name in names if name in row] for key, names in ALIASES.items()
         }
         row.update({key: values[0] for key, values in names.items() if values})
-        row.update(_geometry(feature.get("geometry") or {}, where))
+        row.update(_geometry(_part(feature, "geometry", where), where))
         yield where, row
+
+
+def _part(feature: Any, key: str, where: str) -> Mapping[str, Any]:
+    part = feature.get(key) or {} if isinstance(feature, dict) else None
+    if not isinstance(part, dict):
+        raise BadTableError(f"{where} is no GeoJSON feature with {key}; correct it")
+    return part
+
+
+def _with_points(values: dict[str, str]) -> dict[str, str]:
+    return {
+        key: value.replace(",", ".") if _DECIMAL_COMMA.fullmatch(value) else value
+        for key, value in values.items()
+    }
+
+
+def why_no_table(table: Path) -> str | None:
+    """What a file lacks to be a table of images; None where it is one.
+
+    A GeoJSON is judged by its first feature, a CSV by its header.
+    """
+    try:
+        if table.suffix.lower() == ".csv":
+            next(read_csv(table), None)
+            return None
+        first = next(read_geojson(table), None)
+    except BadTableError as error:
+        return str(error)
+    if first is None or not (first[1].get("path") or first[1].get("id")):
+        return f"{table.name} has no feature with path or id; add one"
+    return None
 
 
 def _geometry(geometry: Mapping[str, Any], where: str) -> dict[str, str]:
@@ -72,7 +123,9 @@ def _geometry(geometry: Mapping[str, Any], where: str) -> dict[str, str]:
             return _footprint([(float(lat), float(lon)) for lon, lat, *_ in ring])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadTableError(f"{where}: its geometry cannot be read; write a Point") from error
-    raise BadTableError(f"{where}: geometry is no Point and no Polygon of four corners")
+    raise BadTableError(
+        f"{where}: geometry is no Point and no Polygon of four corners; write a Point"
+    )
 
 
 def _footprint(ring: list[tuple[float, float]]) -> dict[str, str]:
@@ -80,7 +133,7 @@ def _footprint(ring: list[tuple[float, float]]) -> dict[str, str]:
     west, south, east, north = bounds_of(clockwise)
     middle = wrap_longitude(west + ((east - west) % 360.0) / 2)
     return {
-        "ring": json.dumps(clockwise),
+        RING: json.dumps(clockwise),
         "latitude": str((south + north) / 2),
         "longitude": str(middle),
     }

@@ -97,19 +97,21 @@ class MbTiles:
         self._mark = file_fingerprint(path)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(
-            f"file:{path.resolve().as_posix()}?mode=ro", uri=True, check_same_thread=False
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
         )
-        try:
-            metadata = dict(self._rows("SELECT name, value FROM metadata"))
-            self._rows("SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles LIMIT 0")
-        except sqlite3.DatabaseError as error:
-            raise SourceError(f"{path.name} is no MBTiles file ({error}); make it again") from error
+        metadata = dict(self._rows("SELECT name, value FROM metadata"))
+        self._rows("SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles LIMIT 0")
         if metadata.get("format") == "pbf":
             raise SourceError(f"{path.name} holds vector tiles; give raster tiles (png, jpg, webp)")
 
     def _rows(self, query: str, values: tuple[int, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._database.execute(query, values).fetchall()
+        try:
+            with self._lock:
+                return self._database.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise SourceError(
+                f"{self.path.name} is no whole MBTiles file ({error}); make it again"
+            ) from error
 
     def zooms(self) -> list[int]:
         """Zooms that hold a tile, ascending."""
@@ -119,8 +121,8 @@ class MbTiles:
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
         """(x, y) of every tile of a zoom, by column, then row."""
         query = (
-            "SELECT tile_column, tile_row FROM tiles WHERE zoom_level = ?"
-            " ORDER BY tile_column, tile_row DESC"
+            "SELECT tile_column, tile_row FROM tiles"
+            " WHERE zoom_level = ? AND tile_data IS NOT NULL ORDER BY tile_column, tile_row DESC"
         )
         for x, row in self._rows(query, (zoom,)):
             yield int(x), 2**zoom - 1 - int(row)
@@ -131,7 +133,8 @@ class MbTiles:
             "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?",
             (zoom, x, 2**zoom - 1 - y),
         )
-        return bytes(rows[0][0]) if rows else None
+        data = rows[0][0] if rows else None
+        return data if isinstance(data, bytes) else None
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
         """Size and time of the whole file."""
@@ -157,3 +160,13 @@ def looks_like_tiles(path: Path) -> bool:
             if any(f.suffix.lower() in SUFFIXES and f.stem.isdigit() for f in column.iterdir()):
                 return True
     return False
+
+
+def part_of_tiles(path: Path) -> Path | None:
+    """The tile folder whose zoom or column a folder is; None if it is neither."""
+    real = path.resolve()
+    for above in real.parents[:2]:
+        inside = real.relative_to(above).parts
+        if all(_NUMBER.fullmatch(part) for part in inside) and looks_like_tiles(above):
+            return above
+    return None

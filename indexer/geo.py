@@ -19,6 +19,9 @@ MERCATOR_MAX_LATITUDE_DEG = 85.0511287798066
 MERCATOR_EQUATOR_M = 2 * math.pi * 6_378_137.0
 """Length of the web-mercator equator, m (EPSG:3857 uses the WGS 84 semi-major axis)."""
 
+_POLE_DEG = 90.0 - 1e-9
+"""Beyond this latitude, 0.1 mm from the pole, a longitude says nothing."""
+
 
 def distance_m(
     latitude_a: float, longitude_a: float, latitude_b: float, longitude_b: float
@@ -67,12 +70,27 @@ def wrap_longitude(longitude: float) -> float:
 
 
 def bounds_of(corners: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
-    """The smallest (west, south, east, north) box that holds all corners, the short way round."""
+    """The smallest (west, south, east, north) box that holds all corners, the short way round.
+
+    A ring of corners around a pole gives every longitude and reaches up to the pole.
+    """
     latitudes = [latitude for latitude, _ in corners]
-    origin = corners[0][1]
-    offsets = [wrap_longitude(longitude - origin) for _, longitude in corners]
+    south, north = min(latitudes), max(latitudes)
+    if _goes_around_a_pole(corners):
+        return (-180.0, south, 180.0, 90.0) if north > 0 else (-180.0, -90.0, 180.0, north)
+    # A pole has no longitude of its own.
+    longitudes = [lon for lat, lon in corners if abs(lat) < _POLE_DEG] or [corners[0][1]]
+    origin = longitudes[0]
+    offsets = [wrap_longitude(longitude - origin) for longitude in longitudes]
     west, east = origin + min(offsets), origin + max(offsets)
-    return _lift(west), min(latitudes), _lift(east), max(latitudes)
+    return _lift(west), south, _lift(east), north
+
+
+def _goes_around_a_pole(corners: Sequence[tuple[float, float]]) -> bool:
+    around = [longitude for latitude, longitude in corners if abs(latitude) < _POLE_DEG]
+    steps = [wrap_longitude(b - a) for a, b in zip(around, around[1:] + around[:1], strict=True)]
+    # A step of half the globe, as of the tiles of zoom 1, does not tell which way it goes.
+    return all(abs(step) < 180.0 for step in steps) and abs(sum(steps)) > 180.0
 
 
 def _lift(longitude: float) -> float:

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from pyproj import Geod
+from pyproj import Geod, Transformer
 
 from indexer import geo
 from indexer.polygons import box_of, inside_any, inside_polygon, join_holes
@@ -40,6 +40,29 @@ def test_offset_across_the_antimeridian_wraps() -> None:
 def test_bounds_of_a_box_across_the_antimeridian_have_west_above_east() -> None:
     corners = [(1.0, 179.0), (1.0, -179.0), (-1.0, -179.0), (-1.0, 179.0)]
     assert geo.bounds_of(corners) == pytest.approx((179.0, -1.0, -179.0, 1.0))
+
+
+@pytest.mark.parametrize(("crs", "sign"), [("EPSG:3413", 1), ("EPSG:3031", -1)])
+def test_bounds_of_a_tile_around_a_pole_hold_the_pole_and_every_longitude(crs, sign) -> None:
+    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+
+    def bounds(left_m: float, right_m: float) -> tuple[float, float, float, float]:
+        places = ((left_m, 50.0), (right_m, 50.0), (right_m, -50.0), (left_m, -50.0))
+        return geo.bounds_of([to_degrees.transform(x, y)[::-1] for x, y in places])
+
+    west, south, east, north = bounds(-40.0, 60.0)
+    assert (west, east) == (-180.0, 180.0)
+    assert (north if sign > 0 else south) == 90.0 * sign
+    assert abs(south if sign > 0 else north) == pytest.approx(90 - 78 / 111_195, abs=3e-5)
+    west, south, east, north = bounds(10.0, 60.0)
+    assert (east - west) % 360 < 180, "beside the pole"
+    assert abs(north if sign > 0 else south) < 90.0
+
+
+def test_bounds_of_a_corner_on_the_pole_do_not_depend_on_its_longitude() -> None:
+    for longitude in (-135.0, 0.0, 80.0, 180.0):
+        corners = [(90.0, longitude), (89.999, 45.0), (89.998, 90.0), (89.999, 135.0)]
+        assert geo.bounds_of(corners) == pytest.approx((45.0, 89.998, 135.0, 90.0))
 
 
 def test_bounds_across_the_antimeridian_hold_both_sides_and_nothing_between() -> None:

@@ -36,6 +36,7 @@ def remove(
     """Take images out: by id, by source, by place."""
     with one_line_errors():
         from indexer import operations
+        from indexer.errors import UnknownImageError
         from indexer.records import Filters
 
         box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
@@ -45,7 +46,16 @@ def remove(
         if source is not None or box is not None:
             filters = Filters(source=source, bounds=cast(Any, box))
             ids += operations.select_ids(store, name, filters)
-        outcome = operations.remove(store, name, ids, keep=keep)
+        try:
+            outcome = operations.remove(store, name, ids, keep=keep)
+        except UnknownImageError as error:
+            if ids:
+                raise
+            given = {"--source": source, "--bbox": bbox}
+            said = " ".join(f"{key} {value}" for key, value in given.items() if value is not None)
+            raise UnknownImageError(
+                f"gallery {name!r} holds no image of {said}; see: safenet-index info {name}"
+            ) from error
         print(
             f"{name}: {-outcome.tally.added} removed, {outcome.size} images left, "
             f"version {outcome.version}"

@@ -141,6 +141,13 @@ def test_a_condition_that_no_image_satisfies_is_named(town) -> None:
     assert empty.stderr == "note: no image of gallery 'town' satisfies --bbox, --after\n"
 
 
+def test_remove_names_the_condition_that_no_image_satisfies(town) -> None:
+    for condition in ("--source nope", "--bbox 1,1,2,2"):
+        told = refused(town(f"remove town {condition}"))
+        assert f"gallery 'town' holds no image of {condition}; see: safenet-index info town" in told
+    assert "holds none of the 1 ids given (first: 'nope')" in refused(town("remove town nope"))
+
+
 def test_an_unreadable_photo_does_not_stop_a_search(town, tmp_path) -> None:
     (tmp_path / "photos").mkdir()
     for name in "ac":

@@ -425,14 +425,14 @@ def test_a_bad_feature_is_named(tmp_path, features, what) -> None:
         ("footprint", "POLYGON((2 95,3 95,3 94,2 94,2 95))", "footprint: latitude 95 is outside"),
         ("gsd_m", "-1", "gsd_m -1 is not above 0; correct it or leave it out"),
         ("ground_m", "-50", "ground_m -50 is not above 0"),
-        ("wkt", "x" * 140_000, "cannot be read as CSV .field larger than field limit"),
+        ("wkt", "x" * 140_000, "field larger than field limit .131072.*; correct it"),
     ],
 )
 def test_an_impossible_cell_is_refused_with_its_line(tmp_path, column, value, what) -> None:
     rows = [
         {"path": f"{n}.png", "lat": 1, "lon": 2, column: cell} for n, cell in ((1, ""), (2, value))
     ]
-    with pytest.raises(BadTableError, match=f"^places.csv line [23](:| ).*{what}"):
+    with pytest.raises(BadTableError, match=f"^places.csv .*line [23].*{what}"):
         records(table_folder(tmp_path / "one", rows))
 
 

@@ -49,7 +49,7 @@ def read_csv(table: Path) -> Iterator[Line]:
                 yield where, values if separator != ";" else _with_points(values)
     except csv.Error as error:
         raise BadTableError(
-            f"{table.name} line {reader.line_num} cannot be read as CSV ({error}); correct it"
+            f"{table.name} cannot be read as CSV after line {reader.line_num} ({error}); correct it"
         ) from error
     except UnicodeDecodeError as error:
         raise BadTableError(f"{table.name} is not UTF-8 text; save it as UTF-8") from error

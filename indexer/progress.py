@@ -107,15 +107,25 @@ class PlainLines(_Counting):
 
 
 class JsonLines(_Counting):
-    """One JSON object per line, for programs; times in seconds."""
+    """One JSON object per line, for programs; times in seconds.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        super().__init__()
+    While all images are unchanged, at most one a second, and the last one.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(clock)
         self._stream = stream or sys.stderr
+        self._last = clock()
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
         """Count, and write the state."""
         super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
+        now = self._clock()
+        if not (added or skipped or failed or self.seen == self.total or now - self._last >= 1.0):
+            return
+        self._last = now
         eta_s = self.eta_s()
         self._write(
             "progress",

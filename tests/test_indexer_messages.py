@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from indexer import cli_options
 from indexer.cli import app
 from indexer.cli_errors import error_text, one_line_errors
+from indexer.progress import JsonLines
 
 
 @pytest.fixture
@@ -211,3 +212,14 @@ def test_a_damaged_database_is_one_line_and_a_fault_of_ours_stays_a_traceback(ca
     assert lines[0].startswith("error: a database cannot be used (no such table: image); ")
     assert lines[1].startswith("error: a database cannot be used (malformed); ")
     assert error_text(KeyError("ours")) is None
+
+
+def test_json_lines_of_unchanged_images_are_one_a_second_and_the_last(capsys) -> None:
+    now = [0.0]
+    lines = JsonLines(clock=lambda: now[0])
+    lines.start(6)
+    for moment, added in ((0.4, 0), (0.8, 0), (1.5, 0), (1.6, 0), (1.7, 1), (1.8, 0)):
+        now[0] = moment
+        lines.advance(added=added, skipped=0, failed=0, unchanged=1 - added)
+    told = [json.loads(line)["seen"] for line in capsys.readouterr().err.splitlines()]
+    assert told == [3, 5, 6]

@@ -1,6 +1,7 @@
 """What is looked at before a gallery changes: is it there, and does the source fit into it?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,15 +9,20 @@ from indexer.database import Database
 from indexer.errors import (
     DuplicateIdError,
     EmptySourceError,
+    GalleryBusyError,
     GalleryExistsError,
     GalleryMismatchError,
     UnknownGalleryError,
 )
 from indexer.layout import gallery_folder
-from indexer.publish import published
-from indexer.schema import GalleryRow
+from indexer.progress import Progress
+from indexer.publish import newest_revision, refuse_missing_rows
+from indexer.schema import DONE, REPLACING, RUNNING, GalleryRow, SourceRow
 from indexer.sources.candidate import Candidate, Source, identity, pages
-from indexer.writer import Writer
+from indexer.sources.reading import SkippedImage
+from indexer.work import lost
+from indexer.writer import Writer, open_writer
+from model.errors import SafeNetError
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -28,10 +34,68 @@ def require(store: Path, name: str) -> None:
     Raises:
         UnknownGalleryError: it was never built.
     """
-    if not gallery_folder(store, name).database.exists():
+    folder = gallery_folder(store, name)
+    if not folder.database.exists() and not folder.current.exists():
         raise UnknownGalleryError(
             f"no gallery {name!r} is here; build it with: safenet-index build"
         )
+
+
+@contextmanager
+def changing(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
+    """Hold a gallery that was built, to change it.
+
+    Raises:
+        UnknownGalleryError: it was never built, or its first build stored nothing.
+        GalleryMismatchError: the writer's half is lost or damaged.
+        GalleryBusyError: another process writes it, or a replacing build waits to be finished.
+    """
+    require(store, name)
+    with open_writer(store, name, progress) as writer:
+        refuse_unfinished(writer)
+        refuse_missing_rows(writer.folder, writer.row)
+        yield writer
+
+
+def refuse_unfinished(writer: Writer) -> None:
+    """Keep what is published until a replacing build is whole, and publish nothing empty.
+
+    Raises:
+        UnknownGalleryError: the first build stored nothing.
+        GalleryBusyError: a replacing build was interrupted.
+    """
+    name = writer.folder.root.name
+    if not writer.folder.current.exists() and not writer.database.count():
+        raise UnknownGalleryError(
+            f"gallery {name!r} holds no image yet: its build stopped before the first; "
+            "run again: safenet-index build"
+        )
+    for info in writer.database.sources():
+        if info.state == REPLACING:
+            raise GalleryBusyError(
+                f"gallery {name!r} is half replaced by {info.location}; finish with: safenet-index "
+                f"build --replace (to keep the published version instead, delete "
+                f"{writer.folder.work} and run: safenet-index rebuild {name})"
+            )
+
+
+def refuse_unusable(source: Source, name: str) -> None:
+    """Let a source replace nothing unless one of its images can be read.
+
+    Raises:
+        EmptySourceError: none can.
+    """
+    reasons: list[str] = []
+    for candidate in source.candidates():
+        try:
+            candidate.read()
+            return
+        except (SkippedImage, SafeNetError, OSError) as reason:
+            reasons.append(str(reason))
+    raise EmptySourceError(
+        f"none of the {len(reasons)} images of {source.path.name} could be used (the first: "
+        f"{reasons[0]}); gallery {name!r} stays as it is"
+    )
 
 
 def survey(source: Source, database: Database | None = None) -> int:
@@ -109,19 +173,25 @@ def check_fits(row: GalleryRow, source: Source, embedder: "DescriptorModel") -> 
         )
 
 
-def starts_anew(writer: Writer, source: Source, anew: bool) -> bool:
+def starts_anew(writer: Writer, source: Source, embedder: "DescriptorModel", anew: bool) -> bool:
     """Whether a build has to forget what the gallery holds.
 
     Raises:
         GalleryExistsError: it holds something else, and `anew` does not allow to forget that.
+        GalleryMismatchError: the writer's half is lost, and `anew` does not allow to go on.
     """
-    sources = writer.database.sources()
+    row, sources = writer.database.gallery(), writer.database.sources()
+    if row is None:
+        if writer.folder.current.exists() and not anew:
+            raise lost(writer.folder)
+        return True
     own = identity(source)
     others = [info for info in sources if (info.location, info.options) != own]
     if anew:
-        return bool(others) or any(info.state == "done" for info in sources)
+        fits = (row.weights_sha256, row.view) == (embedder.sha256, source.view)
+        return bool(others) or not (fits and any(info.state != DONE for info in sources))
     if len(others) == len(sources) > 0:
-        if not writer.database.count() and published(writer.folder) is None:
+        if not writer.database.count() and not writer.folder.current.exists():
             return True
         raise GalleryExistsError(
             f"gallery {writer.folder.root.name!r} already holds "
@@ -129,3 +199,12 @@ def starts_anew(writer: Writer, source: Source, anew: bool) -> bool:
             "use: safenet-index add, or build --replace"
         )
     return False
+
+
+def start_anew(writer: Writer, source: Source, row: GalleryRow) -> None:
+    """Forget what the writer's half holds; the source will fill it, beside what is published."""
+    location, options = identity(source)
+    state = REPLACING if writer.folder.current.exists() else RUNNING
+    row.revision = newest_revision(writer.folder)
+    entry = SourceRow(location=location, options=options, kind=source.kind, state=state)
+    writer.database.begin(row, entry)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.admission import require
+from indexer.admission import changing
 from indexer.database import Database
 from indexer.descriptors import DescriptorFile
 from indexer.layout import GalleryFolder
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP
-from indexer.writer import Writer, open_writer
+from indexer.writer import Writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,10 @@ def compact(
 
     Raises:
         UnknownGalleryError: there is no such gallery.
+        GalleryMismatchError: the writer's half is damaged.
+        GalleryBusyError: a replacing build waits to be finished.
     """
-    require(store, name)
-    with open_writer(store, name, progress or Silent()) as writer:
+    with changing(store, name, progress or Silent()) as writer:
         holes = _close_holes(writer)
         version = writer.publish(keep)
         pictures, picture_bytes = _drop_pictures(writer)

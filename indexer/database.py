@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, func, select, text
 from sqlalchemy.orm import Session
 
 from indexer.rows import Known, Problem, SourceInfo, StoredImage, source_info, stored_image
-from indexer.schema import GalleryRow, ImageRow, ProblemRow, SourceRow
+from indexer.schema import REMOVED, GalleryRow, ImageRow, ProblemRow, SourceRow
 
 
 class Database:
@@ -23,14 +23,20 @@ class Database:
     @classmethod
     def open_snapshot(cls, path: Path) -> Self:
         """Open a published version's database, which no process ever changes."""
-        quoted = str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         return cls(
             create_engine(
-                f"sqlite:///file:{quoted}?mode=ro&immutable=1&uri=true",
+                f"sqlite:///file:{_quoted(path)}?mode=ro&immutable=1&uri=true",
                 pool_size=8,
                 max_overflow=56,
             )
         )
+
+    @classmethod
+    def open_beside_writer(cls, path: Path) -> Self:
+        """Open the writer's database, read-only; another process may be writing it."""
+        if not path.with_name(f"{path.name}-wal").exists():
+            return cls.open_snapshot(path)
+        return cls(create_engine(f"sqlite:///file:{_quoted(path)}?mode=ro&uri=true"))
 
     def complaints(self) -> list[str]:
         """What SQLite and its R*Tree find wrong with themselves; [] is good."""
@@ -126,10 +132,32 @@ class Database:
                 return
             last = rows[-1].slot
 
-    def problems(self) -> Iterator[Problem]:
-        """Images that are not in the gallery, in the order they were tried."""
+    def slots_of(self, source_ids: Sequence[int]) -> NDArray[np.int64]:
+        """The slots of the sources' images, ascending: int64 [N]."""
+        query = select(ImageRow.slot).where(ImageRow.source_id.in_(source_ids))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(ImageRow.slot))
+            return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+    def removed(self, source_id: int, image_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that were taken out of the source by hand."""
+        query = select(ProblemRow.image_id).where(
+            ProblemRow.source_id == source_id,
+            ProblemRow.kind == REMOVED,
+            ProblemRow.image_id.in_(image_ids),
+        )
         with Session(self.engine) as session:
-            for row in session.scalars(select(ProblemRow).order_by(ProblemRow.id)):
+            return set(session.scalars(query))
+
+    def problems(self) -> Iterator[Problem]:
+        """Images that failed or were skipped, in the order they were tried."""
+        query = select(ProblemRow).where(ProblemRow.kind != REMOVED).order_by(ProblemRow.id)
+        with Session(self.engine) as session:
+            for row in session.scalars(query):
                 yield Problem(
                     image_id=row.image_id, location=row.location, kind=row.kind, reason=row.reason
                 )
+
+
+def _quoted(path: Path) -> str:
+    return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -72,6 +72,11 @@ class DescriptorFile:
         """How many whole rows the file holds."""
         return os.fstat(self._handle).st_size // self.row_bytes
 
+    def reach(self, rows: int) -> None:
+        """Make the file at least that many rows long; new rows are zeros and no slot's."""
+        if self.rows() < rows:
+            os.ftruncate(self._handle, rows * self.row_bytes)
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._handle)

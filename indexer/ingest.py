@@ -16,6 +16,7 @@ import numpy as np
 from indexer.descriptors import DescriptorFile
 from indexer.layout import write_atomically
 from indexer.pipeline import Outcome, Prepared, Preparer, Unchanged, outcomes
+from indexer.publish import refuse_missing_rows
 from indexer.rows import Known, Problem, SourceInfo, StoredImage
 from indexer.sources.candidate import Candidate, Source, identity, pages
 from indexer.writer import Writer
@@ -79,6 +80,7 @@ class _Run:
 
     def everything(self, source: Source, reread: bool) -> Tally:
         row = self._writer.row
+        refuse_missing_rows(self._writer.folder, row)
         path = self._writer.folder.descriptors(row.generation)
         rows = DescriptorFile(path, row.descriptor_dim, writable=True)
         try:
@@ -92,7 +94,8 @@ class _Run:
             self._commit(batch, rows)
         finally:
             rows.close()
-        self._writer.database.finish_source(self._info.id)
+        if self._writer.database.count():
+            self._writer.database.finish_source(self._info.id)
         self._list_failures()
         return self._tally
 
@@ -100,13 +103,21 @@ class _Run:
         for page in pages(source.candidates()):
             ids = [candidate.record.image_id for candidate in page]
             known = self._writer.database.known(ids)
+            removed = self._writer.database.removed(self._info.id, ids) if reread else set()
             for plain in page:
                 candidate = replace(plain, fingerprint=_fingerprint(plain))
                 before = known.get(candidate.record.image_id)
-                if before is None or (reread and before.fingerprint != candidate.fingerprint):
+                if candidate.record.image_id not in removed and (
+                    before is None or (reread and self._differs(candidate, before))
+                ):
                     yield candidate, before
                 else:
                     self._count(Tally(unchanged=1))
+
+    def _differs(self, candidate: Candidate, before: Known) -> bool:
+        # The same map cut another way shares images; the source that brought them looks at them.
+        own = before.source_id == self._info.id
+        return own and before.fingerprint != candidate.fingerprint
 
     def _commit(self, batch: Sequence[Outcome], rows: DescriptorFile) -> None:
         prepared = [outcome for outcome in batch if isinstance(outcome, Prepared)]

@@ -6,15 +6,27 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
+from indexer.errors import GalleryMismatchError
+
 HEAD = "0001"
-"""The newest migration; readers refuse a database of another one."""
+"""The newest migration; a writer refuses a database of a newer release."""
 
 
 def upgrade(engine: Engine) -> None:
-    """Run every migration that the database lacks, in one transaction each."""
+    """Run every migration that the database lacks, in one transaction each.
+
+    Raises:
+        GalleryMismatchError: a newer release wrote the database.
+    """
     with engine.connect() as connection:
-        if schema_revision(connection) == HEAD:
+        found = schema_revision(connection)
+        if found == HEAD:
             return
+        if found is not None and found > HEAD:
+            raise GalleryMismatchError(
+                f"{engine.url.database} was written by a newer release (schema {found}, this one "
+                f"knows {HEAD}); use that release"
+            )
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.set_main_option("path_separator", "os")

@@ -5,18 +5,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.admission import check_fits, new_row, require, starts_anew, survey
-from indexer.errors import EmptySourceError, UnknownImageError
+from indexer.admission import (
+    changing,
+    check_fits,
+    new_row,
+    refuse_unusable,
+    require,
+    start_anew,
+    starts_anew,
+    survey,
+)
+from indexer.errors import EmptySourceError, SourceError, UnknownImageError
 from indexer.ingest import Tally, ingest
-from indexer.layout import gallery_folder
-from indexer.lookup import slots_within
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP, published
 from indexer.records import Filters
+from indexer.selection import selected_ids
 from indexer.sources.candidate import Source, options_from_text
 from indexer.sources.detect import open_source
+from indexer.work import drop_unreadable, refuse_lost
 from indexer.writer import Writer, open_writer
-from indexer.writer_database import WriterDatabase
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -63,15 +71,14 @@ def build(
     """
     source.check()
     total = survey(source)
-    fresh = new_row(name, source, embedder, index_kind)
-    with open_writer(store, name, progress or Silent()) as writer:
-        row = writer.database.gallery()
-        if row is None:
-            writer.database.create(fresh)
-        elif starts_anew(writer, source, anew):
-            writer.database.reset(fresh)
+    prepare = drop_unreadable if anew else refuse_lost
+    with open_writer(store, name, progress or Silent(), prepare) as writer:
+        if starts_anew(writer, source, embedder, anew):
+            if writer.folder.current.exists():
+                refuse_unusable(source, name)
+            start_anew(writer, source, new_row(name, source, embedder, index_kind))
         else:
-            check_fits(row, source, embedder)
+            check_fits(writer.row, source, embedder)
         return _bring_in(writer, source, embedder, total=total, reread=False, keep=keep)
 
 
@@ -92,13 +99,14 @@ def add(
     Raises:
         UnknownGalleryError: there is no such gallery.
         GalleryMismatchError: it was made with other weights, or holds the other view.
+        GalleryBusyError: a replacing build waits to be finished.
         DuplicateIdError: an id is taken by another source; nothing was changed.
         SourceError: the source is not usable; nothing was changed.
     """
     require(store, name)
     source.check()
     survey(source)
-    with open_writer(store, name, progress or Silent()) as writer:
+    with changing(store, name, progress or Silent()) as writer:
         check_fits(writer.row, source, embedder)
         total = survey(source, writer.database)
         return _bring_in(writer, source, embedder, total=total, reread=reread, keep=keep)
@@ -114,22 +122,36 @@ def update(
 ) -> Outcome:
     """Look at every source again: new images come in, changed files (by content) replace theirs.
 
-    Images whose files are gone stay until `remove`.
+    Images whose files are gone stay until `remove`; what `remove` took out stays out until `add`.
+    A source that is gone is passed over with a note.
 
     Raises:
         UnknownGalleryError: there is no such gallery.
-        SourceError: a source cannot be read any more; what came before it is published.
+        EmptySourceError: the gallery has no source left.
+        SourceError: a source cannot be read any more; the others are up to date and published.
     """
-    require(store, name)
-    database = WriterDatabase.open_for_writing(gallery_folder(store, name).database)
-    sources = database.sources()
-    database.close()
-    tally = Tally()
+    progress = progress or Silent()
+    with changing(store, name, progress) as writer:
+        sources = writer.database.sources()
+        outcome = Outcome(tally=Tally(), version=writer.publish(keep), size=writer.database.count())
+    if not sources:
+        raise EmptySourceError(f"gallery {name!r} has no source left; use: safenet-index add")
+    faults: list[SourceError] = []
     for info in sources:
-        source = open_source(Path(info.location), options_from_text(info.options))
-        outcome = add(store, name, source, embedder, reread=True, keep=keep, progress=progress)
-        tally += outcome.tally
-    return replace(outcome, tally=tally)
+        place = Path(info.location)
+        if not place.exists():
+            progress.note(f"{place} is gone; its images stay until: remove --source {place}")
+            continue
+        try:
+            source = open_source(place, options_from_text(info.options))
+        except SourceError as error:
+            faults.append(error)
+            continue
+        done = add(store, name, source, embedder, reread=True, keep=keep, progress=progress)
+        outcome = replace(done, tally=outcome.tally + done.tally)
+    if faults:
+        raise faults[0]
+    return outcome
 
 
 def remove(
@@ -142,12 +164,14 @@ def remove(
 ) -> Outcome:
     """Take images out, all in one transaction; ids that are gone already are no error.
 
+    A source that keeps no image is forgotten.
+
     Raises:
         UnknownGalleryError: there is no such gallery.
         UnknownImageError: none of the ids is in the gallery, and nothing waits to be published.
+        GalleryBusyError: a replacing build waits to be finished.
     """
-    require(store, name)
-    with open_writer(store, name, progress or Silent()) as writer:
+    with changing(store, name, progress or Silent()) as writer:
         removed = writer.database.remove(image_ids)
         before = published(writer.folder)
         if not removed and (before is None or before.revision == writer.row.revision):
@@ -161,19 +185,15 @@ def remove(
 
 
 def select_ids(store: Path, name: str, filters: Filters) -> list[str]:
-    """Ids of the writer's images that satisfy the filters.
+    """Ids of the writer's images that satisfy the filters; their source by name or by path.
 
     Raises:
         UnknownGalleryError: there is no such gallery.
         BadFilterError: a filter is out of its range.
     """
     require(store, name)
-    database = WriterDatabase.open_for_writing(gallery_folder(store, name).database)
-    try:
-        slots = slots_within(database, filters, None)
-        return [] if slots is None else database.image_ids_at(slots.tolist())
-    finally:
-        database.close()
+    with open_writer(store, name, Silent()) as writer:
+        return selected_ids(writer.database, filters)
 
 
 def _bring_in(
@@ -188,8 +208,11 @@ def _bring_in(
     tally = ingest(writer, source, embedder, total=total, reread=reread)
     size = writer.database.count()
     if size == 0:
+        first = next(writer.database.problems(), None)
+        more = f"; see {writer.folder.failed_csv}" if tally.failed else ""
         raise EmptySourceError(
             f"none of the {total} images of {source.path.name} could be used ({tally.skipped} "
-            f"skipped, {tally.failed} failed); see {writer.folder.failed_csv}"
+            f"skipped, {tally.failed} failed; the first: "
+            f"{'none is new' if first is None else first.reason}){more}"
         )
     return Outcome(tally=tally, version=writer.publish(keep), size=size)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from indexer import vectors
 from indexer.database import Database
 from indexer.descriptors import DescriptorFile
+from indexer.errors import GalleryMismatchError
 from indexer.layout import GalleryFolder, sync_file, sync_folder, write_atomically
 from indexer.manifest import FORMAT, Manifest, file_sha256, read_manifest
 from indexer.schema import GalleryRow
@@ -31,8 +32,38 @@ def published(folder: GalleryFolder) -> Manifest | None:
     return read_manifest(folder.version(version) / "manifest.json")
 
 
+def newest_revision(folder: GalleryFolder) -> int:
+    """The highest revision that any version was published with; 0 before the first."""
+    numbers = [path.name.partition("-")[0] for path in folder.versions.glob("*-*")]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def missing_rows(folder: GalleryFolder, row: GalleryRow) -> str | None:
+    """Says that the writer's descriptor file is shorter than the database counts; None: it fits."""
+    path = folder.descriptors(row.generation)
+    size = path.stat().st_size if path.is_file() else 0
+    rows = size // (2 * row.descriptor_dim)
+    return None if rows >= row.next_slot else f"{path} holds {rows} of {row.next_slot} descriptors"
+
+
+def refuse_missing_rows(folder: GalleryFolder, row: GalleryRow) -> None:
+    """Let nothing be written behind descriptors that are gone, nor be published without them.
+
+    Raises:
+        GalleryMismatchError: the writer's descriptor file is too short.
+    """
+    found = missing_rows(folder, row)
+    if found is not None:
+        raise GalleryMismatchError(f"{found}; run: safenet-index rebuild {row.name}")
+
+
 def publish(folder: GalleryFolder, database: Database, row: GalleryRow, keep: int = KEEP) -> str:
-    """Write a new version beside the old ones, then point CURRENT to it; returns its name."""
+    """Write a new version beside the old ones, then point CURRENT to it; returns its name.
+
+    Raises:
+        GalleryMismatchError: the writer's descriptor file is too short.
+    """
+    refuse_missing_rows(folder, row)
     partial = folder.versions / f"{PARTIAL}{row.revision}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -54,7 +85,7 @@ def _write_version(
 ) -> Manifest:
     database.snapshot(partial / "gallery.sqlite")
     source = folder.descriptors(row.generation)
-    _link(source, partial / "descriptors.f16")
+    link(source, partial / "descriptors.f16")
     slots = database.slots()
     kind = vectors.choose(row.index_kind, len(slots))
     write_index(partial / "index.faiss", kind, source, row.descriptor_dim, slots)
@@ -100,7 +131,8 @@ def write_index(
     vectors.save(index, path)
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
+    """Give a descriptor file a second name, or a copy where the file system has no links."""
     # Rows are only ever appended, so a version may share the writer's file.
     try:
         os.link(source, target)

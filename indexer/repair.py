@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.admission import require
+from indexer.admission import refuse_unfinished, require
 from indexer.descriptors import DescriptorFile
 from indexer.errors import GalleryMismatchError
 from indexer.gallery import Gallery
@@ -23,6 +23,7 @@ from indexer.publish import KEEP, publish
 from indexer.rows import StoredImage
 from indexer.sources.candidate import options_from_text
 from indexer.sources.detect import open_source
+from indexer.work import faults, restore_lost
 from indexer.writer import Writer, open_writer
 from model.errors import SafeNetError
 from model.images import open_image
@@ -40,7 +41,7 @@ class Drift:
 
 
 def verify(store: Path, name: str) -> list[Drift]:
-    """Compare every part of the published version with every other; [] means sound.
+    """Compare every part of the gallery with every other, the writer's too; [] means sound.
 
     Raises:
         UnknownGalleryError: nothing is published under that name.
@@ -66,6 +67,7 @@ def verify(store: Path, name: str) -> list[Drift]:
         found += list(_check_images(gallery.database.stored(), rows, PictureStore(folder.pictures)))
         rows.close()
         found += [Drift(what="database", detail=text) for text in gallery.database.complaints()]
+        found += [Drift(what="writer", detail=text) for text in faults(folder, manifest)]
     finally:
         gallery.close()
     return found
@@ -107,9 +109,11 @@ def rebuild(
     Raises:
         GalleryMismatchError: the weights are not the gallery's.
         UnknownGalleryError: there is no such gallery.
+        GalleryBusyError: a replacing build waits to be finished.
     """
     require(store, name)
-    with open_writer(store, name, progress or Silent()) as writer:
+    with open_writer(store, name, progress or Silent(), prepare=restore_lost) as writer:
+        refuse_unfinished(writer)
         row = writer.row
         if row.weights_sha256 != embedder.sha256:
             raise GalleryMismatchError(
@@ -117,7 +121,7 @@ def rebuild(
                 f"{embedder.name}; use those"
             )
         descriptors, pictures, lost = _repair_images(writer, embedder)
-        writer.database.remove(lost)
+        writer.database.lose(lost)
         writer.database.set_index_kind(index_kind or row.index_kind)
         version = publish(writer.folder, writer.database, writer.row, keep)
         return Repair(
@@ -150,6 +154,7 @@ def _repair_images(writer: Writer, embedder: "DescriptorModel") -> tuple[int, in
             crc = rows.write(image.slot, embedder.embed_gallery_pixels(pixels_1))[0]
             writer.database.set_crc(image.slot, crc)
             descriptors += 1
+    rows.reach(row.next_slot)
     rows.close()
     writer.progress.stop()
     return descriptors, pictures, lost

@@ -3,6 +3,12 @@
 from sqlalchemy import ForeignKey, UniqueConstraint, column, table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+RUNNING, REPLACING, DONE = "running", "replacing", "done"
+"""States of a source; replacing is running in place of what is published."""
+
+REMOVED = "removed"
+"""Kind of a problem: the user took the image out, and only `add` brings it back."""
+
 
 class Base(DeclarativeBase):
     """Root of the mapped classes."""
@@ -26,7 +32,7 @@ class GalleryRow(Base):
 
 
 class SourceRow(Base):
-    """One place images came from; `state` is running until every image of it was tried."""
+    """One place images came from; `state` is done once every image of it was tried."""
 
     __tablename__ = "source"
     __table_args__ = (UniqueConstraint("location", "options"),)
@@ -68,7 +74,7 @@ class ImageRow(Base):
 
 
 class ProblemRow(Base):
-    """An image that was skipped or could not be read when last tried."""
+    """An image of a source that is not in the gallery: skipped, failed or removed."""
 
     __tablename__ = "problem"
     __table_args__ = (UniqueConstraint("source_id", "image_id"),)

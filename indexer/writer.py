@@ -1,21 +1,27 @@
 """A gallery held for writing: by one process, under a lock, with a full disk named as such."""
 
 import errno
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from indexer.errors import StoreFullError, UnknownGalleryError
+from indexer.errors import GalleryMismatchError, StoreFullError, UnknownGalleryError
 from indexer.layout import GalleryFolder, gallery_folder
 from indexer.lock import writer_lock
+from indexer.manifest import Manifest
 from indexer.pictures import PictureStore
 from indexer.progress import Progress
 from indexer.publish import KEEP, clear_partial, publish, published
 from indexer.schema import GalleryRow
+from indexer.work import lost, name_damage, refuse_lost
 from indexer.writer_database import WriterDatabase
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says when nothing more can be written; FAISS repeats its words."""
 
 
 class Writer:
@@ -31,26 +37,46 @@ class Writer:
     def row(self) -> GalleryRow:
         """The gallery's own row, as it is now."""
         row = self.database.gallery()
-        if row is None:
-            raise UnknownGalleryError(
-                f"gallery {self.folder.root.name!r} was never built; run: safenet-index build"
-            )
-        return row
+        if row is not None:
+            return row
+        if self.folder.current.exists():
+            raise lost(self.folder)
+        raise UnknownGalleryError(
+            f"gallery {self.folder.root.name!r} was never built; run: safenet-index build"
+        )
 
     def publish(self, keep: int = KEEP) -> str:
         """Publish what is stored, unless it is published already; returns the version's name."""
-        row, before = self.row, published(self.folder)
+        row, before = self.row, self._before()
         if before is not None and before.revision == row.revision:
             return before.version
         return publish(self.folder, self.database, row, keep)
 
+    def _before(self) -> Manifest | None:
+        try:
+            return published(self.folder)
+        except GalleryMismatchError:
+            return None  # what is published is damaged: a new version heals it
+
 
 @contextmanager
-def open_writer(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
+def open_writer(
+    store: Path,
+    name: str,
+    progress: Progress,
+    prepare: Callable[[GalleryFolder], None] = refuse_lost,
+) -> Iterator[Writer]:
     """Hold a gallery for writing; created where it does not exist.
+
+    Args:
+        store: folder of the galleries.
+        name: the gallery's name.
+        progress: where to report.
+        prepare: what to do about a database that is lost, before it is opened.
 
     Raises:
         GalleryBusyError: another process writes it.
+        GalleryMismatchError: its database is lost, damaged or a newer release's.
         StoreFullError: the disk ran full; what was committed before stays.
     """
     folder = gallery_folder(store, name)
@@ -58,6 +84,7 @@ def open_writer(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
         folder.work.mkdir(parents=True, exist_ok=True)
         folder.versions.mkdir(exist_ok=True)
         clear_partial(folder)
+        prepare(folder)
         database = WriterDatabase.open_for_writing(folder.database)
         try:
             _clear_generations(folder, database)
@@ -76,25 +103,30 @@ def _clear_generations(folder: GalleryFolder, database: WriterDatabase) -> None:
 
 @contextmanager
 def disk_full_named(folder: GalleryFolder) -> Iterator[None]:
-    """Give a full disk its own error."""
+    """Give a full disk and a damaged database their own errors."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in FULL:
             raise
         raise StoreFullError(_full(folder)) from error
     except (OperationalError, sqlite3.OperationalError) as error:
-        if "full" not in str(error):
+        # SQLite calls what a full disk does to its shared memory, or a quota, an I/O error.
+        if not any(text in str(error) for text in ("full", "disk I/O error")):
             raise
         raise StoreFullError(_full(folder)) from error
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        if type(getattr(error, "orig", error)) is not sqlite3.DatabaseError:
+            raise
+        raise name_damage(folder, error) from error
     except RuntimeError as error:
-        if "No space left" not in str(error):
+        if not any(os.strerror(number) in str(error) for number in FULL):
             raise
         raise StoreFullError(_full(folder)) from error
 
 
 def _full(folder: GalleryFolder) -> str:
     return (
-        f"the disk under gallery {folder.root.name!r} is full; what was stored stays: "
-        "make room and run this again"
+        f"the disk under gallery {folder.root.name!r} is full (or over a quota); what was "
+        "stored stays: make room and run this again"
     )

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Self
 
 from sqlalchemy import Connection, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.orm import Session
@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session
 from indexer.database import Database
 from indexer.migrate import upgrade
 from indexer.rows import Problem, SourceInfo, StoredImage, image_values, source_info
-from indexer.schema import GalleryRow, ImageRow, ProblemRow, SourceRow
+from indexer.schema import (
+    DONE,
+    REMOVED,
+    REPLACING,
+    RUNNING,
+    GalleryRow,
+    ImageRow,
+    ProblemRow,
+    SourceRow,
+)
 
 
 class WriterDatabase(Database):
@@ -27,28 +36,20 @@ class WriterDatabase(Database):
         upgrade(engine)
         return cls(engine)
 
-    def create(self, row: GalleryRow) -> None:
-        """Say what the gallery is."""
-        with Session(self.engine) as session, session.begin():
-            session.add(row)
+    def begin(self, row: GalleryRow, source: SourceRow) -> None:
+        """Forget every image and source; the gallery becomes what the row and its source say.
 
-    def reset(self, row: GalleryRow) -> None:
-        """Forget every image and source; the gallery becomes what the row says."""
+        Generation and revision go on from what was there.
+        """
         with Session(self.engine) as session, session.begin():
             for table in (ProblemRow, ImageRow, SourceRow):
                 session.execute(delete(table))
-            session.execute(
-                update(GalleryRow).values(
-                    view=row.view,
-                    weights_name=row.weights_name,
-                    weights_sha256=row.weights_sha256,
-                    descriptor_dim=row.descriptor_dim,
-                    index_kind=row.index_kind,
-                    next_slot=0,
-                    generation=GalleryRow.generation + 1,
-                    revision=GalleryRow.revision + 1,
-                )
-            )
+            before = session.scalars(select(GalleryRow)).first()
+            if before is not None:
+                row.generation = before.generation + 1
+                row.revision = max(row.revision, before.revision) + 1
+            session.merge(row)
+            session.add(source)
 
     def set_index_kind(self, kind: str) -> None:
         """Choose another index type for the next publishing."""
@@ -58,21 +59,21 @@ class WriterDatabase(Database):
             )
 
     def enter_source(self, location: str, options: str, kind: str) -> SourceInfo:
-        """The source of that location and options, now running; created where it is new."""
+        """The source of that location and options, no longer done; created where it is new."""
         with Session(self.engine) as session, session.begin():
             query = select(SourceRow).filter_by(location=location, options=options)
             row = session.scalars(query).first()
             if row is None:
-                row = SourceRow(location=location, options=options, kind=kind, state="running")
+                row = SourceRow(location=location, options=options, kind=kind, state=RUNNING)
                 session.add(row)
-            row.state = "running"
+            row.state = REPLACING if row.state == REPLACING else RUNNING
             session.flush()
             return source_info(row)
 
     def finish_source(self, source_id: int) -> None:
         """Every image of the source was tried."""
         with Session(self.engine) as session, session.begin():
-            session.execute(update(SourceRow).where(SourceRow.id == source_id).values(state="done"))
+            session.execute(update(SourceRow).where(SourceRow.id == source_id).values(state=DONE))
 
     def commit_batch(
         self, source_id: int, images: Sequence[StoredImage], problems: Sequence[Problem]
@@ -105,15 +106,32 @@ class WriterDatabase(Database):
                 )
 
     def remove(self, image_ids: Iterable[str]) -> int:
-        """Delete images, all or none; returns how many there were."""
-        removed = 0
+        """Take images out, all or none, and remember it; returns how many there were.
+
+        A source that keeps no image is forgotten.
+        """
+        removed, sources = 0, set[int]()
         with Session(self.engine) as session, session.begin():
             for part in _parts(list(image_ids), 500):
-                result = session.execute(delete(ImageRow).where(ImageRow.image_id.in_(part)))
-                removed += cast(Any, result).rowcount
+                which = ImageRow.image_id.in_(part)
+                columns = select(ImageRow.source_id, ImageRow.image_id)
+                found = [(source, name) for source, name in session.execute(columns.where(which))]
+                session.execute(delete(ImageRow).where(which))
+                sources.update(source_id for source_id, _ in found)
+                if found:
+                    session.execute(insert(ProblemRow), [_removed(*pair) for pair in found])
+                removed += len(found)
+            for source_id in sources:
+                _forget_if_empty(session, source_id)
             if removed:
                 session.execute(update(GalleryRow).values(revision=GalleryRow.revision + 1))
         return removed
+
+    def lose(self, image_ids: Iterable[str]) -> None:
+        """Delete images that cannot be shown any more; `update` brings them back."""
+        with Session(self.engine) as session, session.begin():
+            for part in _parts(list(image_ids), 500):
+                session.execute(delete(ImageRow).where(ImageRow.image_id.in_(part)))
 
     def renumber(self, slots: Iterable[tuple[int, int]], *, generation: int, rows: int) -> None:
         """Move images to new slots (old, new; ascending, new <= old) of a new descriptor file."""
@@ -134,6 +152,24 @@ class WriterDatabase(Database):
                 update(ImageRow).where(ImageRow.slot == slot).values(descriptor_crc32=crc32)
             )
             session.execute(update(GalleryRow).values(revision=GalleryRow.revision + 1))
+
+
+def _removed(source_id: int, image_id: str) -> dict[str, object]:
+    reason = "taken out by hand"
+    return {
+        "source_id": source_id,
+        "image_id": image_id,
+        "location": "",
+        "kind": REMOVED,
+        "reason": reason,
+    }
+
+
+def _forget_if_empty(session: Session, source_id: int) -> None:
+    kept = select(ImageRow.id).where(ImageRow.source_id == source_id).limit(1)
+    if session.scalars(kept).first() is None:
+        session.execute(delete(ProblemRow).where(ProblemRow.source_id == source_id))
+        session.execute(delete(SourceRow).where(SourceRow.id == source_id))
 
 
 def _begin(connection: Connection) -> None:

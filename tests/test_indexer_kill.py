@@ -134,6 +134,14 @@ def drifted(root: Path) -> Path:
     return root
 
 
+def standing(root: Path) -> Path:
+    """A gallery of one source, to be replaced by another."""
+    built(root)
+    tile_folder(root / "c", 6, 8)
+    (root / "old").write_text(current_version(root / "store", "map"))
+    return root
+
+
 def built(root: Path) -> None:
     store, embedder = sources(root) / "store", ColourEmbedder()
     operations.build(store, "map", open_source(root / "a", SourceOptions()), embedder)
@@ -149,9 +157,22 @@ def rebuild_all(root: Path) -> None:
     rebuild(root / "store", "map", SlowEmbedder())
 
 
+def replace_all(root: Path) -> None:
+    source = open_source(root / "c", SourceOptions(id_prefix="c-"))
+    store = root / "store"
+    if current_version(store, "map") == (root / "old").read_text():
+        operations.build(store, "map", source, SlowEmbedder(), anew=True)
+    compact(store, "map")
+
+
 @pytest.mark.parametrize(
     ("prepare", "work", "wanted_kills"),
-    [(sources, everything, 56), (changed, update_all, 12), (drifted, rebuild_all, 12)],
+    [
+        (sources, everything, 56),
+        (changed, update_all, 12),
+        (drifted, rebuild_all, 12),
+        (standing, replace_all, 12),
+    ],
 )
 def test_kills_at_random_moments_change_nothing_in_the_end(
     memory_path, spawn, prepare, work, wanted_kills
@@ -191,8 +212,12 @@ def published_is_whole(root: Path) -> None:
     if damaged.exists() and damaged.read_text() == version:
         return
     gallery = Gallery.open(root / "store", "map", embedder=SlowEmbedder())
-    assert len(list(gallery.records())) == gallery.size
+    records = list(gallery.records())
+    assert len(records) == gallery.size
     gallery.close()
+    if (root / "old").exists():
+        replaced = [record.image_id.startswith("c-") for record in records]
+        assert (len(replaced), any(replaced)) in ((112, False), (48, True))
 
 
 def compare(unbroken: Path, broken: Path) -> None:

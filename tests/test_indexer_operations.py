@@ -1,9 +1,11 @@
 """Add, update, remove, compact, verify, rebuild, publish, full disk."""
 
+import contextlib
 import io
 import itertools
 import json
 import os
+import resource
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,7 @@ from indexer.repair import rebuild, verify
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from indexer.vectors import INDEX_KINDS
+from indexer.writer import FULL, disk_full_named
 
 
 @pytest.fixture
@@ -273,24 +276,38 @@ def test_other_weights_are_refused_by_every_writer(store, embedder) -> None:
     assert current_version(store, "map") == before
 
 
-def test_a_full_disk_is_named_and_loses_nothing(store, embedder, tmp_path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    folder = gallery_folder(store, "map")
-    rows = folder.descriptors(0)
-    kept = rows.with_suffix(".kept")
-    rows.rename(kept)
-    rows.symlink_to("/dev/full")
+@contextlib.contextmanager
+def files_up_to(limit: int):
+    """Files cannot grow beyond so many bytes, as on a full disk or over a quota."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("limit", [200, 20_000, 36_000])
+def test_a_full_disk_is_named_and_loses_nothing(store, embedder, tmp_path, limit) -> None:
     more = open_source(tile_folder(tmp_path / "more", 2, 2), SourceOptions(id_prefix="m-"))
-    before = current_version(store, "map")
-    with pytest.raises(StoreFullError, match="disk under gallery 'map' is full"):
+    before = ids(store, embedder)
+    named = pytest.raises(StoreFullError, match="disk under gallery 'map' is full")
+    with named, files_up_to(limit):
         operations.add(store, "map", more, embedder)
-    assert current_version(store, "map") == before
-    assert len(ids(store, embedder)) == 12
-    rows.unlink()
-    kept.rename(rows)
+    with contextlib.suppress(StoreFullError), files_up_to(limit):
+        rebuild(store, "map", embedder)
+    with contextlib.suppress(StoreFullError), files_up_to(limit):
+        compact(store, "map")
+    assert set(before) <= set(ids(store, embedder))
     assert operations.add(store, "map", more, embedder).size == 16
     assert verify(store, "map") == []
+
+
+def test_what_faiss_says_of_a_full_disk_is_understood(store) -> None:
+    for number in FULL:
+        said = f"Error: 'ret == (1)' failed: write error in index.faiss: {os.strerror(number)}"
+        with pytest.raises(StoreFullError), disk_full_named(gallery_folder(store, "map")):
+            raise RuntimeError(said)
 
 
 def test_exports_hold_every_footprint(store, embedder, tmp_path) -> None:

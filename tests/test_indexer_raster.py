@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from indexer_samples import picture
+from indexer_samples import picture, tile_folder
 from pyproj import Geod, Transformer
 from rasterio.enums import ColorInterp
 
 from indexer import operations
-from indexer.errors import NotGeoreferencedError, SourceError
+from indexer.errors import EmptySourceError, NotGeoreferencedError, SourceError
 from indexer.gallery import Gallery
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
@@ -220,3 +220,154 @@ def test_a_folder_of_geotiffs_counts_the_broken_one_and_goes_on(tmp_path, embedd
     gallery = Gallery.open(tmp_path / "s", "maps", embedder=embedder)
     assert {record.source for record in gallery.records()} == {"m0.tif", "m1.tif"}
     gallery.close()
+
+
+def places(path: Path, **options) -> dict[str, tuple[float, float]]:
+    return {
+        tile.record.image_id: (tile.record.latitude, tile.record.longitude)
+        for tile in tiles(path, **options)
+    }
+
+
+def test_an_id_names_one_place_whatever_the_overlap(tmp_path, embedder) -> None:
+    path = utm(tmp_path)
+    apart, half, most = (
+        places(path, tile_m=(50.0,), overlap=overlap) for overlap in (0.0, 0.5, 0.75)
+    )
+    assert set(apart) < set(half) < set(most)
+    assert {"ortho-50m-r0-c0", "ortho-50m-r300-c200"} <= set(apart)
+    assert "ortho-50m-r0-c50" in set(half) - set(apart)
+    for image_id, place in (*apart.items(), *half.items()):
+        assert metres(place, most[image_id]) < 1e-6
+
+
+def test_a_map_cut_anew_with_another_overlap_brings_in_the_places_between(
+    tmp_path, embedder
+) -> None:
+    path, store = utm(tmp_path), tmp_path / "store"
+    apart, half = (
+        open_source(path, SourceOptions(tile_m=(50.0,), overlap=overlap)) for overlap in (0.0, 0.5)
+    )
+    operations.build(store, "map", apart, embedder)
+    outcome = operations.add(store, "map", half, embedder)
+    assert (outcome.tally.added, outcome.tally.unchanged, outcome.size) == (33, 16, 49)
+    again = operations.update(store, "map", embedder)
+    assert (again.tally.added, again.tally.unchanged, again.size) == (0, 65, 49)
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    found = {record.image_id: (record.latitude, record.longitude) for record in gallery.records()}
+    gallery.close()
+    wanted = places(path, tile_m=(50.0,), overlap=0.5)
+    assert found.keys() == wanted.keys()
+    assert all(metres(found[image_id], place) < 1e-6 for image_id, place in wanted.items())
+
+
+def test_tiny_windows_keep_ids_of_their_own(tmp_path) -> None:
+    found = places(utm(tmp_path, rgb(40)), tile_m=(1.0,), overlap=0.75)
+    assert len(found) == 77 * 77
+
+
+def test_a_size_given_twice_is_cut_once(tmp_path) -> None:
+    path = utm(tmp_path)
+    assert places(path, tile_m=(50.0, 50.0, 50.0000001)) == places(path, tile_m=(50.0,))
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform", "reason"),
+    [
+        ("EPSG:4326", (0.5, 500_000, 5_500_000), "do not fit its CRS EPSG:4326"),
+        (UTM33, (0.5, 5e8, 5.5e9), "do not fit its CRS EPSG:32633"),
+        ('LOCAL_CS["site",UNIT["metre",1]]', (0.5, 500_000, 5_500_000), "CRS site has no place"),
+    ],
+)
+def test_coordinates_that_lie_nowhere_are_refused_and_do_not_stop_a_folder(
+    tmp_path, embedder, crs, transform, reason
+) -> None:
+    step, x, y = transform
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    bad = write(folder / "a.tif", rgb(), crs, Affine(step, 0, x, 0, -step, y))
+    with pytest.raises(NotGeoreferencedError, match=rf"^a\.tif: .*{reason}.*; assign the right"):
+        tiles(bad, tile_m=(100.0,))
+    utm(folder)
+    source = open_source(folder, SourceOptions(tile_m=(100.0,), overlap=0.0))
+    outcome = operations.build(tmp_path / "s", "map", source, embedder)
+    assert (outcome.size, outcome.tally.failed) == (4, 1)
+
+
+def test_a_tiff_with_a_damaged_part_is_named(tmp_path) -> None:
+    noise = np.random.default_rng(0).integers(0, 60_000, (3, SIDE, SIDE), dtype=np.uint16)
+    path = utm(tmp_path, noise, compress="deflate")
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 3, len(data) // 3 + 4000):
+        data[place] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"^ortho\.tif: a part of it cannot be read"):
+        open_source(path, SourceOptions())
+
+
+def test_a_tiff_of_separate_bands_cut_off_is_refused(tmp_path) -> None:
+    path = utm(tmp_path, interleave="band")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(SourceError, match=r"ortho\.tif.*cut off"):
+        open_source(path, SourceOptions())
+
+
+def test_a_map_smaller_than_its_tiles_is_told_so(tmp_path, embedder) -> None:
+    source = open_source(utm(tmp_path), SourceOptions(tile_m=(1000.0,)))
+    with pytest.raises(EmptySourceError, match=r"96 % of it has no data.* smaller --tile-m") as seen:
+        operations.build(tmp_path / "s", "map", source, embedder)
+    assert "failed.csv" not in str(seen.value)
+
+
+def test_an_update_sees_each_changed_tile_of_a_map_cut_from_tiles(tmp_path, embedder) -> None:
+    folder = tile_folder(tmp_path / "tiles", 4, 4)
+    source = open_source(folder, SourceOptions(tile_m=(60.0,), overlap=0.0))
+    size = operations.build(tmp_path / "s", "map", source, embedder).size
+    picture(777).save(folder / "19" / "287287" / "178883.png")
+    outcome = operations.update(tmp_path / "s", "map", embedder)
+    assert 0 < outcome.tally.added < size
+    assert outcome.tally.added + outcome.tally.unchanged == size
+    assert operations.update(tmp_path / "s", "map", embedder).tally.unchanged == size
+
+
+def test_an_unreadable_tile_of_a_cut_map_is_listed(tmp_path, embedder) -> None:
+    folder = tile_folder(tmp_path / "tiles", 4, 4)
+    bad = folder / "19" / "287287" / "178883.png"
+    bad.write_bytes(b"nonsense")
+    source = open_source(folder, SourceOptions(tile_m=(60.0,), overlap=0.0))
+    outcome = operations.build(tmp_path / "s", "map", source, embedder)
+    assert (outcome.tally.failed > 0, outcome.size > 0) == (True, True)
+    lines = (tmp_path / "s" / "map" / "failed.csv").read_text().splitlines()[1:]
+    assert len(lines) == outcome.tally.failed
+    assert all(f"{bad} cannot be used" in line for line in lines)
+
+
+def test_a_tile_of_another_size_is_refused_in_a_cut_map_too(tmp_path, embedder) -> None:
+    folder = tile_folder(tmp_path / "tiles", 3, 3)
+    picture(1, 100).save(folder / "19" / "287285" / "178881.png")
+    source = open_source(folder, SourceOptions(tile_m=(60.0,)))
+    with pytest.raises(SourceError, match=r"178881\.png is 100x100 px, most tiles are 64x64"):
+        operations.build(tmp_path / "s", "map", source, embedder)
+
+
+def test_tiles_far_apart_are_cut_without_what_lies_between(tmp_path) -> None:
+    for x in (0, 1023):
+        column = tmp_path / "tiles" / "10" / str(x)
+        column.mkdir(parents=True)
+        for y in (550, 551):
+            picture(x + y).save(column / f"{y}.png")
+    found = tiles(tmp_path / "tiles", tile_m=(30_000.0,), min_opaque=0.01)
+    assert len(found) == 2 * 2 * 3
+    assert {round(abs(tile.record.longitude)) for tile in found} == {180}
+    assert all(tile.read().image.getextrema()[0][1] > 0 for tile in found)
+
+
+def test_windows_that_touch_a_span_are_those_that_a_full_look_finds() -> None:
+    from indexer.sources.cut import _starts
+
+    whole = list(_starts(7.0, 100.0, 0.5, [(0.0, 100.0)]))
+    spans = [(0.0, 3.0), (20.0, 21.0), (24.0, 40.0), (99.0, 100.0)]
+    expected = [x for x in whole if any(x < right and x + 7.0 > left for left, right in spans)]
+    assert list(_starts(7.0, 100.0, 0.5, spans)) == expected
+    assert list(_starts(7.0, 100.0, 0.5, [])) == []

@@ -1,18 +1,15 @@
 """Cuts a map into overlapping square tiles of given ground sizes."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from pyproj import Geod, Transformer
-
-from indexer.geo import wrap_longitude
 from indexer.pictures import MAX_SIDE_PX
-from indexer.records import ImageRecord, Position, View
+from indexer.records import ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
-from indexer.sources.grids import PixelGrid, Window
-from indexer.sources.reading import RawPicture, from_pixels
+from indexer.sources.grids import PixelGrid, Span, Window
+from indexer.sources.placement import Placement
+from indexer.sources.reading import RawPicture, SkippedImage, from_pixels
 
 USUAL_TILE_M = 150.0
 """Ours: what a drone at 100-150 m sees with a usual camera."""
@@ -20,7 +17,8 @@ USUAL_TILE_M = 150.0
 SLACK = 0.05
 """Ours: a rest narrower than this part of a tile gets no row or column of its own."""
 
-_GEOD = Geod(ellps="WGS84")
+WHOLE_PX = 20
+"""Ours: from this size on, steps are longer than a pixel (overlap is 0.9 at most)."""
 
 
 class CutSource(Source):
@@ -43,15 +41,27 @@ class CutSource(Source):
 
     def everything(self) -> Iterator[Candidate]:
         """Every tile, for each ground size row by row."""
+        sizes: dict[str, float] = {}
         for tile_m in self.options.tile_m or (USUAL_TILE_M,):
-            for row, column, window in windows(self._place, tile_m, self.options.overlap):
-                yield self._candidate(tile_m, row, column, window)
+            sizes.setdefault(f"{tile_m:g}", tile_m)
+        for tile_m in sizes.values():
+            for window in windows(self._place, tile_m, self.options.overlap):
+                yield self._candidate(tile_m, window)
 
-    def _candidate(self, tile_m: float, row: int, column: int, window: Window) -> Candidate:
+    def check(self) -> None:
+        """Refuse a map whose parts do not fit together.
+
+        Raises:
+            SourceError: they do not.
+        """
+        self.grid.check()
+
+    def _candidate(self, tile_m: float, window: Window) -> Candidate:
+        address = f"{tile_m:g}m-{_address(self.grid, window)}"
         pixels = self._pixels(tile_m, window)
         latitude, longitude = self._place.centre(window)
         record = ImageRecord(
-            image_id=f"{self.options.id_prefix}{self.label}-{tile_m:g}m-r{row}-c{column}",
+            image_id=f"{self.options.id_prefix}{self.label}-{address}",
             view=self.view,
             latitude=latitude,
             longitude=longitude,
@@ -60,11 +70,11 @@ class CutSource(Source):
             captured_at=self.grid.captured_at,
             source=self.grid.path.name,
         )
-        name = f"{self.grid.path.name} {tile_m:g} m row {row} column {column}"
+        name = f"{self.grid.path.name} {address}"
         return Candidate(
             record=record,
-            location=f"{self.grid.path}!{tile_m:g}m-r{row}-c{column}",
-            fingerprint=self.grid.fingerprint(),
+            location=f"{self.grid.path}!{address}",
+            fingerprint=self.grid.fingerprint(window),
             read=lambda: self._read(window, pixels, name),
         )
 
@@ -75,54 +85,26 @@ class CutSource(Source):
 
     def _read(self, window: Window, pixels: int, name: str) -> RawPicture:
         rgb_HW3, opaque_HW = self.grid.read(window, pixels, pixels)
-        return from_pixels(rgb_HW3, opaque_HW, name, min_opaque=self.options.min_opaque)
+        try:
+            return from_pixels(rgb_HW3, opaque_HW, name, min_opaque=self.options.min_opaque)
+        except SkippedImage as reason:
+            if window[2] <= self.grid.width and window[3] <= self.grid.height:
+                raise
+            raise SkippedImage(f"{reason}: the map is smaller; choose a smaller --tile-m") from None
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Where a grid's pixels lie on Earth."""
-
-    grid: PixelGrid
-
-    def __post_init__(self) -> None:
-        there = Transformer.from_crs(self.grid.crs, 4326, always_xy=True)
-        object.__setattr__(self, "_transformer", there)
-
-    def position(self, column: float, row: float) -> Position:
-        """(latitude, longitude) of a pixel position."""
-        transformer = cast(Transformer, self._transformer)  # type: ignore[attr-defined]
-        a, b, c, d, e, f = self.grid.transform[:6]
-        x, y = a * column + b * row + c, d * column + e * row + f
-        longitude, latitude = transformer.transform(x, y)
-        return float(latitude), wrap_longitude(float(longitude))
-
-    def centre(self, window: Window) -> Position:
-        """(latitude, longitude) of a window's middle."""
-        column, row, width, height = window
-        return self.position(column + width / 2, row + height / 2)
-
-    def corners(self, window: Window) -> tuple[Position, ...]:
-        """Four (latitude, longitude), clockwise from the window's top left."""
-        column, row, width, height = window
-        right, bottom = column + width, row + height
-        return tuple(
-            self.position(*at)
-            for at in ((column, row), (right, row), (right, bottom), (column, bottom))
-        )
-
-    def metres_per_pixel(self, column: float, row: float) -> tuple[float, float]:
-        """Ground length of one pixel along the columns and along the rows, m (ellipsoid)."""
-        across = self._metres((column - 0.5, row), (column + 0.5, row))
-        down = self._metres((column, row - 0.5), (column, row + 0.5))
-        return across, down
-
-    def _metres(self, a: tuple[float, float], b: tuple[float, float]) -> float:
-        (lat_a, lon_a), (lat_b, lon_b) = self.position(*a), self.position(*b)
-        return float(_GEOD.inv(lon_a, lat_a, lon_b, lat_b)[2])
+def _address(grid: PixelGrid, window: Window) -> str:
+    """Where a window begins, in the map's pixels: one place has one name whatever the overlap."""
+    digits = 0 if min(window[2:]) >= WHOLE_PX else 2
+    column, row = (
+        f"{first + max(0.0, start):.{digits}f}"
+        for first, start in zip(grid.origin, window[:2], strict=True)
+    )
+    return f"r{row}-c{column}"
 
 
-def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[tuple[int, int, Window]]:
-    """(row, column, window) of tiles of one ground size that cover the grid.
+def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[Window]:
+    """Windows of one ground size that cover the grid where it has data, row by row.
 
     The size in pixels follows the ground length of a pixel, row by row: web-mercator and
     geographic grids stretch with latitude. Columns are spread evenly; the last row is moved
@@ -130,7 +112,7 @@ def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[tuple[i
     """
     grid = place.grid
     middle = grid.width / 2
-    top, row = 0.0, 0
+    top = 0.0
     while True:
         _, down_m = place.metres_per_pixel(middle, min(top + 0.5, grid.height - 0.5))
         height = tile_m / down_m
@@ -139,19 +121,26 @@ def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[tuple[i
             top = _inside(height, grid.height, top)
         across_m, down_m = place.metres_per_pixel(middle, top + height / 2)
         width, height = tile_m / across_m, tile_m / down_m
-        for column, left in enumerate(_starts(width, grid.width, overlap)):
-            yield row, column, (left, top, width, height)
+        for left in _starts(width, grid.width, overlap, grid.spans(top, top + height)):
+            yield left, top, width, height
         if last_row:
             return
         top += height * (1 - overlap)
-        row += 1
 
 
-def _starts(size: float, extent: float, overlap: float) -> list[float]:
+def _starts(size: float, extent: float, overlap: float, spans: Sequence[Span]) -> Iterator[float]:
+    """Where windows begin that touch one of the spans (ascending, apart from each other)."""
     if size >= extent * (1 - SLACK):
-        return [(extent - size) / 2]
+        yield from [(extent - size) / 2] if spans else []
+        return
     count = max(2, math.ceil((extent - size) / (size * (1 - overlap)) - SLACK) + 1)
-    return [number * (extent - size) / (count - 1) for number in range(count)]
+    step = (extent - size) / (count - 1)
+    following = 0
+    for left, right in spans:
+        first = max(following, math.floor((left - size) / step) + 1)
+        following = max(first, min(count, math.ceil(right / step)))
+        for number in range(first, following):
+            yield number * (extent - size) / (count - 1)
 
 
 def _inside(size: float, extent: float, start: float) -> float:

@@ -4,40 +4,50 @@ Frames: pixel (column, row) counts from the top left corner of the top left pixe
 coordinates are (x, y) of the grid's coordinate reference system.
 """
 
-import io
+import hashlib
+import itertools
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
-from PIL import Image
 from pyproj import CRS
 
-from indexer.errors import EmptySourceError
+from indexer.errors import EmptySourceError, SourceError
 from indexer.geo import MERCATOR_EQUATOR_M
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.tile_pixels import Pixels, decode_tile, paste, resample
 from indexer.sources.tile_stores import TileStore
+from indexer.sources.tiles import TileSource
 from model.errors import ImageError
-from model.images import open_image
 
 Window = tuple[float, float, float, float]
 """(column, row, width, height) in a grid's pixels; may reach beyond the grid."""
 
-Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
-"""RGB uint8 [H, W, 3] and where there is data, bool [H, W]."""
+Span = tuple[float, float]
+"""(left, right) of neighbouring columns that hold data."""
+
+MARKS_KEPT = 65_536
+"""Ours: tiles whose fingerprint stays in memory; windows of one row and the next share them."""
 
 
 class PixelGrid(Protocol):
-    """A georeferenced picture too large to hold."""
+    """A georeferenced picture too large to hold.
+
+    `origin` is its first pixel's (column, row) in a frame that stays when the picture grows.
+    """
 
     path: Path
     kind: str
     width: int
     height: int
+    origin: tuple[int, int]
     crs: CRS
     transform: Affine
     captured_at: datetime | None
@@ -45,8 +55,18 @@ class PixelGrid(Protocol):
     def read(self, window: Window, width_px: int, height_px: int) -> Pixels:
         """A window, resampled; beyond the grid there is no data. Called by several threads."""
 
-    def fingerprint(self) -> str:
-        """Changes whenever the pixels may have changed."""
+    def fingerprint(self, window: Window) -> str:
+        """Changes whenever a window's pixels may have changed."""
+
+    def spans(self, top: float, bottom: float) -> list[Span]:
+        """Where there may be data between two rows; ascending, apart from each other."""
+
+    def check(self) -> None:
+        """Look at what metadata alone does not tell.
+
+        Raises:
+            SourceError: the parts do not fit together.
+        """
 
 
 class TileGrid:
@@ -55,41 +75,80 @@ class TileGrid:
     captured_at: datetime | None = None
 
     def __init__(self, store: TileStore, zoom: int, tile_px: int) -> None:
-        addresses = list(store.addresses(zoom))
-        if not addresses:
+        flat = itertools.chain.from_iterable(store.addresses(zoom))
+        xs, ys = np.fromiter(flat, dtype=np.int64).reshape(-1, 2).T
+        if not len(xs):
             raise EmptySourceError(f"{store.path.name} holds no tile of zoom {zoom}")
-        xs, ys = zip(*addresses, strict=True)
         self.path, self.kind = store.path, f"{store.kind} as one map"
         self._store, self._zoom, self._tile_px = store, zoom, tile_px
-        self._first = min(xs), min(ys)
-        self.width = (max(xs) - min(xs) + 1) * tile_px
-        self.height = (max(ys) - min(ys) + 1) * tile_px
+        self._keys = np.sort(ys << 32 | xs)
+        self._first = int(xs.min()), int(ys.min())
+        self.origin = self._first[0] * tile_px, self._first[1] * tile_px
+        self.width = (int(xs.max()) - self._first[0] + 1) * tile_px
+        self.height = (int(ys.max()) - self._first[1] + 1) * tile_px
         self.crs = CRS.from_epsg(3857)
         pixel_m = MERCATOR_EQUATOR_M / (2**zoom * tile_px)
-        west = -MERCATOR_EQUATOR_M / 2 + min(xs) * tile_px * pixel_m
-        north = MERCATOR_EQUATOR_M / 2 - min(ys) * tile_px * pixel_m
+        west = -MERCATOR_EQUATOR_M / 2 + self.origin[0] * pixel_m
+        north = MERCATOR_EQUATOR_M / 2 - self.origin[1] * pixel_m
         self.transform = Affine(pixel_m, 0.0, west, 0.0, -pixel_m, north)
         self._recent: OrderedDict[tuple[int, int], Pixels | None] = OrderedDict()
         self._lock = Lock()
+        self._mark = lru_cache(MARKS_KEPT)(lambda x, y: store.fingerprint(zoom, x, y))
 
-    def fingerprint(self) -> str:
-        """Of the first tile: a pyramid is made whole."""
-        return self._store.fingerprint(self._zoom, *self._first)
+    def fingerprint(self, window: Window) -> str:
+        """Of the tiles that the window touches."""
+        tiles = self._tiles(window)
+        marks = "".join(f"{x} {y} {self._mark(x, y)}\n" for x, y in tiles)
+        return hashlib.sha256(marks.encode()).hexdigest()[:16]
+
+    def spans(self, top: float, bottom: float) -> list[Span]:
+        """Runs of columns that have a tile between two rows."""
+        window = 0.0, top, float(self.width), bottom - top
+        runs: list[Span] = []
+        for x in sorted({x for x, _ in self._tiles(window)}):
+            left = (x - self._first[0]) * self._tile_px
+            start = runs.pop()[0] if runs and runs[-1][1] == left else left
+            runs.append((start, left + self._tile_px))
+        return runs
+
+    def check(self) -> None:
+        """Refuse a mixture of tile sizes, as for whole tiles.
+
+        Raises:
+            SourceError: a readable tile has another size than most.
+        """
+        TileSource(self._store, SourceOptions(zoom=self._zoom)).check()
+
+    def _tiles(self, window: Window) -> Iterator[tuple[int, int]]:
+        """(x, y) of the tiles that a window touches, row by row."""
+        side, (first_x, first_y) = self._tile_px, self._first
+        left, top = math.floor(window[0] / side), math.floor(window[1] / side)
+        right = math.ceil((window[0] + window[2]) / side)
+        bottom = math.ceil((window[1] + window[3]) / side)
+        for y in range(first_y + max(0, top), first_y + min(bottom, self.height // side)):
+            ends = np.searchsorted(
+                self._keys, [y << 32 | first_x + max(0, left), y << 32 | first_x + max(0, right)]
+            )
+            for key in self._keys[ends[0] : ends[1]].tolist():
+                yield key & 0xFFFFFFFF, y
 
     def read(self, window: Window, width_px: int, height_px: int) -> Pixels:
-        """Put the window together from its tiles and resample."""
+        """Put the window together from its tiles and resample.
+
+        Raises:
+            SourceError: a tile of it is unreadable or has another size.
+        """
         column, row = math.floor(window[0]), math.floor(window[1])
         width = math.ceil(window[0] + window[2]) - column
         height = math.ceil(window[1] + window[3]) - row
         rgb_HW3 = np.zeros((height, width, 3), dtype=np.uint8)
         opaque_HW = np.zeros((height, width), dtype=bool)
-        side = self._tile_px
-        for tile_row in range(row // side, (row + height - 1) // side + 1):
-            for tile_column in range(column // side, (column + width - 1) // side + 1):
-                tile = self._tile(self._first[0] + tile_column, self._first[1] + tile_row)
-                if tile is not None:
-                    at = tile_column * side - column, tile_row * side - row
-                    _paste(rgb_HW3, opaque_HW, tile, *at)
+        for x, y in self._tiles((column, row, width, height)):
+            tile = self._tile(x, y)
+            if tile is not None:
+                at_x = x * self._tile_px - self.origin[0] - column
+                at_y = y * self._tile_px - self.origin[1] - row
+                paste(rgb_HW3, opaque_HW, tile, at_x, at_y)
         box = (
             window[0] - column,
             window[1] - row,
@@ -106,49 +165,11 @@ class TileGrid:
         data = self._store.read(self._zoom, x, y)
         try:
             tile = None if data is None else decode_tile(data, self._tile_px)
-        except ImageError:
-            tile = None
+        except ImageError as error:
+            place = self._store.location(self._zoom, x, y)
+            raise SourceError(f"{place} cannot be used ({error}); make the tile again") from error
         with self._lock:
             self._recent[x, y] = tile
             if len(self._recent) > 256:
                 self._recent.popitem(last=False)
         return tile
-
-
-def decode_tile(data: bytes, side_px: int) -> Pixels | None:
-    """A tile's colours and where it is opaque; None where it has another size."""
-    rgb_HW3 = np.asarray(open_image(data))
-    if rgb_HW3.shape[:2] != (side_px, side_px):
-        return None
-    with Image.open(io.BytesIO(data)) as image:
-        if not image.has_transparency_data:
-            return rgb_HW3, np.ones((side_px, side_px), dtype=bool)
-        return rgb_HW3, np.asarray(image.convert("RGBA"))[..., 3] > 0
-
-
-def _paste(
-    rgb_HW3: NDArray[np.uint8], opaque_HW: NDArray[np.bool_], tile: Pixels, left: int, top: int
-) -> None:
-    height, width = opaque_HW.shape
-    tile_height, tile_width = tile[1].shape
-    rows = slice(max(0, top), min(height, top + tile_height))
-    columns = slice(max(0, left), min(width, left + tile_width))
-    inner_rows = slice(rows.start - top, rows.stop - top)
-    inner_columns = slice(columns.start - left, columns.stop - left)
-    rgb_HW3[rows, columns] = tile[0][inner_rows, inner_columns]
-    opaque_HW[rows, columns] = tile[1][inner_rows, inner_columns]
-
-
-def resample(
-    rgb_HW3: NDArray[np.uint8],
-    opaque_HW: NDArray[np.bool_],
-    box: tuple[float, float, float, float],
-    width_px: int,
-    height_px: int,
-) -> Pixels:
-    """A fractional box (left, top, right, bottom) of an array at another size."""
-    size = width_px, height_px
-    colours = Image.fromarray(rgb_HW3).resize(size, Image.Resampling.BICUBIC, box=box)
-    mask = Image.fromarray(opaque_HW.astype(np.uint8) * 255)
-    seen = mask.resize(size, Image.Resampling.NEAREST, box=box)
-    return np.asarray(colours), np.asarray(seen) > 0

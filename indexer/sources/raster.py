@@ -1,5 +1,6 @@
 """GeoTIFF and Cloud-Optimized GeoTIFF maps in any coordinate reference system (rasterio)."""
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
@@ -17,8 +19,9 @@ from indexer.errors import EmptySourceError, NotGeoreferencedError, SourceError
 from indexer.records import View
 from indexer.sources.candidate import Candidate, Source, SourceOptions, broken, file_fingerprint
 from indexer.sources.cut import CutSource
-from indexer.sources.grids import Pixels, Window
+from indexer.sources.grids import Span, Window
 from indexer.sources.raster_colours import Colours
+from indexer.sources.tile_pixels import Pixels
 
 SUFFIXES = (".tif", ".tiff")
 
@@ -32,6 +35,7 @@ class RasterGrid:
     """
 
     kind = "GeoTIFF"
+    origin = 0, 0
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,10 +43,13 @@ class RasterGrid:
             _check_georeferenced(dataset, path.name)
             _check_whole(dataset, path)
             self.width, self.height = dataset.width, dataset.height
-            self.crs = CRS.from_wkt(dataset.crs.to_wkt())
+            self.crs = _crs(dataset, path.name)
             self.transform = dataset.transform
             self.captured_at = _moment(dataset.tags().get("TIFFTAG_DATETIME"))
-            self._colours = Colours(dataset)
+            try:
+                self._colours = Colours(dataset)
+            except RasterioError as error:
+                raise _damaged(path) from error
         self._mark = file_fingerprint(path)
 
     def _opened(self) -> Any:
@@ -56,9 +63,16 @@ class RasterGrid:
                 "copy it again"
             ) from error
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, window: Window) -> str:
         """Size and time of the file."""
         return self._mark
+
+    def spans(self, top: float, bottom: float) -> list[Span]:
+        """The whole width: what holds no data shows when it is read."""
+        return [(0.0, float(self.width))]
+
+    def check(self) -> None:
+        """Nothing: opening has looked at everything."""
 
     def read(self, window: Window, width_px: int, height_px: int) -> Pixels:
         """A window through overviews where there are some; beyond the file there is no data."""
@@ -71,9 +85,7 @@ class RasterGrid:
             try:
                 rgb_HW3[rows, columns], opaque_HW[rows, columns] = self._read_inside(area, shape)
             except RasterioError as error:
-                raise SourceError(
-                    f"{self.path.name}: a part of it cannot be read; copy it again"
-                ) from error
+                raise _damaged(self.path) from error
         return rgb_HW3, opaque_HW
 
     def _read_inside(self, area: RasterWindow, shape: tuple[int, int]) -> Pixels:
@@ -119,6 +131,20 @@ def raster_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
+def _damaged(path: Path) -> SourceError:
+    return SourceError(f"{path.name}: a part of it cannot be read; copy it again")
+
+
+def _crs(dataset: Any, name: str) -> CRS:
+    try:
+        return CRS.from_wkt(dataset.crs.to_wkt())
+    except CRSError as error:
+        raise NotGeoreferencedError(
+            f"{name}: its coordinate reference system cannot be understood; assign one, for "
+            "example: gdal_edit.py -a_srs EPSG:32633"
+        ) from error
+
+
 def _check_georeferenced(dataset: Any, name: str) -> None:
     if dataset.crs is None:
         raise NotGeoreferencedError(
@@ -137,10 +163,10 @@ def _check_whole(dataset: Any, path: Path) -> None:
     rows, columns = dataset.block_shapes[0]
     last_column = (dataset.width - 1) // columns
     for row in range((dataset.height - 1) // rows + 1):
-        for column in {0, last_column}:
+        for column, band in itertools.product({0, last_column}, {1, dataset.count}):
             place = f"{column}_{row}"
-            offset = dataset.get_tag_item(f"BLOCK_OFFSET_{place}", "TIFF", bidx=1)
-            length = dataset.get_tag_item(f"BLOCK_SIZE_{place}", "TIFF", bidx=1)
+            offset = dataset.get_tag_item(f"BLOCK_OFFSET_{place}", "TIFF", bidx=band)
+            length = dataset.get_tag_item(f"BLOCK_SIZE_{place}", "TIFF", bidx=band)
             if offset is not None and int(offset) + int(length or 0) > size:
                 raise SourceError(
                     f"{path.name} is cut off: pixels should lie at byte {offset}, the file ends "

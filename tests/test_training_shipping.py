@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.config import ModelConfig
 from model.embedder import Embedder
+from model.network import SafeNet
 from training.shipping import main
 
 
@@ -36,6 +40,27 @@ def test_shipped_weights_are_half_the_size_and_describe_alike(
     assert after.card["metrics"] == {"world": {"recall": 12.5}}
     assert after.card["sources"] == "ours"
     assert after.calibration == {"bias": -1.5}
+
+
+def test_runs_of_one_network_are_averaged_and_others_refused(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name for name in ("a.safetensors", "b.safetensors", "wide.safetensors")]
+    for seed, (path, width) in enumerate(zip(paths, (16, 16, 32), strict=True)):
+        torch.manual_seed(seed)
+        config = ModelConfig(backbone="test_efficientnet", input_size=128, embedding_dim=width)
+        save_checkpoint(path, SafeNet(config).eval(), {"recipe": {"seed": seed}})
+    out = tmp_path / "mean.safetensors"
+    code, output = invoke(paths[0], out, "--average", paths[1])
+    assert code == 0, output
+    mean, *runs = (load_checkpoint(path) for path in (out, *paths[:2]))
+    for key, value in mean.state.items():
+        expected = (runs[0].state[key].double() + runs[1].state[key].double()) / 2
+        torch.testing.assert_close(value.double(), expected, atol=2e-3, rtol=1e-3)
+    assert mean.card["averaged_recipes"] == [{"seed": 0}, {"seed": 1}]
+    code, output = invoke(paths[0], tmp_path / "no.safetensors", "--average", paths[2])
+    assert code == 1
+    assert "another network" in output
 
 
 def test_turns_are_the_runs_own_unless_told(tiny_weights: Path, tmp_path: Path) -> None:

@@ -6,14 +6,15 @@ Example: python -m training.shipping runs/best/weights.safetensors best.safetens
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
 
-from model.checkpoint import load_checkpoint, save_checkpoint
-from model.errors import SafeNetError
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.errors import CheckpointError, SafeNetError
 from training.errors import DataError
 
 
@@ -24,14 +25,20 @@ def ship(
     notes: dict[str, object],
     gallery_turns: int | None = None,
     query_turns: int | None = None,
+    averaged: Sequence[Path] = (),
 ) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
 
+    `averaged` are weights of other runs from the same start, for the mean of all (Wortsman et al.,
+    Model soups, 2022); their recipes go into the card too.
+
     Raises:
-        CheckpointError: the run's weights cannot be read.
+        CheckpointError: a run's weights cannot be read, or are of another network.
         ConfigError: no such turns.
     """
     checkpoint = load_checkpoint(weights)
+    if averaged:
+        checkpoint = mean_of([checkpoint, *(load_checkpoint(path) for path in averaged)])
     card = {**checkpoint.card, **notes}
     if figures:
         card["metrics"] = {**card.get("metrics", {}), **figures}
@@ -40,6 +47,27 @@ def ship(
     config = dataclasses.replace(checkpoint.config, **given)
     checkpoint = dataclasses.replace(checkpoint, config=config)
     save_checkpoint(out, checkpoint.network(), card, dtype=torch.float16)
+
+
+def mean_of(runs: Sequence[Checkpoint]) -> Checkpoint:
+    """The mean of the runs' weights, with the first one's card.
+
+    Raises:
+        CheckpointError: they are of several networks.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        if other.config != first.config or other.state.keys() != first.state.keys():
+            raise CheckpointError(
+                f"weights {other.name} are of another network than {first.name}; "
+                "average runs of one configuration"
+            )
+    state = {
+        key: torch.stack([run.state[key].float() for run in runs]).mean(dim=0).to(value.dtype)
+        for key, value in first.state.items()
+    }
+    card = {**first.card, "averaged_recipes": [run.card.get("recipe") for run in runs]}
+    return dataclasses.replace(first, state=state, card=card)
 
 
 def main(
@@ -60,6 +88,10 @@ def main(
             help="Quarter turns of a gallery image averaged: 1, 2, 4; default: the run's."
         ),
     ] = None,
+    average: Annotated[
+        list[Path] | None,
+        typer.Option(help="Weights of another run from the same start, for their mean; repeat."),
+    ] = None,
     query_turns: Annotated[
         int | None, typer.Option(help="The same for an image that asks.")
     ] = None,
@@ -70,7 +102,7 @@ def main(
         notes: dict[str, object] = dict(part.partition("=")[::2] for part in note or ())
         if calibration is not None:
             notes["calibration"] = _figures(calibration)
-        ship(weights, out, measured, notes, gallery_turns, query_turns)
+        ship(weights, out, measured, notes, gallery_turns, query_turns, average or ())
     except SafeNetError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

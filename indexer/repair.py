@@ -122,6 +122,7 @@ def rebuild(
             )
         descriptors, pictures, lost = _repair_images(writer, embedder)
         writer.database.lose(lost)
+        writer.database.place_again()
         writer.database.set_index_kind(index_kind or row.index_kind)
         version = publish(writer.folder, writer.database, writer.row, keep)
         return Repair(

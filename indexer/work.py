@@ -33,7 +33,10 @@ def faults(folder: GalleryFolder, manifest: Manifest) -> list[str]:
         rows = missing_rows(folder, row)
         return found if rows is None else [*found, rows]
     except (DatabaseError, sqlite3.DatabaseError) as error:
-        return [f"{folder.database} cannot be read ({_cause(error)})"]
+        # A full disk, or one that may not be written, hides the newest pages: nothing is known.
+        hidden = any(text in str(error) for text in ("disk I/O error", "unable to open", "locked"))
+        what = "could not be looked at: is the disk full?" if hidden else "cannot be read"
+        return [f"{folder.database} {what} ({_cause(error)})"]
     finally:
         database.close()
 

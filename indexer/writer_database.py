@@ -14,6 +14,7 @@ from indexer.migrate import upgrade
 from indexer.rows import Problem, SourceInfo, StoredImage, image_values, source_info
 from indexer.schema import (
     DONE,
+    IMAGE_PLACE,
     REMOVED,
     REPLACING,
     RUNNING,
@@ -143,6 +144,16 @@ class WriterDatabase(Database):
                 update(GalleryRow).values(
                     generation=generation, next_slot=rows, revision=GalleryRow.revision + 1
                 )
+            )
+
+    def place_again(self) -> None:
+        """Make the R*Tree anew from the images."""
+        columns = (ImageRow.longitude, ImageRow.longitude, ImageRow.latitude, ImageRow.latitude)
+        with self.engine.begin() as connection:
+            connection.execute(delete(IMAGE_PLACE))
+            names = [column.name for column in IMAGE_PLACE.columns]
+            connection.execute(
+                insert(IMAGE_PLACE).from_select(names, select(ImageRow.id, *columns))
             )
 
     def set_crc(self, slot: int, crc32: int) -> None:

@@ -169,6 +169,16 @@ def test_a_damaged_writers_half_is_found_refused_and_brought_back(
     gallery.close()
 
 
+def test_a_place_that_the_tree_lost_is_found_and_put_back(store, embedder) -> None:
+    database = sqlite3.connect(gallery_folder(store, "map").database)
+    database.execute("DELETE FROM image_place WHERE id = 3")
+    database.commit()
+    database.close()
+    assert [drift.detail for drift in verify(store, "map")] == ["the R*Tree lacks images"]
+    assert rebuild(store, "map", embedder).size == 12
+    assert verify(store, "map") == []
+
+
 @pytest.mark.parametrize("damage", [spoil_database, lose_database, lose_work])
 def test_a_build_beside_a_lost_half_publishes_itself_and_never_the_old_version(
     damage, store, embedder, tmp_path

@@ -303,3 +303,15 @@ def test_restored_rows_are_the_published_ones(store, embedder) -> None:
     lose_work(folder)
     assert rebuild(store, "map", embedder).descriptors == 0
     np.testing.assert_array_equal(np.fromfile(folder.descriptors(0), dtype=np.float16), before)
+
+
+def test_verify_looks_past_a_writer_at_work_and_one_that_was_killed(store, tmp_path) -> None:
+    folder = gallery_folder(store, "map")
+    with open_writer(store, "map", Silent()) as writer:
+        writer.database.remove(["19-287284-178880"])
+        assert folder.database.with_name("gallery.sqlite-wal").stat().st_size > 0
+        assert verify(store, "map") == []
+        shutil.copytree(store, tmp_path / "killed")
+    assert verify(tmp_path / "killed", "map") == []
+    assert compact(tmp_path / "killed", "map").rows == 1
+    assert size(tmp_path / "killed") == 11

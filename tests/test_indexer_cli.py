@@ -50,7 +50,7 @@ def test_every_command_has_help(run) -> None:
 
 def test_a_gallery_goes_through_its_whole_life(run, tmp_path) -> None:
     tile_folder(tmp_path / "tiles", 3, 3)
-    assert "map: 9 images" in run("build", "map", "tiles", "--view", "satellite").output
+    assert "map: 25 images" in run("build", "map", "tiles", "--view", "satellite").output
     assert "is sound" in run("verify", "map").output
     facts = json.loads(run("info", "map", "--json").output)
     assert (facts["images"], facts["index"], facts["view"]) == (9, "flat", "satellite")
@@ -73,7 +73,7 @@ def test_a_gallery_goes_through_its_whole_life(run, tmp_path) -> None:
     assert "10 footprints" in run("export", "map", "out.geojson").output
 
 
-def test_a_map_is_cut_at_half_steps_unless_told(run, tmp_path) -> None:
+def test_a_map_is_cut_at_quarter_steps_unless_told(run, tmp_path) -> None:
     bands = np.asarray(picture(5, 400)).transpose(2, 0, 1)
     place = Affine(0.5, 0, 500_000, 0, -0.5, 5_500_000)
     with rasterio.open(
@@ -81,7 +81,7 @@ def test_a_map_is_cut_at_half_steps_unless_told(run, tmp_path) -> None:
         dtype=bands.dtype, crs="EPSG:32633", transform=place,
     ) as dataset:  # fmt: skip
         dataset.write(bands)
-    assert "map: 9 images" in run("build", "map", "ortho.tif", "--tile-m", 100).output
+    assert "map: 25 images" in run("build", "map", "ortho.tif", "--tile-m", 100).output
     apart = ("--tile-m", 100, "--overlap", 0)
     assert "apart: 4 images" in run("build", "apart", "ortho.tif", *apart).output
 

@@ -33,8 +33,8 @@ class Candidate:
     read: Callable[[], RawPicture]
 
 
-USUAL_OVERLAP = 0.5
-"""Ours: inside a map some tile is then centred within a quarter of a side, along either axis."""
+USUAL_OVERLAP = 0.75
+"""Ours: inside a map some tile is then centred within an eighth of a side, along either axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,9 @@ class SourceOptions:
         if self.view not in (None, "satellite", "drone"):
             raise SourceError(f"--view {self.view!r} is no view; say satellite or drone")
         if not 0.0 <= self.overlap <= 0.9:
-            raise SourceError(f"--overlap {self.overlap} is outside 0..0.9; 0.5 means half a tile")
+            raise SourceError(
+                f"--overlap {self.overlap} is outside 0..0.9; 0.75 steps by a quarter of a tile"
+            )
         if any(not 1.0 <= side <= 100_000.0 for side in self.tile_m):
             sides = ",".join(f"{side:g}" for side in self.tile_m)
             raise SourceError(f"--tile-m {sides} is outside 1..100000 m; give sides such as 150")

@@ -46,7 +46,8 @@ class DemoFiles:
 
     def render_command(self) -> list[str]:
         """How the world is made."""
-        return ["safenet-world", "render-map", str(self.world), "--overlap", "0.5"]
+        options = ["--tiles", "8x8", "--overlap", "0.75"]
+        return ["safenet-world", "render-map", str(self.world), *options]
 
     def build_commands(self) -> list[list[str]]:
         """How the galleries are made of it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from indexer.progress import Progress
 from indexer.publish import newest_revision, refuse_missing_rows
 from indexer.schema import DONE, REPLACING, RUNNING, GalleryRow, SourceRow
 from indexer.sources.candidate import Candidate, Source, identity, pages
+from indexer.sources.detect import open_source
 from indexer.sources.reading import SkippedImage
 from indexer.work import lost
 from indexer.writer import Writer, open_writer
@@ -121,10 +123,23 @@ def survey(source: Source, database: Database | None = None) -> int:
         if database is not None:
             _refuse_taken(page, database, own, source.path.name)
     if not seen:
-        raise EmptySourceError(
-            f"{source.path} ({source.kind}) holds no {source.view} image; check path and options"
-        )
+        raise EmptySourceError(_why_empty(source))
     return len(seen)
+
+
+def _why_empty(source: Source) -> str:
+    if source.options.bounds is not None or source.options.mask:
+        everywhere = replace(source.options, bounds=None, mask=())
+        records = [one.record for one in open_source(source.path, everywhere).candidates()]
+        if records:
+            latitudes = [record.latitude for record in records]
+            longitudes = [record.longitude for record in records]
+            return (
+                f"none of the {len(records)} images of {source.path} lies in --bbox or --mask; "
+                f"their centres lie in {min(longitudes):.6f},{min(latitudes):.6f},"
+                f"{max(longitudes):.6f},{max(latitudes):.6f} (west,south,east,north)"
+            )
+    return f"{source.path} ({source.kind}) holds no {source.view} image; check path and options"
 
 
 def _refuse_taken(page: Sequence[Candidate], database: Database, own: set[int], name: str) -> None:

@@ -50,7 +50,7 @@ def test_every_command_has_help(run) -> None:
 
 def test_a_gallery_goes_through_its_whole_life(run, tmp_path) -> None:
     tile_folder(tmp_path / "tiles", 3, 3)
-    assert "map: 25 images" in run("build", "map", "tiles", "--view", "satellite").output
+    assert "map: 9 images" in run("build", "map", "tiles", "--view", "satellite").output
     assert "is sound" in run("verify", "map").output
     facts = json.loads(run("info", "map", "--json").output)
     assert (facts["images"], facts["index"], facts["view"]) == (9, "flat", "satellite")
@@ -132,6 +132,15 @@ def test_bbox_and_mask_limit_a_build(run, tmp_path) -> None:
     mask = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
     (tmp_path / "area.geojson").write_text(json.dumps(mask))
     assert "mask: 1 images" in run("build", "mask", "tiles", "--mask", "area.geojson").output
+
+
+def test_an_area_beside_the_map_is_told_where_the_map_lies(run, tmp_path) -> None:
+    tile_folder(tmp_path / "tiles", 3, 3)
+    said = refused(run("build", "map", "tiles", "--bbox", "18,49,19,50", ok=False))
+    assert "none of the 9 images of tiles lies in --bbox or --mask" in said
+    west, south, east, north = map(float, said.partition("lie in ")[2].split(" ")[0].split(","))
+    assert 17.26 < west < east < 17.27
+    assert 49.52 < south < north < 49.53
 
 
 def square(record, half_deg: float) -> list[list[float]]:

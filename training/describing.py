@@ -6,6 +6,7 @@ Shapes: T turns, N images, S input side, D descriptor length, P heads, E embeddi
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from model.checkpoint import Checkpoint, load_checkpoint
+from model.cpu_threads import CpuThreads
 from model.embedder import SHIPPED_WEIGHTS, quick_network
 from model.network import View, descriptor, turned
 from model.preprocessing import normalise
@@ -62,6 +64,7 @@ class Describer:
             self.config = dataclasses.replace(self.config, query_turns=query_turns)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = quick_network(checkpoint).to(self.device)
+        self._map = CpuThreads().map if self.device.type == "cpu" else _at_once
         self.flip, self.workers, self.cache = flip, workers, cache
 
     @classmethod
@@ -132,18 +135,23 @@ class Describer:
             raise DataError(one_line(error)) from None
         return torch.cat(rows)
 
-    @torch.inference_mode()
     def _batch(self, pixels_N3SS: Tensor, view: View, turns: int) -> Tensor:
         pixels_N3SS = normalise(pixels_N3SS.to(self.device), self.config.normalisation)
-        turned_TND = torch.stack([self._plain(one, view) for one in turned(pixels_N3SS, turns)])
+        plain = partial(self._plain, view=view)
+        turned_TND = torch.stack([self._map(plain, one) for one in turned(pixels_N3SS, turns)])
         mean_ND = turned_TND.mean(dim=0)
         return (functional.normalize(mean_ND) if turns > 1 else mean_ND).cpu()
 
+    @torch.inference_mode()
     def _plain(self, pixels_N3SS: Tensor, view: View) -> Tensor:
         embeddings_NPE = self.network(pixels_N3SS, view)
         if self.flip:
             embeddings_NPE = embeddings_NPE + self.network(pixels_N3SS.flip(3), view)
         return descriptor(embeddings_NPE)
+
+
+def _at_once(describe: Callable[[Tensor], Tensor], images_N3SS: Tensor) -> Tensor:
+    return describe(images_N3SS)
 
 
 def changed(pixels_N3SS: Tensor, change: Change | None, seed: int) -> Tensor:

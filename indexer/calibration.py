@@ -30,6 +30,9 @@ IN_MAP_LOST = 0.05
 MATCH_PRECISION = 0.95
 """Ours: at least that share of the answers called `match` must be right."""
 
+MATCH_CONFIDENCE = 0.8
+"""Ours: and no answer is called so below this confidence, however right the surer ones are."""
+
 HALVINGS = 20
 """Random halves that are fitted, each reported on the other half: one split is mostly luck."""
 
@@ -98,7 +101,8 @@ def fit(samples: Sequence[Sample]) -> dict[str, float]:
     in_map_N = np.array([item.in_map for item in samples])
     inside = sure_N[in_map_N]
     fitted["no_match_below"] = float(np.quantile(inside, IN_MAP_LOST)) if inside.size else 0.5
-    fitted["match_from"] = max(fitted["no_match_below"], _precise_from(sure_N, correct_N))
+    precise_from = _precise_from(sure_N, correct_N)
+    fitted["match_from"] = max(fitted["no_match_below"], precise_from, MATCH_CONFIDENCE)
     parts = np.array([item.error_parts for item in samples if item.correct])
     fitted["scale_68"], fitted["scale_95"] = np.quantile(parts, (0.68, 0.95)).tolist()
     return fitted

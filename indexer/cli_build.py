@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from indexer.sources.candidate import Source
 
 
-def _open(path: Path, bbox: str | None, mask: Path | None, tile_m: str, **values: Any) -> "Source":
+def _open(
+    path: Path,
+    bbox: str | None,
+    mask: Path | None,
+    tile_m: str,
+    captured_at: str | None,
+    **values: Any,
+) -> "Source":
     from indexer.sources.areas import read_polygons
     from indexer.sources.candidate import SourceOptions
     from indexer.sources.detect import open_source
 
     box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
+    moment = opt.moment(captured_at, "--captured-at")
     options = SourceOptions(
+        captured_at="" if moment is None else moment.isoformat(),
         bounds=cast(Any, box),
         mask=() if mask is None else read_polygons(mask),
         tile_m=opt.numbers(tile_m, "--tile-m"),
@@ -54,6 +63,7 @@ def build(
     mask: opt.Mask = None,
     min_opaque: opt.MinOpaque = 0.5,
     id_prefix: opt.IdPrefix = "",
+    captured_at: opt.CapturedAt = None,
     index: opt.Index = "auto",
     replace: Annotated[
         bool, typer.Option("--replace", help="Start anew; readers keep the old version till then.")
@@ -71,7 +81,7 @@ def build(
 
         kind, report = opt.index_kind(index), opt.reporter(log)
         found = _open(
-            source, bbox, mask, tile_m, view=view, zoom=zoom, tms=tms, overlap=overlap,
+            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, overlap=overlap,
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
         )  # fmt: skip
         embedder = opt.load_weights(weights, device)
@@ -106,6 +116,7 @@ def add(
     mask: opt.Mask = None,
     min_opaque: opt.MinOpaque = 0.5,
     id_prefix: opt.IdPrefix = "",
+    captured_at: opt.CapturedAt = None,
     keep: opt.Keep = 3,
     log: opt.Log = "auto",
     device: opt.Device = "auto",
@@ -118,7 +129,7 @@ def add(
         report = opt.reporter(log)
         require(store, name)
         found = _open(
-            source, bbox, mask, tile_m, view=view, zoom=zoom, tms=tms, overlap=overlap,
+            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, overlap=overlap,
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
         )  # fmt: skip
         embedder = opt.load_weights(weights, device)

@@ -51,6 +51,10 @@ MinOpaque = Annotated[
     float, typer.Option("--min-opaque", help="Skip tiles with a smaller share of data, 0..1.")
 ]
 IdPrefix = Annotated[str, typer.Option("--id-prefix", help="Put before every image id.")]
+CapturedAt = Annotated[
+    str | None,
+    typer.Option("--captured-at", help="Date or ISO moment of images that carry none (UTC)."),
+]
 Index = Annotated[
     str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
 ]

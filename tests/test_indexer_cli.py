@@ -143,6 +143,19 @@ def test_an_area_beside_the_map_is_told_where_the_map_lies(run, tmp_path) -> Non
     assert 49.52 < south < north < 49.53
 
 
+def test_images_without_a_date_take_the_one_given(run, tmp_path) -> None:
+    tile_folder(tmp_path / "tiles", 1, 1)
+    said = refused(run("build", "map", "tiles", "--captured-at", "in May", ok=False))
+    assert "--captured-at 'in May': write 2024-05-31" in said
+    run("build", "map", "tiles", "--captured-at", "2024-05-31")
+    picture(1).save(tmp_path / "q.png")
+    (found,) = json.loads(run("search", "map", "q.png", "--json").output)["matches"]
+    assert found["captured_at"] == "2024-05-31T00:00:00+00:00"
+    assert "0 new, 1 unchanged" in run("update", "map").output
+    later = ("--after", "2024-06-01")
+    assert json.loads(run("search", "map", "q.png", "--json", *later).stdout)["matches"] == []
+
+
 def square(record, half_deg: float) -> list[list[float]]:
     lat, lon = record["latitude"], record["longitude"]
     turns = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))

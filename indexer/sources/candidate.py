@@ -4,7 +4,8 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ class SourceOptions:
     mask: tuple[Ring, ...] = ()
     min_opaque: float = 0.5
     id_prefix: str = ""
+    captured_at: str = ""
+    """Moment (ISO 8601 with its zone) of images that carry none."""
 
     def __post_init__(self) -> None:
         if self.view not in (None, "satellite", "drone"):
@@ -107,7 +110,13 @@ class Source(ABC):
         """Every candidate whose centre lies in the wanted area."""
         for candidate in self.everything():
             if self.options.hold(candidate.record.latitude, candidate.record.longitude):
-                yield candidate
+                yield self._dated(candidate)
+
+    def _dated(self, candidate: Candidate) -> Candidate:
+        if candidate.record.captured_at is not None or not self.options.captured_at:
+            return candidate
+        moment = datetime.fromisoformat(self.options.captured_at)
+        return replace(candidate, record=replace(candidate.record, captured_at=moment))
 
     def check(self) -> None:  # noqa: B027  most sources need no more than their metadata
         """Look at what metadata alone does not tell, before anything is changed.

@@ -139,26 +139,39 @@ def _repair_images(writer: Writer, embedder: "DescriptorModel") -> tuple[int, in
     writer.progress.start(writer.database.count())
     path = writer.folder.descriptors(row.generation)
     rows = DescriptorFile(path, row.descriptor_dim, writable=True)
-    descriptors, pictures = 0, 0
-    lost: list[str] = []
+    pictures, lost = _repair_pictures(writer)
+    descriptors = 0
     for image in writer.database.stored():
-        good_row = rows.sound(image.slot, image.descriptor_crc32)
-        good_picture = writer.pictures.sound(image.picture_sha256)
         writer.progress.advance(added=0, skipped=0, failed=0, unchanged=1)
-        if not good_picture and not _take_again(writer, image):
-            lost.append(image.record.image_id)
+        if image.record.image_id in lost or rows.sound(image.slot, image.descriptor_crc32):
             continue
-        pictures += not good_picture
-        if not good_row:
-            picture = open_image(writer.pictures.read(image.picture_sha256))
-            pixels_1 = embedder.preprocess(picture)[None]
-            crc = rows.write(image.slot, embedder.embed_gallery_pixels(pixels_1))[0]
-            writer.database.set_crc(image.slot, crc)
-            descriptors += 1
+        picture = open_image(writer.pictures.read(image.picture_sha256))
+        pixels_1 = embedder.preprocess(picture)[None]
+        crc = rows.write(image.slot, embedder.embed_gallery_pixels(pixels_1))[0]
+        writer.database.set_crc(image.slot, crc)
+        descriptors += 1
     rows.reach(row.next_slot)
     rows.close()
     writer.progress.stop()
     return descriptors, pictures, lost
+
+
+def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:
+    """How many pictures were read again, and the ids of images whose picture nothing brings back.
+
+    Images may share a picture, so one is lost only after every image's source was asked.
+    """
+    repaired, bad = 0, []
+    for image in writer.database.stored():
+        if not writer.pictures.sound(image.picture_sha256):
+            if _take_again(writer, image):
+                repaired += 1
+            else:
+                bad.append(image)
+    lost = [
+        image.record.image_id for image in bad if not writer.pictures.sound(image.picture_sha256)
+    ]
+    return repaired, lost
 
 
 def _take_again(writer: Writer, image: StoredImage) -> bool:

@@ -226,6 +226,28 @@ def test_rebuild_drops_what_nothing_can_bring_back_and_names_it(store, embedder)
     assert verify(store, "map") == []
 
 
+def test_an_image_is_not_lost_whose_picture_another_source_brings_back(
+    store, embedder, tmp_path
+) -> None:
+    again = open_source(tile_folder(tmp_path / "again", 1, 1), SourceOptions(id_prefix="z-"))
+    operations.add(store, "map", again, embedder)
+    first = picture_of(store, embedder, "19-287284-178880")
+    assert first == picture_of(store, embedder, "z-19-287284-178880")
+    for path in gallery_folder(store, "map").pictures.glob("*/*.jpg"):
+        if path.read_bytes() == first:
+            path.unlink()
+    (store.parent / "tiles" / "19" / "287284" / "178880.png").unlink()
+    assert rebuild(store, "map", embedder).lost == ()
+    assert verify(store, "map") == []
+
+
+def picture_of(store: Path, embedder, image_id: str) -> bytes:
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    jpeg = gallery.picture(image_id)
+    gallery.close()
+    return jpeg
+
+
 @pytest.mark.parametrize("kind", [kind for kind in INDEX_KINDS if kind != "auto"])
 def test_every_index_type_finds_each_image_and_can_be_exchanged(kind, store, embedder) -> None:
     rebuild(store, "map", embedder, index_kind=kind)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.cpu_threads import CpuThreads
@@ -22,7 +22,7 @@ from model.preprocessing import normalise
 from training.descriptor_cache import DescriptorCache
 from training.errors import DataError
 from training.image_sets import ImageSet
-from training.loading import decode, one_line
+from training.loading import FileDataset, one_line
 from training.progress import Progress
 
 EMBED_BATCH = 32
@@ -119,7 +119,7 @@ class Describer:
     def _describe(self, images: ImageSet, change: Change | None, turns: int) -> Tensor:
         side = (change and change.decoded_px) or self.config.input_size
         loader: DataLoader[Tensor] = DataLoader(
-            _Files(images.files, side),
+            FileDataset(images.files, side),
             batch_size=EMBED_BATCH,
             num_workers=min(self.workers, len(images) // EMBED_BATCH),
         )
@@ -160,17 +160,6 @@ def changed(pixels_N3SS: Tensor, change: Change | None, seed: int) -> Tensor:
         return pixels_N3SS
     generator = torch.Generator().manual_seed(seed)
     return change.apply(pixels_N3SS.float() / 255.0, generator) * 255.0
-
-
-class _Files(Dataset[Tensor]):
-    def __init__(self, files: tuple[Path, ...], side: int) -> None:
-        self.files, self.side = files, side
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return torch.from_numpy(decode(self.files[index], self.side))
 
 
 def at_input_size(checkpoint: Checkpoint, input_size: int) -> Checkpoint:

@@ -1,6 +1,6 @@
 """From places to batches of decoded pairs, decoded in worker processes while the network works."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,17 +101,17 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, int, bool]]):
         return torch.from_numpy(above), torch.from_numpy(flown), draw.place, place.flat
 
 
-class SatelliteDataset(Dataset[Tensor]):
-    """Every place's first satellite image, uint8 [3, S, S]."""
+class FileDataset(Dataset[Tensor]):
+    """Decoded image files, uint8 [3, S, S]."""
 
-    def __init__(self, places: list[Place], side: int) -> None:
-        self.places, self.side = places, side
+    def __init__(self, files: Sequence[Path], side: int) -> None:
+        self.files, self.side = files, side
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> Tensor:
-        return torch.from_numpy(decode(self.places[index].satellite[0], self.side))
+        return torch.from_numpy(decode(self.files[index], self.side))
 
 
 def decode(file: Path, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

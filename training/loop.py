@@ -21,9 +21,10 @@ from model.checkpoint import save_checkpoint
 from model.preprocessing import normalise
 from training.augmentation import PaperAugmentation, StrongAugmentation
 from training.averaging import Average
+from training.describing import EMBED_BATCH
 from training.errors import RecipeError, RunError
 from training.learner import Learner, build_learner
-from training.loading import PairDataset, SatelliteDataset, batches, draw_epoch
+from training.loading import FileDataset, PairDataset, batches, draw_epoch
 from training.optimization import build_optimizer, build_scheduler
 from training.places import Place, data_digest
 from training.progress import Progress
@@ -160,9 +161,9 @@ class Run:
     def _satellite_descriptors(self) -> Tensor:
         """Every place's first satellite image as the network sees it now: [N, D], on the CPU."""
         recipe, network = self.recipe, self.learner.network.eval()
-        images = SatelliteDataset(self.places, recipe.model.input_size)
-        loader = DataLoader(images, batch_size=32, num_workers=self.options.workers)
-        steps = -(-len(images) // 32)
+        images = FileDataset([place.satellite[0] for place in self.places], recipe.model.input_size)
+        loader = DataLoader(images, batch_size=EMBED_BATCH, num_workers=self.options.workers)
+        steps = -(-len(images) // EMBED_BATCH)
         shown = Progress("hard negatives", steps, unit="batch", quiet=not self._main).over(loader)
         rows = []
         for pixels in shown:

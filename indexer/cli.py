@@ -8,8 +8,9 @@ import typer
 from indexer import cli_options as opt
 from indexer.cli_build import add, build, rebuild, update
 from indexer.cli_calibrate import calibrate
-from indexer.cli_errors import OneLineGroup, one_line_errors
+from indexer.cli_errors import one_line_errors
 from indexer.cli_search import search
+from model.usage_errors import OneLineGroup
 
 app = typer.Typer(
     cls=OneLineGroup,

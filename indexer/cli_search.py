@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from indexer import cli_options as opt
-from indexer.cli_errors import one_line_errors, say
+from indexer.cli_errors import one_line_errors
 from model.errors import ImageError
+from model.usage_errors import say
 
 if TYPE_CHECKING:
     from indexer.gallery import Gallery

@@ -19,13 +19,14 @@ from model.checkpoint import file_sha256, save_checkpoint
 from model.config import ModelConfig
 from model.errors import CheckpointError, ConfigError, SafeNetError
 from model.network import SafeNet
+from model.usage_errors import OneLineCommand, say
 
 PATCH_PX = 16
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(cls=OneLineCommand)
 def convert(
     authors: Annotated[Path, typer.Argument(help="Their checkpoint, net_119.pth for example.")],
     out: Annotated[
@@ -44,10 +45,10 @@ def convert(
         card = {"source": "Safe-Net authors' code", "source_sha256": file_sha256(authors)}
         save_checkpoint(path, network, card)
     except SafeNetError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(str(error))
         raise typer.Exit(1) from error
     except OSError as error:
-        typer.echo(f"error: {path} cannot be written: {error.strerror}", err=True)
+        say(f"{path} cannot be written: {error.strerror}")
         raise typer.Exit(1) from error
     typer.echo(path)
 

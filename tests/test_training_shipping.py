@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import typer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -13,12 +12,10 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder
 from model.network import SafeNet
-from training.shipping import main
+from training.shipping import app
 
 
 def invoke(*arguments: object) -> tuple[int, str]:
-    app = typer.Typer()
-    app.command()(main)
     result = CliRunner().invoke(app, [str(part) for part in arguments])
     return result.exit_code, result.output
 

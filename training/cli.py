@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from model.errors import SafeNetError
+from model.usage_errors import OneLineCommand
 from training.cpu_speed import keep_freed_memory
 from training.eval_cli import eval_app
 from training.exits import failed
@@ -19,7 +20,7 @@ __all__ = ["eval_app", "train_app"]
 train_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@train_app.command()
+@train_app.command(cls=OneLineCommand)
 def train_command(
     data: Annotated[
         list[Path],

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from typer.core import TyperGroup
+from model.usage_errors import OneLineGroup
 
 DEFAULT = "dataset"
 
 
-class DefaultCommandGroup(TyperGroup):
+class DefaultCommandGroup(OneLineGroup):
     """Arguments that name no command belong to `dataset`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -15,7 +15,11 @@ import typer
 
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError, SafeNetError
+from model.usage_errors import OneLineCommand
 from training.errors import DataError
+from training.exits import failed
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def ship(
@@ -70,6 +74,7 @@ def mean_of(runs: Sequence[Checkpoint]) -> Checkpoint:
     return dataclasses.replace(first, state=state, card=card)
 
 
+@app.command(cls=OneLineCommand)
 def main(
     weights: Annotated[Path, typer.Argument(help="RUN/weights.safetensors")],
     out: Annotated[Path, typer.Argument(help="What to write, .safetensors")],
@@ -104,8 +109,7 @@ def main(
             notes["calibration"] = _figures(calibration)
         ship(weights, out, measured, notes, gallery_turns, query_turns, average or ())
     except SafeNetError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise failed(error) from error
 
 
 def _figures(file: Path) -> object:
@@ -116,4 +120,4 @@ def _figures(file: Path) -> object:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model.usage_errors import OneLineGroup
 from training.world.area import AreaSettings, area_jobs, run_area_job
 from training.world.camera import Jitter
 from training.world.dataset import plan_jobs, run_job
@@ -19,9 +20,11 @@ from training.world.store import claim, write_gps
 from training.world.textures import load_textures
 
 app = typer.Typer(
+    cls=OneLineGroup,
     help="A rendered world of cross-view places with exact coordinates.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 

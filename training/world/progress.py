@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model.errors import SafeNetError
+from model.usage_errors import say
 from training.world.store import in_processes
 
 _errors = Console(stderr=True)
@@ -41,9 +42,12 @@ def work_off(work: Callable[[J], int], jobs: list[J], workers: int, what: str) -
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn this project's errors into one line on stderr and exit status 1."""
+    """Turn our errors, and what a disk refuses, into one line on stderr and exit status 1."""
     try:
         yield
     except SafeNetError as error:
-        _errors.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
+        say(str(error))
+        raise typer.Exit(1) from error
+    except OSError as error:
+        say(f"{error.filename or 'file'}: {error.strerror or error}")
         raise typer.Exit(1) from error

@@ -59,7 +59,7 @@ class Jitter:
     aim_m: float = 0.0
 
 
-def _aimed(x: float, y: float, height: float, azimuth: float, pitch: float, fov: float) -> Camera:
+def aimed(x: float, y: float, height: float, azimuth: float, pitch: float, fov: float) -> Camera:
     """A camera at `height` that looks along `azimuth` at the ground point (x, y)."""
     back = height / math.tan(math.radians(-pitch)) if pitch > -89.9 else 0.0
     a = math.radians(azimuth)
@@ -104,7 +104,7 @@ def fly(
     for k in range(views):
         height, azimuth, pitch, fov = _flight(preset, k, views, dice)
         cameras.append(
-            _aimed(
+            aimed(
                 x_m + jitter.aim_m * dice.between(-1, 1),
                 y_m + jitter.aim_m * dice.between(-1, 1),
                 height,

@@ -15,6 +15,8 @@ from training.world.chance import hash_unit, value_noise
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
+_EDGES = (26.0, 18.0, 12.0)
+"""Ours: steps of brightness (0-255) that part a roof from its surroundings, strongest first."""
 TREE, WALL = -2, -3
 """Codes in a scene's `part_of` for cells whose sides are leaves, or a wall without a plan."""
 
@@ -54,7 +56,8 @@ def _edges(grey: F32, limit: float, out: U8) -> None:
         for c in range(1, columns - 1):
             gx = grey[r, c + 1] - grey[r, c - 1]
             gy = grey[r + 1, c] - grey[r - 1, c]
-            out[r, c] = 1 if gx * gx + gy * gy > limit * limit else 0
+            if gx * gx + gy * gy > limit * limit:
+                out[r, c] = 1
 
 
 @numba.njit(cache=True)
@@ -129,10 +132,11 @@ def guess_heights(rgb: U8, cell_m: float, seed: int) -> F32:
     """Plausible heights above ground (metres) of an orthophoto [H, W, 3]."""
     grey = rgb.astype(np.float32).mean(axis=2)
     smooth = _box_mean(grey, 1)
-    edge = np.zeros(grey.shape, np.uint8)
-    _edges(smooth, 26.0, edge)
     height = np.zeros(grey.shape, np.float32)
-    _regions(edge, rgb, cell_m, seed, height)
+    for limit in _EDGES:
+        edge = (height > 0).astype(np.uint8)
+        _edges(smooth, limit, edge)
+        _regions(edge, rgb, cell_m, seed, height)
     rough = _box_mean(np.abs(grey - smooth), 2)
     crown = (_leafy(rgb) & (smooth < 92.0) & (rough > 3.0)).astype(np.float32)
     _trees(_box_mean(crown, max(1, round(1.3 / cell_m))), cell_m, seed, height)

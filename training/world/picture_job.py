@@ -1,0 +1,262 @@
+"""Places of real overhead pictures as a data set: one year as the tile, another seen by a drone."""
+
+import csv
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.world.camera import Camera, aimed
+from training.world.chance import Dice
+from training.world.drape import Drape, drape, draped_view
+from training.world.errors import MapSourceError
+from training.world.heights import guess_heights
+from training.world.light import draw_light
+from training.world.sensor import draw_sensor, expose, jpeg
+from training.world.store import STATE_FOLDER, write_atomically
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+_LARGEST_PX = 640
+"""Ours: a larger picture is cut into several places."""
+_FINE_CELLS = 512
+"""Ours: cells along a picture's side, so that a near view shows none of them as a block."""
+_TILE_SHARE = 0.96
+"""Ours: the tile is a crop of so much of the picture, moved by chance: its misregistration."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSettings:
+    """How overhead pictures are flown over; metres and pixels."""
+
+    folder: str
+    gsd_m: float = 0.3
+    """Of pictures that `index.csv` does not list."""
+    exclude: tuple[str, ...] = ()
+    views: int = 6
+    size_px: int = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturePlace:
+    """The square part of one place's pictures, one for each year."""
+
+    files: tuple[Path, ...]
+    gsd_m: float
+    heights: Path | None = None
+    """Measured metres above ground on the pictures' grid (.npy); None: guessed."""
+    row: int = 0
+    column: int = 0
+    side: int = 0
+    """Of the square, pixels; row and column count squares."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureJob:
+    """One place of the pictures."""
+
+    out: Path
+    seed: int
+    index: int
+    place: PicturePlace
+    settings: PictureSettings
+
+    @property
+    def place_id(self) -> str:
+        """Four-digit id."""
+        return f"{self.index + 1:04d}"
+
+    @property
+    def done_file(self) -> Path:
+        """Written last."""
+        return self.out / STATE_FOLDER / f"pictures-{self.place_id}.done"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier run finished this place."""
+        return self.done_file.exists()
+
+
+def picture_jobs(out: Path, seed: int, settings: PictureSettings) -> list[PictureJob]:
+    """One job a place, sorted by file name.
+
+    `index.csv` (`file`, `pair_id`, `gsd_m`), where there is one, names pictures of one place in
+    different years and their ground resolution.
+
+    Raises:
+        MapSourceError: the folder, a listed picture or a resolution cannot be read, or the folder
+            holds no picture.
+    """
+    places = [square for place in _places(settings) for square in _squares(place)]
+    return [
+        PictureJob(out=out, seed=seed, index=index, place=place, settings=settings)
+        for index, place in enumerate(places)
+    ]
+
+
+def _places(settings: PictureSettings) -> list[PicturePlace]:
+    root = Path(settings.folder)
+    if not root.is_dir():
+        raise MapSourceError(f"{root}: is not a folder; give one of overhead pictures")
+    known = _index(root)
+    groups: dict[str, PicturePlace] = {}
+    for file in sorted(root.rglob("*")):
+        name = file.relative_to(root).as_posix()
+        if file.suffix.lower() not in _SUFFIXES or any(w in name for w in settings.exclude):
+            continue
+        pair, gsd_m, heights = known.get(name, ("", settings.gsd_m, None))
+        place = groups.get(pair or name, PicturePlace(files=(), gsd_m=gsd_m, heights=heights))
+        groups[pair or name] = replace(place, files=(*place.files, file))
+    if not groups:
+        raise MapSourceError(f"{root}: holds no pictures; give a folder of overhead pictures")
+    return [place for _, place in sorted(groups.items())]
+
+
+def _index(root: Path) -> dict[str, tuple[str, float, Path | None]]:
+    """Pair id, metres per pixel and heights of each listed picture."""
+    file = root / "index.csv"
+    if not file.is_file():
+        return {}
+    with file.open(newline="") as stream:
+        rows = csv.DictReader(stream)
+        if not {"file", "pair_id", "gsd_m"} <= set(rows.fieldnames or ()):
+            raise MapSourceError(f"{file}: has no columns file, pair_id, gsd_m; expected all three")
+        return {
+            row["file"]: (
+                row["pair_id"],
+                _metres(row["gsd_m"], file),
+                _heights_above_ground(root, row.get("dsm_file") or ""),
+            )
+            for row in rows
+        }
+
+
+def _heights_above_ground(root: Path, names: str) -> Path | None:
+    """Of the files that a line names, with semicolons between, the one less its ground."""
+    return next((root / name for name in names.split(";") if "ndsm" in name), None)
+
+
+def _metres(text: str, file: Path) -> float:
+    """A positive number, which may say that it is approximate (`~1`)."""
+    found = re.fullmatch(r"~?\s*(\d+(?:\.\d+)?)", text)
+    if not found or not float(found[1]) > 0:
+        raise MapSourceError(f"{file}: gsd_m {text!r} is no number above 0; give metres per pixel")
+    return float(found[1])
+
+
+def _picture(file: Path) -> Image.Image:
+    try:
+        with Image.open(file) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise MapSourceError(f"{file}: not a readable picture; mend or remove it") from error
+
+
+def _squares(place: PicturePlace) -> list[PicturePlace]:
+    """The middle of a small picture, or the squares of a large or long one."""
+    width, height = _picture(place.files[0]).size
+    shorter = min(width, height)
+    side = shorter // max(1, round(shorter / _LARGEST_PX))
+    return [
+        replace(place, row=row, column=column, side=side)
+        for row in range(height // side)
+        for column in range(width // side)
+    ]
+
+
+def _box(place: PicturePlace, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the square; what squares do not fill is cut off all round."""
+    left = width % place.side // 2 + place.column * place.side
+    top = height % place.side // 2 + place.row * place.side
+    return left, top, left + place.side, top + place.side
+
+
+def _square(place: PicturePlace, file: Path) -> U8:
+    """The place's square of one of its pictures, RGB [S, S, 3]."""
+    picture = _picture(file)
+    return np.asarray(picture.crop(_box(place, *picture.size)))
+
+
+def _height(job: PictureJob, square: U8) -> F32:
+    place = job.place
+    if place.heights is None:
+        return guess_heights(square, place.gsd_m, job.seed + job.index)
+    try:
+        measured: F32 = np.load(place.heights).astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise MapSourceError(f"{place.heights}: not readable heights; mend or remove it") from error
+    left, top, right, bottom = _box(place, measured.shape[1], measured.shape[0])
+    return np.maximum(np.nan_to_num(measured[top:bottom, left:right]), 0.0)
+
+
+def run_picture_job(job: PictureJob) -> int:
+    """Render and write one place; returns the number of images."""
+    settings, place, dice = job.settings, job.place, Dice(job.seed, 61, job.index)
+    first = dice.below(len(place.files))
+    tile = _square(place, place.files[first])
+    others = [file for k, file in enumerate(place.files) if k != first] or [place.files[first]]
+    flown = [_ready(job, _square(place, file), dice) for file in others]
+    write_atomically(
+        job.out / "train" / "satellite" / job.place_id / f"{job.place_id}.jpg",
+        _tile(tile, settings.size_px, dice),
+    )
+    span_m = tile.shape[0] * place.gsd_m
+    for k in range(settings.views):
+        sensor = draw_sensor(dice, drone=True)
+        camera = any_camera(span_m, dice)
+        haze = 8e-4 * dice.unit() ** 3
+        ready = flown[dice.below(len(flown))]
+        view = draped_view(ready, camera, settings.size_px, haze_per_m=haze)
+        write_atomically(
+            job.out / "train" / "drone" / job.place_id / f"image-{k + 1:02d}.jpeg",
+            jpeg(expose(view, sensor), sensor.jpeg_quality),
+        )
+    write_atomically(job.done_file, b"")
+    return settings.views + 1
+
+
+def _ready(job: PictureJob, square: U8, dice: Dice) -> Drape:
+    """The square, in fine cells, over guessed heights."""
+    height = _height(job, square)
+    fine = max(1, math.ceil(_FINE_CELLS / square.shape[0]))
+    side = square.shape[0] * fine
+    picture = Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC)
+    height = np.repeat(np.repeat(height, fine, axis=0), fine, axis=1)
+    return drape(
+        np.asarray(picture), job.place.gsd_m / fine, height_m=height, light=draw_light(dice, 0)
+    )
+
+
+def _tile(square: U8, size_px: int, dice: Dice) -> bytes:
+    side = square.shape[0]
+    room = side * (1.0 - _TILE_SHARE)
+    left, top = room * dice.unit(), room * dice.unit()
+    crop = Image.fromarray(square).resize(
+        (size_px, size_px),
+        Image.Resampling.LANCZOS,
+        box=(left, top, left + side - room, top + side - room),
+    )
+    sensor = draw_sensor(dice, drone=False)
+    return jpeg(expose(np.asarray(crop, dtype=np.float32), sensor), sensor.jpeg_quality)
+
+
+def any_camera(span_m: float, dice: Dice) -> Camera:
+    """A camera that sees 0.45 to 1.25 of `span_m` near the middle, from any side, 38 to 90 down."""
+    pitch = dice.between(-90, -75) if dice.chance(0.35) else dice.between(-78, -38)
+    fov = dice.between(35, 72)
+    seen_m = span_m * 0.45 * 2.8 ** dice.unit()
+    slant_m = seen_m / 2 / math.tan(math.radians(fov) / 2)
+    off_m = 0.16 * span_m
+    return aimed(
+        off_m * dice.between(-1, 1),
+        off_m * dice.between(-1, 1),
+        slant_m * math.sin(math.radians(-pitch)),
+        dice.between(0, 360),
+        pitch,
+        fov,
+    )

@@ -42,6 +42,8 @@ class AreaSettings:
     size_px: int = 256
     flights: int = 6
     images_per_flight: int = 84
+    middle_m: tuple[float, float] = (0.0, 0.0)
+    """World x east, y north of the map's middle."""
     cell_m: float = 0.45
 
     @property
@@ -55,14 +57,15 @@ class AreaSettings:
         return _middles(self.rows, self.tile_m, self.overlap)[::-1]
 
     def nearest_tile(self, x_m: float, y_m: float) -> tuple[int, int]:
-        """Row and column of the tile whose middle is nearest; -1 beyond the map's edge."""
+        """Row and column of the tile nearest to a world point; -1 beyond the map's edge."""
 
         def nearest(middles: list[float], at_m: float, sides: int) -> int:
             if abs(at_m) > sides * self.tile_m / 2:
                 return -1
             return min(range(len(middles)), key=lambda number: abs(middles[number] - at_m))
 
-        return nearest(self.north_m, y_m, self.rows), nearest(self.east_m, x_m, self.columns)
+        east, north = x_m - self.middle_m[0], y_m - self.middle_m[1]
+        return nearest(self.north_m, north, self.rows), nearest(self.east_m, east, self.columns)
 
     @property
     def half_extent_m(self) -> float:
@@ -134,7 +137,7 @@ def run_area_job(job: AreaJob) -> int:
 
 @lru_cache(maxsize=1)
 def _scene(seed: int, settings: AreaSettings) -> Scene:
-    return build_scene(seed, 0.0, 0.0, settings.half_extent_m, settings.cell_m)
+    return build_scene(seed, *settings.middle_m, settings.half_extent_m, settings.cell_m)
 
 
 @lru_cache(maxsize=1)
@@ -154,7 +157,10 @@ def _tiles(job: AreaJob) -> Iterator[tuple[str, str, View]]:
     settings, lit = job.settings, _lit(job.seed, job.settings, -1)
     base = replace(draw_sensor(Dice(job.seed, 32), drone=False), jpeg_quality=90)
     for column in range(job.count):
-        middle = settings.east_m[column], settings.north_m[job.first]
+        middle = (
+            settings.middle_m[0] + settings.east_m[column],
+            settings.middle_m[1] + settings.north_m[job.first],
+        )
         sensor = replace(base, seed=Dice(job.seed, 33, job.first, column).below(1 << 30))
         name = tile_name(job.first, column)
         view = expose_satellite(job.seed, lit, middle, settings.tile_m, settings.size_px, sensor)
@@ -185,8 +191,14 @@ def flight_camera(seed: int, settings: AreaSettings, flight: int, k: int) -> Cam
     heading += dice.between(-8, 8) + 23.0 * flight
     toward = math.radians(heading)
     return Camera(
-        x_m=x * width * inset + dice.between(-9, 9) - back * math.sin(toward),
-        y_m=y * depth * inset + dice.between(-9, 9) - back * math.cos(toward),
+        x_m=settings.middle_m[0]
+        + x * width * inset
+        + dice.between(-9, 9)
+        - back * math.sin(toward),
+        y_m=settings.middle_m[1]
+        + y * depth * inset
+        + dice.between(-9, 9)
+        - back * math.cos(toward),
         z_m=height + dice.between(-6, 6),
         heading_deg=heading % 360.0,
         gimbal_pitch_deg=max(-90.0, pitch + (dice.between(-3, 3) if pitch > -89 else 0.0)),

@@ -12,7 +12,9 @@ from training.world.area import AreaSettings, area_jobs, run_area_job
 from training.world.camera import Jitter
 from training.world.dataset import plan_jobs, run_job
 from training.world.drape_job import DrapeSettings, drape_jobs, run_drape_job
-from training.world.errors import MapSourceError
+from training.world.errors import FarPointError, MapSourceError
+from training.world.geo import REACH_M, origin_of, point_within_reach, to_latlon
+from training.world.picture_job import PictureSettings, picture_jobs, run_picture_job
 from training.world.progress import reported, work_off
 from training.world.render import RenderSettings
 from training.world.sheet import place_sheet, places_sheet, save_sheet
@@ -133,6 +135,14 @@ def render_map(
     overlap: Annotated[
         float, typer.Option(min=0, max=0.75, help="Of neighbouring tiles, share of the side.")
     ] = 0.0,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAT,LON",
+            help=f"Middle of the map, degrees, within {REACH_M / 1000:g} km of the origin of the "
+            "seed's world, which is the default.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The world.")] = 1,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
@@ -152,12 +162,16 @@ def render_map(
             size_px=size,
             flights=flights,
             images_per_flight=images,
+            middle_m=_middle(at, seed),
         )
         claim(out, seed, settings)
         work_off(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
         lines = write_gps(out)
     tiles_made = len(settings.east_m) * len(settings.north_m)
+    middle = "{:.6f},{:.6f}".format(*to_latlon(seed, *settings.middle_m))
+    origin = "{:.4f},{:.4f}".format(*origin_of(seed))
     typer.echo(f"{out}: {tiles_made} tiles, {lines} lines in gps.csv")
+    typer.echo(f"middle of the map {middle}, origin of the seed's world {origin}")
 
 
 class Heights(StrEnum):
@@ -212,12 +226,64 @@ def drape_map(
     typer.echo(f"{out}: {len(jobs)} places, {lines} lines in gps.csv")
 
 
+@app.command("drape-pictures")
+def drape_pictures(
+    folder: Annotated[Path, typer.Argument(help="Overhead pictures, north up, in any subfolders.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; a killed run goes on.")],
+    gsd: Annotated[
+        float, typer.Option(min=0.05, max=5, help="Metres per pixel, of pictures not in index.csv.")
+    ] = 0.3,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Hold out pictures whose path holds this word; may be repeated."),
+    ] = None,
+    views: Annotated[int, typer.Option(min=1, max=400, help="Drone views of each place.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Flights and sensors.")] = 1,
+    size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
+) -> None:
+    """Render drone views of single overhead pictures: real textures without a map or a flight.
+
+    Every picture is a place, or every `pair_id` of FOLDER/index.csv (columns file, pair_id, gsd_m;
+    dsm_file for heights above ground as .npy), whose years are tile and flight. Heights are
+    guessed where none are given. Writes University-1652's train folders, without gps.csv.
+    """
+    with reported():
+        settings = PictureSettings(
+            folder=str(folder),
+            gsd_m=gsd,
+            exclude=tuple(exclude or ()),
+            views=views,
+            size_px=size,
+        )
+        jobs = picture_jobs(out, seed, settings)
+        claim(out, seed, settings)
+        work_off(run_picture_job, jobs, workers, "places")
+    typer.echo(f"{out}: {len(jobs)} places, {views} drone views each")
+
+
 def _grid(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,3})x(\d{1,3})", text)
     sides = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (1 <= sides[0] <= 60 and 1 <= sides[1] <= 60):
         raise typer.BadParameter(f"{text!r}: write COLUMNSxROWS, each 1 to 60, such as 12x12")
     return sides
+
+
+def _middle(at: str | None, seed: int) -> tuple[float, float]:
+    """World metres of the map's middle."""
+    if at is None:
+        return 0.0, 0.0
+    try:
+        latitude, longitude = (float(part) for part in at.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--at {at!r}: write LAT,LON in degrees: 46.95,7.44") from None
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise typer.BadParameter(f"--at {at!r}: latitude is -90..90, longitude -180..180 degrees")
+    try:
+        return point_within_reach(seed, latitude, longitude)
+    except FarPointError as error:
+        raise typer.BadParameter(f"--at {error}") from error
 
 
 @app.command()

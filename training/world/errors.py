@@ -18,6 +18,10 @@ class UnknownPresetError(WorldError, ValueError):
     """No flight preset of that name."""
 
 
+class FarPointError(WorldError, ValueError):
+    """A point lies too far from the origin of the seed's world."""
+
+
 class WorldOutputError(WorldError):
     """The output holds a render of other settings, or cannot be written."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from training.world.chance import Dice
 from training.world.parts import (
+    BOWL,
     DOME,
     FLAT,
     FLAT_ROOFS,
@@ -18,6 +19,7 @@ from training.world.parts import (
     RIBS,
     ROUND,
     SAW,
+    SEATS,
     TILE_ROOFS,
     Part,
     body,
@@ -205,23 +207,37 @@ def tank(dice: Dice, a_m: float, b_m: float) -> Part:
 
 
 def stadium(dice: Dice, half_a: float, half_b: float) -> list[Part]:
-    """Four stands that slope down to a pitch."""
-    t = min(half_a, half_b) * 0.24
-    seat = pick(dice, METAL_ROOFS)
-    base = Part(
+    """A bowl of stands that slopes down to a pitch; some of its sides have a canopy."""
+    bowl = Part(
         a_m=0,
         b_m=0,
-        half_a_m=half_a,
-        half_b_m=half_b,
-        eave_m=dice.between(8, 15),
-        roof_rgb=seat,
+        half_a_m=half_a * 0.99,
+        half_b_m=half_b * 0.99,
+        eave_m=1.0 + min(half_a, half_b) * dice.between(0.16, 0.24),
+        roof=BOWL,
+        roof_rgb=pick(dice, SEATS),
         wall_rgb=(170, 168, 164),
         style=RIBBONS,
     )
-    return [
-        replace(base, a_m=x, b_m=y, half_a_m=wa, half_b_m=wb)
-        for x, y, wa, wb in _frame(3, half_a * 0.95, half_b * 0.95, t * 0.5)
-    ]
+    cover = replace(
+        bowl,
+        eave_m=bowl.eave_m + dice.between(0.8, 1.8),
+        roof=FLAT,
+        roof_rgb=pick(dice, METAL_ROOFS[:3]),
+        wall_rgb=(92, 92, 96),
+        style=RIBS,
+    )
+    turned = bowl.half_b_m > bowl.half_a_m
+    across = bowl.half_a_m if turned else bowl.half_b_m
+    depth = across * 0.07
+    parts = [bowl]
+    for side in (-1, 1)[: 1 + dice.below(2)]:
+        middle, half = side * (across - depth - 0.4), 0.72 * max(bowl.half_a_m, bowl.half_b_m)
+        shape = (middle, 0.0, depth, half) if turned else (0.0, middle, half, depth)
+        parts.append(
+            replace(cover, a_m=shape[0], b_m=shape[1], half_a_m=shape[2], half_b_m=shape[3])
+        )
+    return parts
 
 
 def terrace(dice: Dice, half_a: float, half_b: float) -> list[Part]:

@@ -24,23 +24,61 @@ def car_code(seed: int, stall: int, row: int, share: float) -> int:
 
 
 @numba.njit(cache=True)
-def road(seed: int, offset: float, along: float, half: float, x: float, y: float) -> Ground:
-    """A street: asphalt, centre and edge lines, cars parked along wide ones."""
-    grey = 88.0 + 30.0 * hash_unit(seed, 3, 5) + 16.0 * value_noise(seed, x * 0.2, y * 0.2)
+def _street_car(seed: int, offset: float, along: float, half: float) -> int:
+    """The car at a point of a street: parked along some stretches, a few driving."""
     distance = abs(offset)
-    car = 0
-    if distance < 0.22 and half > 3.2 and (half > 5.5 or along % 9.0 < 4.0):
-        grey = 212.0
-    elif half > 5.5 and abs(distance - (half - 2.4)) < 0.16:
-        grey = 198.0
-    elif half > 3.4 and half - 2.3 < distance < half - 0.4:
-        stall = math.floor(along / 6.2)
-        if 0.7 < along % 6.2 < 5.3:
-            car = car_code(seed, stall, 1 if offset > 0 else 2, 0.3)
-    elif half > 4.0 and 1.0 < distance < 2.9:
-        stall = math.floor(along / 21.0)
-        if 3.0 < along % 21.0 < 7.6:
-            car = car_code(seed + 5, stall, 1 if offset > 0 else 2, 0.22)
+    side = 1 if offset > 0 else 2
+    if half > 3.4 and half - 2.3 < distance < half - 0.4:
+        if 0.7 < along % 6.2 < 5.3 and hash_unit(seed, math.floor(along / 62.0), side) < 0.4:
+            return car_code(seed, math.floor(along / 6.2), side, 0.28)
+    elif half > 3.0 and 0.7 < distance < 2.6:
+        slot = math.floor(along / 46.0)
+        start = 38.0 * hash_unit(seed + 11, slot, side)
+        if start < along % 46.0 < start + 4.6:
+            return car_code(seed + 5, slot, side, 0.22)
+    return 0
+
+
+@numba.njit(cache=True)
+def _junction_paint(seed: int, offset: float, half: float, gap: float, bound: float) -> bool:
+    """Zebra bars and the stop line before a junction whose edge is `gap` metres on."""
+    if half < 2.8 or abs(offset) > half - 0.5:
+        return False
+    if hash_unit(seed, int(half * 100.0), int(bound) + 2) < 0.25:
+        return False
+    if 2.8 < gap < 5.8:
+        return (offset + 100.0) % 1.2 < 0.6
+    return 6.9 < gap < 7.4 and offset * bound > 0.2
+
+
+@numba.njit(cache=True)
+def road(
+    seed: int,
+    offset: float,
+    along: float,
+    half: float,
+    x: float,
+    y: float,
+    gap: float,
+    bound: float,
+) -> Ground:
+    """A street: asphalt, lines, zebra crossings, cars along wide ones.
+
+    `gap` is the distance to the next junction's edge (negative: in it), `bound` the side that
+    drives towards it; 0 leaves the junction unpainted.
+    """
+    grey = 84.0 + 26.0 * hash_unit(seed, 3, 5) + 12.0 * value_noise(seed, x * 0.2, y * 0.2)
+    distance = abs(offset)
+    grey += 7.0 * (value_noise(seed + 4, offset * 1.1, along * 0.05) - 0.5)
+    if gap < 8.0:
+        if bound != 0.0 and _junction_paint(seed, offset, half, gap, bound):
+            grey = 202.0
+        return grey, grey, grey * 1.01, PAVED, 0.0, 0
+    if distance < 0.16 and half > 3.2 and (half > 5.5 or along % 9.0 < 4.0):
+        grey = 196.0
+    elif half > 5.5 and abs(distance - (half - 2.4)) < 0.12:
+        grey = 176.0
+    car = _street_car(seed, offset, along, half) if gap > 11.0 else 0
     return grey, grey, grey * 1.01, PAVED, 0.0, car
 
 
@@ -75,7 +113,7 @@ def parking(
     within = p % 2.6
     if within < 0.18:
         return 205.0, 205.0, 200.0, PAVED, 0.0, 0
-    share = 0.15 + 0.65 * hash_unit(seed, 9, 9)
+    share = 0.06 + 0.5 * hash_unit(seed, 9, 9) ** 2
     side = 2 * row + (1 if across > 8.0 else 0)
     reach = across if across < 8.0 else 16.5 - across
     car = car_code(seed, stall, side, share) if 0.45 < within < 2.4 and 0.4 < reach < 4.7 else 0
@@ -151,6 +189,38 @@ def water(seed: int, x: float, y: float) -> Ground:
 
 
 @numba.njit(cache=True)
+def _gravel(seed: int, x: float, y: float) -> Ground:
+    """A park path: greyish gravel."""
+    k = 132.0 + 22.0 * hash_unit(seed, 5, 13) + 16.0 * value_noise(seed, x * 0.5, y * 0.5)
+    return k, k * 0.96, k * 0.88, PAVED, 0.0, 0
+
+
+@numba.njit(cache=True)
+def _plaza(
+    seed: int, p: float, q: float, half_p: float, half_q: float, x: float, y: float
+) -> Ground:
+    """A paved square: slabs, worn patches, planted beds along its edges."""
+    edge_p, edge_q = half_p - abs(p), half_q - abs(q)
+    run, edge, dry = q if edge_p < edge_q else p, min(edge_p, edge_q), hash_unit(seed, 1, 2)
+    if 2.5 < edge < 6.5 and max(edge_p, edge_q) > 6.5 and (run + 400.0) % 22.0 < 17.0:
+        r, g, b, material, _, _ = grass(seed, x, y, 0.2)
+        return r, g, b, material, 0.45, 0
+    joint = 0.95 if (p % 3.0 < 0.25 or q % 3.0 < 0.25) else 1.0
+    k = (118.0 + 44.0 * dry + 22.0 * value_noise(seed, x * 0.12, y * 0.12)) * joint
+    k *= 0.95 + 0.1 * hash_unit(seed, math.floor(p / 3.0), math.floor(q / 3.0))
+    return k, k * 0.985, k * (0.92 + 0.06 * hash_unit(seed, 5, 14)), PAVED, 0.0, 0
+
+
+@numba.njit(cache=True)
+def _yard_car(seed: int, p: float, q: float, half_p: float, half_q: float) -> int:
+    """The car in the row of stalls along a yard's northern fence, or 0."""
+    reach, end = half_q - q, half_p - abs(p)
+    if not (4.2 < reach < 8.8 and end > 8.0 and 0.4 < p % 2.8 < 2.3):
+        return 0
+    return car_code(seed, math.floor(p / 2.8), 3, 0.4 * hash_unit(seed, 5, 10))
+
+
+@numba.njit(cache=True)
 def lot_ground(
     kind: int, seed: int, p: float, q: float, half_p: float, half_q: float, x: float, y: float
 ) -> Ground:
@@ -166,7 +236,7 @@ def lot_ground(
         if drive:
             grey = 150.0 + 40.0 * hash_unit(seed, 5, 2)
             car = (
-                car_code(seed, 0, 0, 0.4)
+                car_code(seed, 0, 0, 0.35)
                 if abs(q + half_q * 0.75) < 2.2 and hash_unit(seed, 5, 9) < 0.8
                 else 0
             )
@@ -177,12 +247,12 @@ def lot_ground(
     if kind == 1 or kind == 12:
         turn = hash_unit(seed, 5, 6) * 2.0 - 1.0
         path = (
-            abs(p * turn + q * (1 - abs(turn)) + 4 * math.sin(p * 0.06)) < 1.3
-            or abs(q - p * turn * 0.5) < 1.1
+            abs(p * turn + q * (1 - abs(turn)) + 4 * math.sin(p * 0.06)) < 0.9
+            or abs(q - p * turn * 0.5) < 0.8
         )
-        has_paths = hash_unit(seed, 5, 12) < 0.5
-        if (path and has_paths) or (kind == 12 and edge < 3.0):
-            return 186.0, 176.0, 156.0, PAVED, 0.0, 0
+        has_paths = hash_unit(seed, 5, 12) < 0.4
+        if (path and has_paths) or (kind == 12 and edge < 2.2):
+            return _gravel(seed, x, y)
         return r, g, b, material, 0.12 + 0.22 * hash_unit(seed, 5, 7), 0
     if kind == 2:
         return r * 0.72, g * 0.72, b * 0.7, material, 0.92, 0
@@ -194,10 +264,7 @@ def lot_ground(
         grey = 120.0 + 56.0 * hash_unit(seed, 5, 8) + 22.0 * value_noise(seed, x * 0.09, y * 0.09)
         if edge < 3.0:
             return r, g, b, material, 0.2, 0
-        car = 0
-        if edge < 9.0 and q > 0 and 0.4 < p % 2.8 < 2.3:
-            car = car_code(seed, math.floor(p / 2.8), 3, 0.5 * hash_unit(seed, 5, 10))
-        return grey, grey * 0.99, grey * 0.95, PAVED, 0.0, car if edge > 4.2 else 0
+        return grey, grey * 0.99, grey * 0.96, PAVED, 0.0, _yard_car(seed, p, q, half_p, half_q)
     if kind == 6:
         return pitch(seed, p, q, half_p, half_q, x, y)
     if kind == 7:
@@ -213,9 +280,7 @@ def lot_ground(
         )
         return (150 + 30 * dry) * k, (126 + 20 * dry) * k, (98 + 16 * dry) * k, SOIL, 0.02, 0
     if kind == 9:
-        joint = 0.93 if (p % 3.0 < 0.2 or q % 3.0 < 0.2) else 1.0
-        k = (150.0 + 50.0 * dry) * joint
-        return k, k * 0.97, k * 0.9, PAVED, 0.05 if (p % 9.0 < 3.0 and edge < 8.0) else 0.0, 0
+        return _plaza(seed, p, q, half_p, half_q, x, y)
     if kind == 10:
         return r * 1.04, g * 0.98, b * 0.92, material, 0.05, 0
     if kind == 11:

@@ -28,7 +28,7 @@ CAR_COLOURS = np.array(
         (120, 118, 108),
         (214, 206, 186),
         (70, 92, 76),
-        (196, 150, 60),
+        (172, 174, 178),
         (240, 240, 240),
         (84, 78, 74),
     ],
@@ -123,6 +123,14 @@ def shadow_height(height: F32, ix0: int, iy0: int, cell_m: float, light: Light) 
     return np.ascontiguousarray(turned.T)
 
 
+@numba.njit(cache=True)
+def _slope(ahead: float, behind: float) -> float:
+    """The gentler of two rises that go the same way; an edge or a parapet's top is level."""
+    if ahead * behind <= 0.0:
+        return 0.0
+    return ahead if abs(ahead) < abs(behind) else behind
+
+
 @numba.njit(cache=True, nogil=True)
 def _shade(
     rgb: U8,
@@ -146,8 +154,7 @@ def _shade(
             h = height[r, c]
             east, west = height[r, ce] - h, h - height[r, cw]
             north, south = height[rn, c] - h, h - height[rs, c]
-            gx = (east if abs(east) < abs(west) else west) / cell_m
-            gy = (north if abs(north) < abs(south) else south) / cell_m
+            gx, gy = _slope(east, west) / cell_m, _slope(north, south) / cell_m
             kind = material[r, c]
             if kind == 2:
                 gx, gy = 0.5 * (east + west) / cell_m, 0.5 * (north + south) / cell_m

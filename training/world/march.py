@@ -21,6 +21,8 @@ U8 = NDArray[np.uint8]
 
 _WALL_M = 1.2
 """Ours: a lower step of a surface model is a slope, seen in its own colour."""
+_LEDGE_M = 0.8
+"""Ours: a roof that rises less than this over another part or the ground shows no façade."""
 
 
 @numba.njit(cache=True)
@@ -181,7 +183,16 @@ def _march(
             if wall:
                 z = oz + t * dz
                 n = part_of[r, c]
-                if n >= 0:
+                step = height[r, c]
+                if n != -2:
+                    step -= _before(height, ox, oy, dx / cell_m, dy / cell_m, t)
+                if n >= 0 and (
+                    step < _LEDGE_M
+                    or part_of[r, c] == _part_before(part_of, ox, oy, dx / cell_m, dy / cell_m, t)
+                ):
+                    if step > _WALL_M and parts[n, 8] == 3:
+                        red, green, blue = red * 0.55, green * 0.6, blue * 0.68
+                elif n >= 0:
                     red, green, blue, facing = _facade(
                         parts[n], eye[0] + t * dx, eye[1] + t * dy, z, sun
                     )
@@ -197,16 +208,15 @@ def _march(
                         green * light,
                         blue * light * (1.0 - warmth),
                     )
-                elif (
-                    n == -3
-                    and height[r, c] - _before(height, ox, oy, dx / cell_m, dy / cell_m, t)
-                    > _WALL_M
-                ):
+                elif n == -3 and step > _WALL_M:
                     ex, ey = eye[0] + t * dx, eye[1] + t * dy
                     bright = _plain_wall(ex, ey, z, height[r, c])
                     red = 0.5 * (red + 150.0) * bright
                     green = 0.5 * (green + 146.0) * bright
                     blue = 0.5 * (blue + 140.0) * bright
+                elif n == -2:
+                    fall = 0.4 + 0.6 * min(1.0, z / max(0.5, 0.9 * height[r, c]))
+                    red, green, blue = red * fall, green * fall, blue * fall
                 elif n != -3:
                     fall = 0.62 + 0.38 * min(1.0, z / max(0.5, height[r, c]))
                     red, green, blue = red * fall, green * fall, blue * fall
@@ -223,6 +233,17 @@ def _before(height: F32, ox: float, oy: float, dx: float, dy: float, t: float) -
     c, r = math.floor(ox + back * dx), math.floor(oy + back * dy)
     inside = 0 <= c < height.shape[1] and 0 <= r < height.shape[0]
     return float(height[r, c]) if inside else 0.0
+
+
+@numba.njit(cache=True)
+def _part_before(
+    part_of: NDArray[np.int32], ox: float, oy: float, dx: float, dy: float, t: float
+) -> int:
+    """Part of the cell that a ray leaves when it enters a cell's side at t; -1 outside."""
+    back = t - 0.02 / max(abs(dx), abs(dy), 1e-9)
+    c, r = math.floor(ox + back * dx), math.floor(oy + back * dy)
+    inside = 0 <= c < part_of.shape[1] and 0 <= r < part_of.shape[0]
+    return int(part_of[r, c]) if inside else -1
 
 
 @numba.njit(cache=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from training.world.chance import Dice
 
-FLAT, GABLE, HIP, SAW, ROUND, DOME = range(6)
+FLAT, GABLE, HIP, SAW, ROUND, DOME, BOWL = range(7)
 WINDOWS, RIBBONS, GLASS, RIBS, HOUSE = range(5)
 Colour = tuple[float, float, float]
 
@@ -20,7 +20,7 @@ TILE_ROOFS: tuple[Colour, ...] = (
     (142, 132, 122),
 )
 FLAT_ROOFS: tuple[Colour, ...] = (
-    (200, 198, 193),
+    (188, 186, 181),
     (166, 164, 159),
     (132, 130, 126),
     (98, 96, 94),
@@ -36,6 +36,13 @@ METAL_ROOFS: tuple[Colour, ...] = (
     (146, 100, 88),
     (188, 182, 168),
     (110, 112, 116),
+)
+SEATS: tuple[Colour, ...] = (
+    (62, 84, 132),
+    (138, 62, 58),
+    (72, 108, 84),
+    (128, 132, 138),
+    (150, 126, 74),
 )
 WALLS: tuple[Colour, ...] = (
     (200, 192, 178),

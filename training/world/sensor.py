@@ -9,6 +9,9 @@ from PIL import Image
 
 from training.world.chance import Dice
 
+_KNEE = 205.0
+"""Ours: brighter than this a sensor's curve flattens, so that pale roofs keep their detail."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
@@ -57,6 +60,13 @@ def _smooth(
     return out
 
 
+def _rolled_off(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values over the knee, bent to stay below white."""
+    knee, room = np.float32(_KNEE), np.float32(255.0 - _KNEE)
+    bent: NDArray[np.float32] = knee + room * (1.0 - np.exp((knee - image) / room))
+    return bent.astype(np.float32)
+
+
 def expose(view: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
     """The view [H, W, 3] (0-255) as the sensor records it, uint8."""
     image: NDArray[np.float32] = view
@@ -73,6 +83,7 @@ def expose(view: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
         image = (grey + np.float32(sensor.saturation) * (image - grey)).astype(np.float32)
     gain = np.array(sensor.cast, np.float32) * np.float32(sensor.gain)
     image = ((image * gain - 118.0) * np.float32(sensor.contrast) + 118.0).astype(np.float32)
+    image = np.where(image > _KNEE, _rolled_off(image), image)
     if sensor.noise > 0:
         grain = np.random.default_rng(sensor.seed).standard_normal(image.shape, dtype=np.float32)
         image = (image + np.float32(sensor.noise) * grain).astype(np.float32)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
-WORLD_VERSION = 3
+WORLD_VERSION = 4
 """Raised when the same settings would give other pixels, so that no folder mixes two worlds."""
 STATE_FOLDER = ".render"
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from training.world.chance import hash_unit, river_distance_m, value_noise, warp
 from training.world.ground import PAVED, grass, lot_ground, road, water
 
+FAR_M = 1e9
 F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
@@ -26,17 +27,47 @@ def _line_below(lines: F64, value: float) -> int:
 
 
 @numba.njit(cache=True)
-def _walk(nodes: F64, root: int, p: float, q: float) -> tuple[int, float, float, float, int]:
-    """Descend the split tree: lot, nearest street's signed offset, half width, along, node."""
-    node = root
+def _walk(
+    nodes: F64, root: int, p: float, q: float
+) -> tuple[int, float, float, float, int, float, float]:
+    """Descend the split tree: lot, street's signed offset, half width, along, node, gap, bound.
+
+    A street that ends at a wider one crosses its pavement; `gap` and `bound` are the street's
+    distance to that junction and the side that drives towards it.
+    """
+    node, found = root, -1
+    off, wide, run = 0.0, 0.0, 0.0
+    gap_p, gap_q, bound_p, bound_q = FAR_M, FAR_M, 0.0, 0.0
     while node >= 0:
         axis = int(nodes[node, 0])
         half = nodes[node, 2] * 0.5
         offset = (p if axis == 0 else q) - nodes[node, 1]
-        if half > 0.0 and abs(offset) < half + 2.2:
-            return -1, offset, half, (q if axis == 0 else p), node
+        if half > 0.0:
+            distance = abs(offset) - half
+            if distance < 0.0 or (distance < 2.2 and found < 0):
+                off, wide, run, found = offset, half, (q if axis == 0 else p), node
+                if distance < 0.0 and axis == 0:
+                    return -1, off, wide, run, node, gap_q, bound_q
+                if distance < 0.0:
+                    return -1, off, wide, run, node, gap_p, bound_p
+            if axis == 0 and distance < gap_p:
+                gap_p, bound_p = distance, (1.0 if offset > 0.0 else -1.0)
+            elif axis == 1 and distance < gap_q:
+                gap_q, bound_q = distance, (-1.0 if offset > 0.0 else 1.0)
         node = int(nodes[node, 3]) if offset < 0.0 else int(nodes[node, 4])
-    return -1 - node, 0.0, 0.0, 0.0, 0
+    if found >= 0:
+        return -1, off, wide, run, found, FAR_M, 0.0
+    return -1 - node, 0.0, 0.0, 0.0, 0, FAR_M, 0.0
+
+
+@numba.njit(cache=True)
+def _bound(axis: int, cos: float, sin: float, du: float, dv: float, is_u: bool) -> float:
+    """The side of a cell's street (by its offset's sign) that drives towards a main road."""
+    if axis == 0:
+        away = (-sin if du > 0.0 else sin) if is_u else (cos if dv > 0.0 else -cos)
+        return -1.0 if away > 0.0 else 1.0
+    away = (cos if du > 0.0 else -cos) if is_u else (sin if dv > 0.0 else -sin)
+    return 1.0 if away > 0.0 else -1.0
 
 
 @numba.njit(cache=True)
@@ -69,26 +100,38 @@ def ground_at(
     ku = i if u - lu[i] < lu[i + 1] - u else i + 1
     kv = j if v - lv[j] < lv[j + 1] - v else j + 1
     du, dv = u - lu[ku], v - lv[kv]
-    if abs(du) < hu[ku] and (abs(dv) >= hv[kv] or hu[ku] >= hv[kv]):
-        return road(seed, du, v if abs(dv) > hv[kv] else 5.0, hu[ku], x, y)
-    if abs(dv) < hv[kv]:
-        return road(seed, dv, u if abs(du) > hu[ku] else 5.0, hv[kv], x, y)
+    gap_u, gap_v = abs(du) - hu[ku], abs(dv) - hv[kv]
+    if gap_u < 0.0 and (gap_v >= 0.0 or hu[ku] >= hv[kv]):
+        return road(seed, du, v, hu[ku], x, y, gap_v, -1.0 if dv > 0.0 else 1.0)
+    if gap_v < 0.0:
+        return road(seed, dv, u, hv[kv], x, y, gap_u, 1.0 if du > 0.0 else -1.0)
     river = river_distance_m(seed, x, y)
     if river < 0.0:
         return water(seed, x, y)
-    if abs(du) < hu[ku] + 2.6 or abs(dv) < hv[kv] + 2.6:
-        return _sidewalk(seed, x, y, u + v)
-    if river < 7.0:
+    is_pavement = gap_u < 2.6 or gap_v < 2.6
+    if river < 1.2 and not is_pavement:
+        k = 92.0 + 24.0 * value_noise(seed, x * 0.4, y * 0.4)
+        return k, k * 0.95, k * 0.82, PAVED, 0.0, 0
+    if river < 7.0 and not is_pavement:
         r, g, b, material, _, _ = grass(seed, x, y, 0.4)
         return r, g, b, material, 0.3, 0
     cell = cells[j, i]
     p = cell[2] * (u - cell[0]) + cell[3] * (v - cell[1])
     q = -cell[3] * (u - cell[0]) + cell[2] * (v - cell[1])
-    lot, offset, half, along, node = _walk(nodes, int(cell[4]), p, q)
-    if lot < 0:
-        if abs(offset) < half:
-            return road(seed + int(abs(nodes[node, 1]) * 10.0) % 7, offset, along, half, x, y)
-        return _sidewalk(seed, x, y, along)
+    lot, offset, half, along, node, gap, bound = _walk(nodes, int(cell[4]), p, q)
+    if lot < 0 and abs(offset) < half and (river > 7.0 or not is_pavement):
+        axis = int(nodes[node, 0])
+        slant = abs(cell[3]) if (gap_u < gap_v) == (axis == 0) else abs(cell[2])
+        edge = min(gap_u, gap_v)
+        if edge < 11.0 and edge < gap:
+            gap, bound = edge, 0.0
+            if slant > 0.75:
+                bound = _bound(axis, cell[2], cell[3], du, dv, gap_u < gap_v)
+        tone = seed + int(abs(nodes[node, 1]) * 10.0) % 7
+        if not is_pavement or slant > 0.4:
+            return road(tone, offset, along, half, x, y, gap, bound)
+    if is_pavement or lot < 0:
+        return _sidewalk(seed, x, y, u + v if is_pavement else along)
     row = lots[lot]
     lot_seed[0] = int(row[5])
     return lot_ground(int(row[0]), int(row[5]), p - row[1], q - row[2], row[3], row[4], x, y)

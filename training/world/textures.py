@@ -23,7 +23,7 @@ F32 = NDArray[np.float32]
 PATCH_PX = 256
 _GROUPS: tuple[tuple[str, ...], ...] = (
     ("runway", "parkinglot", "freeway"),
-    ("golfcourse", "baseballdiamond", "agricultural"),
+    ("golfcourse", "baseballdiamond"),
     ("forest",),
     ("agricultural",),
     (),

@@ -1,13 +1,15 @@
 """Drone views of an orthophoto: true projection, heights that raise what they should."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from training.world.bare_ground import above_ground
 from training.world.camera import Camera
 from training.world.drape import drape, draped_view
-from training.world.heights import above_ground, guess_heights
+from training.world.heights import guess_heights
 
 
 def _pinhole(camera: Camera, size_px: int, x: float, y: float, z: float) -> tuple[float, float]:
@@ -78,12 +80,58 @@ def test_a_raised_roof_leans_away_from_the_camera() -> None:
     assert abs(columns.mean() + 0.5 - u) < 2.0
 
 
-def test_a_sloping_ground_is_taken_off_a_surface_model() -> None:
-    slope = np.add.outer(np.zeros(400), 0.02 * np.arange(400)).astype(np.float32)
-    slope[180:220, 180:220] += 10.0
-    height = above_ground(slope, 0.5)
-    assert height[200, 200] == pytest.approx(10.0, abs=1.5)
-    assert np.median(height[:100]) < 1.0
+def _town(slope: float) -> tuple[np.ndarray, np.ndarray]:
+    """A surface model of 370 m at 0.5 m, and what stands on it: a 120 m hall, houses, trees."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:740, 0:740] * 0.5
+    ground = 430 + slope * x + 0.5 * slope * y + np.sin(x / 90) + 0.7 * np.cos(y / 70)
+    true = np.zeros(ground.shape)
+    turn = math.radians(20.0)
+    u = (x - 170) * math.cos(turn) + (y - 190) * math.sin(turn)
+    v = (y - 190) * math.cos(turn) - (x - 170) * math.sin(turn)
+    true[np.maximum(abs(u), abs(v)) < 60] = 9.0
+    for middle_x, middle_y in rng.uniform(20, 350, (30, 2)):
+        true[(abs(x - middle_x) < 8) & (abs(y - middle_y) < 6) & (true == 0)] = 7.0
+    for middle_x, middle_y in rng.uniform(0, 370, (60, 2)):
+        off = np.hypot(x - middle_x, y - middle_y) / 4.0
+        crown = 4.0 + 6.0 * np.sqrt(np.clip(1 - off**2, 0, None))
+        true = np.where(off < 1, np.maximum(true, crown), true)
+    surface = ground + true + rng.normal(0, 0.05, ground.shape)
+    return surface.astype(np.float32), true
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.06, 0.2])
+def test_a_wide_hall_and_trees_on_sloping_ground_keep_their_heights(slope: float) -> None:
+    surface, true = _town(slope)
+    off = np.abs(above_ground(surface, 0.5) - true)
+    assert (off < 0.5).mean() > 0.98
+    assert (off[true == 9.0] < 0.5).mean() > 0.98
+    assert np.median(off[true == 0]) < 0.15
+
+
+def test_what_a_surface_model_leaves_out_is_ground_and_moves_nothing_around_it() -> None:
+    surface, true = _town(0.06)
+    surface[100:260, 500:700] = np.nan
+    height = above_ground(surface, 0.5)
+    known = np.isfinite(surface)
+    assert height[~known].max() == 0.0
+    assert (np.abs(height - true)[known] < 0.5).mean() > 0.98
+    assert above_ground(np.full((9, 9), np.nan, np.float32), 0.5).max() == 0.0
+    assert above_ground(np.full((9, 9), 431.0, np.float32), 5.0).max() == pytest.approx(0, abs=1e-3)
+
+
+def test_buildings_and_streets_of_a_real_surface_model_are_as_measured() -> None:
+    folder = Path(__file__).resolve().parents[2] / "shared/data/overhead/zurich_ortho"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing: no real surface model at hand")
+    surface, true = (np.load(folder / f"zh_lidar_{kind}.npy") for kind in ("dsm", "ndsm"))
+    height = above_ground(surface, 0.5)
+    # Lake cells are filled by streaks in the one and zero in the other.
+    land = (true > 0) & (surface - true < 409.5)
+    raised, bare = land & (true >= 3.0), land & (true < 0.3)
+    assert (height[raised] >= 0.8 * true[raised]).mean() > 0.95
+    assert np.median(np.abs(height - true)[raised]) < 0.3
+    assert height[bare].mean() < 0.1
 
 
 def test_guessed_heights_raise_a_bright_block_and_leave_grass_flat() -> None:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import Transformer
 
+from training.world.bare_ground import above_ground
 from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
 from training.world.dataset import TEST_ID_OFFSET
 from training.world.drape import Drape, drape, draped_view
 from training.world.errors import MapSourceError
-from training.world.heights import above_ground, guess_heights
+from training.world.heights import guess_heights
 from training.world.light import draw_light
 from training.world.mapsource import MapSource
 from training.world.sensor import draw_sensor, expose

@@ -1,4 +1,4 @@
-"""Heights above ground for a user's orthophoto: from a DSM, or guessed from the picture.
+"""Heights above ground guessed from a user's orthophoto.
 
 The guess raises compact evenly coloured regions as buildings and rough dark green as trees. It
 is plausible, not true: it gives a network parallax and façades to learn from.
@@ -19,34 +19,6 @@ _EDGES = (26.0, 18.0, 12.0)
 """Ours: steps of brightness (0-255) that part a roof from its surroundings, strongest first."""
 TREE, WALL = -2, -3
 """Codes in a scene's `part_of` for cells whose sides are leaves, or a wall without a plan."""
-
-
-def above_ground(surface_m: F32, cell_m: float, reach_m: float = 40.0) -> F32:
-    """A surface model less its ground: the lowest surface within about `reach_m`, smoothed.
-
-    Relief of the bare ground goes flat. Cells without data (NaN) count as ground.
-    """
-    block = max(1, round(8.0 / cell_m))
-    rows, columns = (math.ceil(n / block) for n in surface_m.shape)
-    padded = np.full((rows * block, columns * block), np.nan, np.float32)
-    padded[: surface_m.shape[0], : surface_m.shape[1]] = surface_m
-    padded = np.where(np.isfinite(padded), padded, np.inf)
-    low = padded.reshape(rows, block, columns, block).min(axis=(1, 3))
-    reach = max(1, round(reach_m / (block * cell_m) / 2))
-    low = _window(low, reach, np.min)
-    low = _window(np.where(np.isfinite(low), low, 0.0), reach, np.mean)
-    ground = np.repeat(np.repeat(low, block, 0), block, 1)[
-        : surface_m.shape[0], : surface_m.shape[1]
-    ]
-    height = np.where(np.isfinite(surface_m), surface_m - ground, 0.0)
-    return np.maximum(height, 0.0).astype(np.float32)
-
-
-def _window(grid: NDArray[np.floating], reach: int, reduce: object) -> NDArray[np.floating]:
-    padded = np.pad(grid, reach, mode="edge")
-    view = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
-    result: NDArray[np.floating] = reduce(view, axis=(2, 3))  # type: ignore[operator]
-    return result
 
 
 @numba.njit(cache=True)

@@ -39,7 +39,7 @@ def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
         a_m=dice.between(-0.2, 0.2) * half_a,
         b_m=dice.between(-0.3, 0.3) * half_b,
         roof=roof,
-        rise_m=min(w, d) * dice.between(0.45, 0.8),
+        rise_m=min(w, d) * dice.between(0.4, 0.68),
         style=HOUSE,
     )
     parts = [main]
@@ -55,6 +55,8 @@ def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
                 rise_m=main.rise_m * 0.7,
             )
         )
+    if dice.chance(0.6):
+        parts.append(_chimney(dice, main))
     if dice.chance(0.5):
         parts.append(
             replace(
@@ -66,6 +68,23 @@ def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
             )
         )
     return parts
+
+
+def _chimney(dice: Dice, main: Part) -> Part:
+    """A brick chimney near the ridge of a house."""
+    return replace(
+        main,
+        a_m=main.a_m + main.half_a_m * dice.between(-0.5, 0.5),
+        b_m=main.b_m + main.half_b_m * dice.between(-0.2, 0.2),
+        half_a_m=0.45,
+        half_b_m=0.45,
+        eave_m=main.eave_m + main.rise_m + dice.between(0.3, 0.9),
+        rise_m=0.0,
+        roof=FLAT,
+        roof_rgb=(92, 84, 80),
+        wall_rgb=(128, 84, 70),
+        style=RIBS,
+    )
 
 
 def _frame(shape: int, a: float, b: float, t: float) -> list[tuple[float, float, float, float]]:

@@ -42,7 +42,7 @@ def _street_car(seed: int, offset: float, along: float, half: float) -> int:
 @numba.njit(cache=True)
 def _junction_paint(seed: int, offset: float, half: float, gap: float, bound: float) -> bool:
     """Zebra bars and the stop line before a junction whose edge is `gap` metres on."""
-    if half < 2.8 or abs(offset) > half - 0.5:
+    if half < 3.2 or abs(offset) > half - 0.5:
         return False
     if hash_unit(seed, int(half * 100.0), int(bound) + 2) < 0.25:
         return False
@@ -113,7 +113,7 @@ def parking(
     within = p % 2.6
     if within < 0.18:
         return 205.0, 205.0, 200.0, PAVED, 0.0, 0
-    share = 0.06 + 0.5 * hash_unit(seed, 9, 9) ** 2
+    share = 0.1 + 0.6 * hash_unit(seed, 9, 9) ** 2
     side = 2 * row + (1 if across > 8.0 else 0)
     reach = across if across < 8.0 else 16.5 - across
     car = car_code(seed, stall, side, share) if 0.45 < within < 2.4 and 0.4 < reach < 4.7 else 0
@@ -138,7 +138,7 @@ def pitch(
         )
         if line or box:
             return 226.0, 228.0, 222.0, PAVED, 0.0, 0
-        kind = hash_unit(seed, 4, 4)
+        kind = hash_unit(seed, 4, 4) if min(half_p, half_q) < 22.0 else 1.0
         if kind < 0.25:
             return 176.0 + stripe, 96.0, 70.0, PAVED, 0.0, 0
         if kind < 0.4:

@@ -12,7 +12,6 @@ from training.world.chance import Dice
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 COARSE_CELLS = 8
-CAR_HEIGHT_M = 1.5
 CAR_COLOURS = np.array(
     [
         (0, 0, 0),
@@ -64,12 +63,22 @@ def draw_light(dice: Dice, epoch: int) -> Light:
     return Light(
         sun_azimuth_deg=dice.between(95, 265),
         sun_elevation_deg=dice.between(30, 66),
-        ambient=dice.between(0.38, 0.58),
+        ambient=dice.between(0.42, 0.58),
         direct=dice.between(0.5, 0.85),
         warmth=dice.between(-0.05, 0.09),
         season=dice.unit() ** 1.6,
         epoch=epoch,
     )
+
+
+@numba.njit(cache=True)
+def _car_cells(car: U8, shift: int, r: int, c: int, code: int) -> int:
+    """How many of the 7 x 7 cells about (r, c) belong to a car of that colour."""
+    count = 0
+    for rr in range(max(0, r - 3), min(car.shape[0], r + 4)):
+        for cc in range(max(0, c - 3), min(car.shape[1], c + 4)):
+            count += ((car[rr, cc] >> shift) & 15) == code
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -79,10 +88,12 @@ def _add_cars(car: U8, shift: int, colours: F32, rgb: U8, height: F32) -> None:
         for c in range(columns):
             code = (car[r, c] >> shift) & 15
             if code:
-                rgb[r, c, 0] = np.uint8(colours[code, 0])
-                rgb[r, c, 1] = np.uint8(colours[code, 1])
-                rgb[r, c, 2] = np.uint8(colours[code, 2])
-                height[r, c] += 1.5
+                count = _car_cells(car, shift, r, c, code)
+                glass = 0.42 if 22 <= count < 27 else 1.0
+                rgb[r, c, 0] = np.uint8(colours[code, 0] * glass)
+                rgb[r, c, 1] = np.uint8(colours[code, 1] * glass)
+                rgb[r, c, 2] = np.uint8(colours[code, 2] * glass)
+                height[r, c] += 0.95 if count < 22 else 1.2 if count < 27 else 1.5
 
 
 def add_cars(car: U8, epoch: int, rgb: U8, height: F32) -> None:

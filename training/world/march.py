@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.camera import Camera
-from training.world.chance import hash_unit
+from training.world.chance import hash_unit, value_noise
 from training.world.scene import LitScene
 
 F32 = NDArray[np.float32]
@@ -48,6 +48,10 @@ def _facade(part: F64, x: float, y: float, z: float, sun: F64) -> tuple[float, f
     if z < part[6] - 0.4:
         if style == 0:
             pane = 0.3 < up < 0.8 and 0.24 < across < 0.76
+            if level == 0 and part[6] > 9.5 and seed % 3 > 0:
+                pane = 0.12 < up < 0.78 and 0.12 < across < 0.88
+            elif 0.86 < up < 0.94 and seed % 4 == 0:
+                r, g, b2 = r * 1.1, g * 1.1, b2 * 1.1
         elif style == 1:
             pane = 0.35 < up < 0.85
         elif style == 2:
@@ -59,7 +63,8 @@ def _facade(part: F64, x: float, y: float, z: float, sun: F64) -> tuple[float, f
         else:
             pane = 0.35 < up < 0.75 and 0.3 < across < 0.62 and column % 2 == 0
     if pane:
-        k = 0.6 + 0.8 * hash_unit(seed, level, column + int(3 * na + 7 * nb))
+        k = hash_unit(seed, level, column + int(3 * na + 7 * nb))
+        k = 0.6 + 0.8 * k if k < 0.92 else 2.1
         r, g, b2 = 62.0 * k, 76.0 * k, 92.0 * k
     elif z < 0.5:
         r, g, b2 = r * 0.8, g * 0.8, b2 * 0.8
@@ -74,6 +79,12 @@ def _plain_wall(x: float, y: float, z: float, top: float) -> float:
     if z < top - 0.8 and 0.35 < up < 0.78 and 0.3 < across < 0.7:
         k *= 0.55
     return k
+
+
+@numba.njit(cache=True)
+def _leafage(x: float, y: float, z: float) -> float:
+    """Brightness of a crown's side: tufts of leaves with dark gaps between them."""
+    return 0.72 + 0.5 * value_noise(29, (x + 0.6 * y) * 1.3, (z + 0.6 * y - 0.4 * x) * 1.5)
 
 
 @numba.njit(cache=True)
@@ -216,6 +227,7 @@ def _march(
                     blue = 0.5 * (blue + 140.0) * bright
                 elif n == -2:
                     fall = 0.4 + 0.6 * min(1.0, z / max(0.5, 0.9 * height[r, c]))
+                    fall *= _leafage(eye[0] + t * dx, eye[1] + t * dy, z)
                     red, green, blue = red * fall, green * fall, blue * fall
                 elif n != -3:
                     fall = 0.62 + 0.38 * min(1.0, z / max(0.5, height[r, c]))

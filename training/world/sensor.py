@@ -10,12 +10,15 @@ from PIL import Image
 from training.world.chance import Dice
 
 _KNEE = 205.0
-"""Ours: brighter than this a sensor's curve flattens, so that pale roofs keep their detail."""
+"""Ours: pale roofs keep their detail."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
-    """One exposure's settings; `motion_px` is the length of a straight motion blur."""
+    """One exposure's settings; `motion_px` is the length of a straight motion blur.
+
+    Values brighter than `knee` are bent to stay below white.
+    """
 
     gain: float = 1.0
     contrast: float = 1.0
@@ -25,6 +28,7 @@ class Sensor:
     motion_px: float = 0.0
     motion_down: bool = False
     noise: float = 0.0
+    knee: float = 255.0
     jpeg_quality: int = 88
     seed: int = 0
 
@@ -41,6 +45,7 @@ def draw_sensor(dice: Dice, *, drone: bool) -> Sensor:
         motion_px=dice.between(0, 2.5) if drone and dice.chance(0.2) else 0.0,
         motion_down=dice.chance(0.5),
         noise=dice.between(0.5, 4.0) if drone else dice.between(0.3, 2.5),
+        knee=_KNEE,
         jpeg_quality=78 + dice.below(17),
         seed=dice.below(1 << 30),
     )
@@ -60,10 +65,11 @@ def _smooth(
     return out
 
 
-def _rolled_off(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Values over the knee, bent to stay below white."""
-    knee, room = np.float32(_KNEE), np.float32(255.0 - _KNEE)
-    bent: NDArray[np.float32] = knee + room * (1.0 - np.exp((knee - image) / room))
+def _rolled_off(image: NDArray[np.float32], knee: float) -> NDArray[np.float32]:
+    """The image with values over the knee bent to stay below white."""
+    start, room = np.float32(knee), np.float32(255.0 - knee)
+    over = np.maximum(image - start, np.float32(0.0))
+    bent: NDArray[np.float32] = np.minimum(image, start) + room * (1.0 - np.exp(-over / room))
     return bent.astype(np.float32)
 
 
@@ -83,7 +89,8 @@ def expose(view: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
         image = (grey + np.float32(sensor.saturation) * (image - grey)).astype(np.float32)
     gain = np.array(sensor.cast, np.float32) * np.float32(sensor.gain)
     image = ((image * gain - 118.0) * np.float32(sensor.contrast) + 118.0).astype(np.float32)
-    image = np.where(image > _KNEE, _rolled_off(image), image)
+    if sensor.knee < 255.0:
+        image = _rolled_off(image, sensor.knee)
     if sensor.noise > 0:
         grain = np.random.default_rng(sensor.seed).standard_normal(image.shape, dtype=np.float32)
         image = (image + np.float32(sensor.noise) * grain).astype(np.float32)

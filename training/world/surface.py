@@ -130,6 +130,8 @@ def ground_at(
         tone = seed + int(abs(nodes[node, 1]) * 10.0) % 7
         if not is_pavement or slant > 0.4:
             return road(tone, offset, along, half, x, y, gap, bound)
+    if lot < 0 and half < 3.0 and not is_pavement:
+        return grass(seed, x, y, 0.5)
     if is_pavement or lot < 0:
         return _sidewalk(seed, x, y, u + v if is_pavement else along)
     row = lots[lot]

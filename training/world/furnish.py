@@ -8,9 +8,8 @@ from training.world.parts import Part
 
 RESIDENTIAL, DENSE, INDUSTRIAL, CAMPUS, RURAL = range(5)
 DISTRICTS = ("residential", "dense", "industrial", "campus", "rural")
-GARDEN, LAWN, WOOD, FIELD, PARKING, YARD, PITCH, POND, BARE, PLAZA, MEADOW, ORCHARD, COURT = range(
-    13
-)
+GARDEN, LAWN, WOOD, FIELD, PARKING, YARD, PITCH, POND, BARE, PLAZA, MEADOW, ORCHARD = range(12)
+COURT, ARENA = 12, 13
 
 Furnished = tuple[int, list[Part]]
 
@@ -48,7 +47,7 @@ def _landmark(dice: Dice, district: int, a: float, b: float) -> Furnished:
         if roll < 0.55:
             return PLAZA, buildings.tower(dice, a, b)
         if roll < 0.7 and min(a, b) > 25:
-            return PITCH, buildings.stadium(dice, a * 0.95, b * 0.95)
+            return ARENA, buildings.stadium(dice, a * 0.95, b * 0.95)
         return LAWN, buildings.block(dice, a, b, 3 + dice.below(5), 0.5)
     if district == INDUSTRIAL:
         return YARD, buildings.hall(dice, a, b)
@@ -99,7 +98,7 @@ def _campus(dice: Dice, roll: float, a: float, b: float) -> Furnished:
     if roll < 0.31:
         return POND, []
     if roll < 0.37 and min(a, b) > 25:
-        return PITCH, buildings.stadium(dice, a * 0.95, b * 0.95)
+        return ARENA, buildings.stadium(dice, a * 0.95, b * 0.95)
     if roll < 0.44:
         return PLAZA, buildings.tower(dice, a, b)
     return LAWN, buildings.block(dice, a * 0.95, b * 0.95, 2 + dice.below(4), 0.25)

@@ -122,9 +122,16 @@ def parking(
 
 @numba.njit(cache=True)
 def pitch(
-    seed: int, p: float, q: float, half_p: float, half_q: float, x: float, y: float
+    seed: int,
+    p: float,
+    q: float,
+    half_p: float,
+    half_q: float,
+    x: float,
+    y: float,
+    has_track: bool,
 ) -> Ground:
-    """A sports pitch with its lines, a running track around large ones."""
+    """A sports pitch with its lines, perhaps a running track around large ones."""
     if half_p < half_q:
         p, q, half_p, half_q = q, p, half_q, half_p
     a, b = abs(p), abs(q)
@@ -144,7 +151,7 @@ def pitch(
         if kind < 0.4:
             return 66.0, 104.0 + stripe, 150.0, PAVED, 0.0, 0
         return 70.0 + stripe, 132.0 + stripe, 66.0, GRASS, 0.0, 0
-    if min(half_p, half_q) > 26.0 and a < half_p * 0.88 and b < half_q * 0.84:
+    if has_track and min(half_p, half_q) > 26.0 and a < half_p * 0.88 and b < half_q * 0.84:
         lane = 14.0 if math.floor(b / 1.3) % 3 == 0 else 0.0
         return 168.0 + lane, 84.0 + lane, 66.0 + lane, PAVED, 0.0, 0
     r, g, b, material, _, _ = grass(seed, x, y, 0.25)
@@ -265,8 +272,8 @@ def lot_ground(
         if edge < 3.0:
             return r, g, b, material, 0.2, 0
         return grey, grey * 0.99, grey * 0.96, PAVED, 0.0, _yard_car(seed, p, q, half_p, half_q)
-    if kind == 6:
-        return pitch(seed, p, q, half_p, half_q, x, y)
+    if kind == 6 or kind == 13:
+        return pitch(seed, p, q, half_p, half_q, x, y, kind == 6)
     if kind == 7:
         wobble = 0.62 + 0.3 * value_noise(seed, math.atan2(q, p) * 1.2 + 9.0, 0.5)
         if (p / half_p) ** 2 + (q / half_q) ** 2 < wobble * wobble:

@@ -93,7 +93,7 @@ def ground_at(
     lots: F64,
     lot_seed: I32,
 ) -> tuple[float, float, float, int, float, int]:
-    """The ground at world (x, y), see `ground.Ground`; lot_seed[0] becomes the lot's, or -1."""
+    """The ground at world (x, y), see `ground.Ground`; lot_seed[0] becomes its lot's, or -1."""
     lot_seed[0] = -1
     u, v = warp(seed, x, y)
     i, j = _line_below(lu, u), _line_below(lv, v)

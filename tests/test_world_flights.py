@@ -1,6 +1,10 @@
 """Flights, layouts and weather of the presets."""
 
 import csv
+import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +17,7 @@ from training.world.chance import Dice
 from training.world.cli import app
 from training.world.dataset import Job, run_job
 from training.world.errors import UnknownPresetError
-from training.world.render import RenderSettings
+from training.world.render import RenderSettings, render_place
 from training.world.sensor import Sensor, expose
 from training.world.weather import NAMES, Weather, draw_weather, precipitate
 
@@ -76,3 +80,82 @@ def test_rain_covers_some_of_the_view_and_repeats() -> None:
 def test_a_plain_sensor_changes_nothing() -> None:
     view = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.float32)
     assert np.array_equal(expose(view, Sensor()), view.astype(np.uint8))
+
+
+OPTIONS = ["--places", "2", "--views", "2", "--size", "32", "--preset", "nadir"]
+COLUMNS = [
+    "path", "id", "view", "latitude", "longitude", "altitude_m", "heading_deg",
+    "gimbal_pitch_deg", "gsd_m",
+]  # fmt: skip
+"""What gps.csv of any data set starts with."""
+MORE_COLUMNS = [
+    "field_of_view_deg", "target_latitude", "target_longitude", "footprint", "west", "south",
+    "east", "north", "altitude_datum", "flight_id", "captured_at", "district", "split", "weather",
+]  # fmt: skip
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Every file of a render, its notes for going on included."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def two_places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two places rendered in one go by one process."""
+    out = tmp_path_factory.mktemp("flights") / "whole"
+    result = CliRunner().invoke(app, ["render", str(out), *OPTIONS, "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_gps_csv_has_the_promised_columns(two_places: Path) -> None:
+    header = (two_places / "gps.csv").read_text().splitlines()[0].split(",")
+    assert header == COLUMNS + MORE_COLUMNS
+
+
+def test_two_processes_write_the_bytes_of_one(two_places: Path, tmp_path: Path) -> None:
+    out = tmp_path / "two"
+    result = CliRunner().invoke(app, ["render", str(out), *OPTIONS, "--workers", "2"])
+    assert result.exit_code == 0, result.output
+    assert _files(out) == _files(two_places)
+
+
+def test_a_render_killed_midway_goes_on_to_the_bytes_of_an_unbroken_one(
+    two_places: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "killed"
+    command = ["render", str(out), *OPTIONS, "--workers", "1"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "training.world.cli", *command], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not (out / "train/drone/0001/image-01.jpeg").exists():
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.005)
+    running.kill()
+    running.wait()
+    assert not (out / "gps.csv").exists()
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert _files(out) == _files(two_places)
+
+
+def test_a_tile_is_off_its_coordinates_by_no_more_than_the_setting() -> None:
+    assert RenderSettings().misregistration_m == 3.0
+    seen = []
+    for place in range(2):
+        settings = RenderSettings(preset="nadir", views=1, size_px=128, misregistration_m=0.0)
+        exact = render_place(2, place, settings).satellite
+        off = render_place(2, place, replace(settings, misregistration_m=8.0)).satellite
+        assert off.footprint == exact.footprint
+        pixels = [view.pixels.mean(axis=2) - view.pixels.mean() for view in (exact, off)]
+        spectrum = np.fft.fft2(pixels[0]) * np.conj(np.fft.fft2(pixels[1]))
+        peak = np.unravel_index(np.argmax(np.fft.ifft2(spectrum).real), (128, 128))
+        seen.append([min(p, 128 - p) * exact.gsd_m for p in peak])
+    assert np.max(seen) <= 8.0 + exact.gsd_m / 2
+    assert np.max(seen) > 2.0

@@ -79,3 +79,14 @@ def test_an_interrupted_command_says_how_to_go_on(monkeypatch: pytest.MonkeyPatc
         "go",
         "on",
     ]
+
+
+def test_a_picture_that_cannot_be_read_is_named_in_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "train/satellite/0001"
+    place.mkdir(parents=True)
+    (place / "broken.jpg").write_text("no picture")
+    result = CliRunner().invoke(world_app, ["sheet", str(tmp_path), str(tmp_path / "s.jpg")])
+    assert result.exit_code == 1
+    (told,) = result.stderr.splitlines()
+    assert told.startswith("error: ")
+    assert "broken.jpg" in told

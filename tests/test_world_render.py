@@ -199,7 +199,7 @@ def test_a_tiles_pixel_spans_two_to_six_decimetres() -> None:
     assert low >= 0.4
     assert high <= 0.6
     place = render_place(3, 0, SMALL)
-    assert 105.0 <= place.satellite.gsd_m * SMALL.size_px <= 152.0
+    assert 130.0 <= place.satellite.gsd_m * SMALL.size_px <= 153.0
 
 
 def test_footprints_are_comparable_with_the_tile() -> None:

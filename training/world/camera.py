@@ -77,7 +77,7 @@ def _flight(preset: str, k: int, views: int, dice: Dice) -> tuple[float, float, 
     """Height, azimuth, pitch, field of view of view k."""
     share = k / max(1, views - 1)
     if preset == "university-1652":
-        return 256.0 - 134.5 * share, 360.0 * 3 * share, -52.0 + 6.0 * share, 38.0
+        return 256.0 - 134.5 * share, 360.0 * 3 * share, -52.0 + 6.0 * share, 34.0
     if preset == "sues-200":
         per_height = max(1, views // 4)
         return (

@@ -27,7 +27,7 @@ class RenderSettings:
     preset: str = "university-1652"
     views: int = 54
     size_px: int = 256
-    satellite_span_m: tuple[float, float] = (105.0, 152.0)
+    satellite_span_m: tuple[float, float] = (130.0, 153.0)
     misregistration_m: float = 3.0
     drone_lights: int = 1
     textures: str = ""

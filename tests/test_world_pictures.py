@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from training.places import paired_places
 from training.world.chance import Dice
+from training.world.cli import app
 from training.world.errors import MapSourceError
 from training.world.picture_job import (
     PictureJob,
@@ -144,3 +146,18 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(MapSourceError, match=r"a_ndsm\.npy: not readable heights"):
         run_picture_job(jobs(tmp_path / "in", tmp_path / "out")[0])
+
+
+def test_the_command_writes_places_and_goes_on(tmp_path: Path) -> None:
+    paint(tmp_path / "in" / "city" / "a.png", GREEN)
+    paint(tmp_path / "in" / "town" / "b.png", RED)
+    told = [str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--views", "2", "--size", "48"]
+    command = ["drape-pictures", *told, "--workers", "1", "--exclude", "town"]
+    for _ in range(2):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0
+        assert "1 places, 2 drone views each" in result.stdout
+    assert len(list((tmp_path / "out" / "train" / "drone" / "0001").iterdir())) == 2
+    refused = CliRunner().invoke(app, [*command, "--seed", "9"])
+    assert refused.exit_code == 1
+    assert "holds a render of other settings" in refused.stderr

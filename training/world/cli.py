@@ -1,6 +1,5 @@
 """The command `safenet-world`."""
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,9 @@ from training.world.area import AreaSettings, area_jobs, run_area_job
 from training.world.camera import Jitter
 from training.world.dataset import plan_jobs, run_job
 from training.world.drape_job import DrapeSettings, drape_jobs, run_drape_job
-from training.world.errors import FarPointError, MapSourceError
-from training.world.geo import REACH_M, origin_of, point_within_reach, to_latlon
+from training.world.errors import MapSourceError
+from training.world.geo import REACH_M, origin_of, to_latlon
+from training.world.option_texts import grid_of, map_middle_m
 from training.world.picture_job import PictureSettings, picture_jobs, run_picture_job
 from training.world.progress import reported, work_off
 from training.world.render import RenderSettings
@@ -153,7 +153,7 @@ def render_map(
     reads as it is (choose the view with --view).
     """
     with reported():
-        columns, rows = _grid(tiles)
+        columns, rows = grid_of(tiles)
         settings = AreaSettings(
             columns=columns,
             rows=rows,
@@ -162,7 +162,7 @@ def render_map(
             size_px=size,
             flights=flights,
             images_per_flight=images,
-            middle_m=_middle(at, seed),
+            middle_m=map_middle_m(at, seed),
         )
         claim(out, seed, settings)
         work_off(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
@@ -260,30 +260,6 @@ def drape_pictures(
         claim(out, seed, settings)
         work_off(run_picture_job, jobs, workers, "places")
     typer.echo(f"{out}: {len(jobs)} places, {views} drone views each")
-
-
-def _grid(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,3})x(\d{1,3})", text)
-    sides = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not (1 <= sides[0] <= 60 and 1 <= sides[1] <= 60):
-        raise typer.BadParameter(f"{text!r}: write COLUMNSxROWS, each 1 to 60, such as 12x12")
-    return sides
-
-
-def _middle(at: str | None, seed: int) -> tuple[float, float]:
-    """World metres of the map's middle."""
-    if at is None:
-        return 0.0, 0.0
-    try:
-        latitude, longitude = (float(part) for part in at.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"--at {at!r}: write LAT,LON in degrees: 46.95,7.44") from None
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise typer.BadParameter(f"--at {at!r}: latitude is -90..90, longitude -180..180 degrees")
-    try:
-        return point_within_reach(seed, latitude, longitude)
-    except FarPointError as error:
-        raise typer.BadParameter(f"--at {error}") from error
 
 
 @app.command()

@@ -92,7 +92,7 @@ class _Thumbnail:
         return flat_ND / np.linalg.norm(flat_ND, axis=1, keepdims=True)
 
     def embed_turns(self, pixels_N3SS: np.ndarray) -> np.ndarray:
-        return self.embed_gallery_pixels(pixels_N3SS)[:, None]
+        return self.embed_gallery_pixels(pixels_N3SS)[:, None, None]
 
     def embed(self, images: list[Image.Image]) -> np.ndarray:
         return self.embed_gallery_pixels(np.stack([self.preprocess(image) for image in images]))

@@ -80,7 +80,7 @@ def _figures(
 
 
 def _search(searcher: Searcher, file: DescriptorFile, query_D: NDArray[np.float32]) -> int:
-    slots = np.sort(searcher.search(query_D, max(searcher.depth, 2 * JUDGED)))
+    slots = searcher.search(query_D[None], max(searcher.depth, 2 * JUDGED))
     scores_N = file.gather(slots).astype(np.float32) @ query_D
     return int(slots[np.argmax(scores_N)])
 

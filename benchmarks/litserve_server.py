@@ -14,7 +14,7 @@ from servers import found
 
 from indexer.gallery import Gallery
 from model.embedder import Embedder
-from model.fusion import mean_over_turns
+from model.fusion import fuse
 from model.images import open_image
 
 
@@ -38,8 +38,8 @@ class Localize(LitAPI):
         return np.stack(inputs)
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
-        """Descriptors."""
-        return mean_over_turns(self.embedder.embed_turns(x))
+        """One query a picture: descriptors of its scales."""
+        return [fuse(one[None]).descriptors_SD for one in self.embedder.embed_turns(x)]
 
     def unbatch(self, output: Any) -> list[Any]:
         """One descriptor per request."""

@@ -82,7 +82,7 @@ class Gallery:
 
     def search(
         self,
-        descriptor_D: NDArray[np.float32],
+        query: NDArray[np.float32],
         *,
         top_k: int,
         prior: Prior | None = None,
@@ -90,18 +90,25 @@ class Gallery:
     ) -> list[Match]:
         """The top_k most alike images, best first; fewer where fewer satisfy the filters.
 
+        Args:
+            query: unit descriptor [D], or [S, D] of S scales; the scale most alike counts.
+            top_k: how many.
+            prior: a circle that the images lie in.
+            filters: other conditions.
+
         Raises:
             BadFilterError: a filter or the prior is out of its range.
             GalleryMismatchError: the descriptor has another length than the gallery's.
         """
-        if descriptor_D.shape != (self.descriptor_dim,):
+        descriptors_SD = np.atleast_2d(query)
+        if descriptors_SD.shape[1:] != (self.descriptor_dim,):
             raise GalleryMismatchError(
                 f"gallery {self.name!r} holds {self.descriptor_dim}-d descriptors, the query is "
-                f"{descriptor_D.shape}; use the weights the gallery was made with"
+                f"{query.shape}; use the weights the gallery was made with"
             )
         allowed = lookup.slots_within(self.database, filters, prior)
-        candidates = self._candidates(descriptor_D, top_k, allowed)
-        scores_N = self._scores(descriptor_D, candidates)
+        candidates = self._candidates(descriptors_SD, top_k, allowed)
+        scores_N = self._scores(descriptors_SD, candidates)
         best = np.argsort(-scores_N, kind="stable")[:top_k]
         records = self._records([int(candidates[i]) for i in best])
         return [
@@ -110,17 +117,20 @@ class Gallery:
         ]
 
     def _candidates(
-        self, descriptor_D: NDArray[np.float32], top_k: int, allowed: NDArray[np.int64] | None
+        self, descriptors_SD: NDArray[np.float32], top_k: int, allowed: NDArray[np.int64] | None
     ) -> NDArray[np.int64]:
         if allowed is not None and (len(allowed) <= EXACT_LIMIT or self._index.on_gpu):
             return allowed
         depth = max(self._index.depth, 2 * top_k)
-        return np.sort(self._index.search(descriptor_D, depth, allowed))
+        return self._index.search(descriptors_SD, depth, allowed)
 
     def _scores(
-        self, descriptor_D: NDArray[np.float32], slots: NDArray[np.int64]
+        self, descriptors_SD: NDArray[np.float32], slots: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        parts = [rows_nD @ descriptor_D for _, rows_nD in self._descriptors.chunks(slots)]
+        parts = [
+            (rows_nD @ descriptors_SD.T).max(axis=1)
+            for _, rows_nD in self._descriptors.chunks(slots)
+        ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
     def _records(self, slots: list[int]) -> dict[int, ImageRecord]:

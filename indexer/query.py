@@ -92,7 +92,7 @@ def search_files(
     for file in files:
         pixels_3SS = embedder.preprocess(_read(file).image)
         query = fuse(embedder.embed_turns(pixels_3SS[None]))
-        matches = gallery.search(query.descriptor_D, top_k=top_k, prior=prior, filters=filters)
+        matches = gallery.search(query.descriptors_SD, top_k=top_k, prior=prior, filters=filters)
         judged = answer(matches, query.steadiness, embedder.calibration, min_confidence)
         yield Result(file=file, matches=matches, judged=judged, steadiness=query.steadiness)
 

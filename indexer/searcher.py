@@ -1,6 +1,6 @@
 """A saved FAISS index, opened for searching on the CPU or a GPU.
 
-Legend: N rows, D descriptor length, K results.
+Legend: N rows, S scales of a query, D descriptor length, K results.
 """
 
 import threading
@@ -57,27 +57,27 @@ class Searcher:
 
     def search(
         self,
-        descriptor_D: NDArray[np.float32],
+        descriptors_SD: NDArray[np.float32],
         count: int,
         allowed: NDArray[np.int64] | None = None,
     ) -> NDArray[np.int64]:
-        """The `count` most alike slots, best first; fewer where fewer are found: int64 [K].
+        """The `count` most alike slots of every scale, in rising order, each once: int64 [K].
 
         Args:
-            descriptor_D: the query's unit descriptor.
-            count: how many.
+            descriptors_SD: the query's unit descriptors.
+            count: how many a scale; fewer where fewer are found.
             allowed: only these slots; CPU indexes only.
         """
         if self.size == 0:
             return np.empty(0, dtype=np.int64)
-        query_1D = np.ascontiguousarray(descriptor_D[None], dtype=np.float32)
+        query_SD = np.ascontiguousarray(descriptors_SD, dtype=np.float32)
         params = None if allowed is None else self._selecting(allowed)
         if self._lock is None:
-            _, found_1K = self._index.search(query_1D, min(count, self.size), params=params)
+            _, found_SK = self._index.search(query_SD, min(count, self.size), params=params)
         else:
             with self._lock:
-                _, found_1K = self._index.search(query_1D, min(count, self.size, 2048))
-        found: NDArray[np.int64] = found_1K[0]
+                _, found_SK = self._index.search(query_SD, min(count, self.size, 2048))
+        found: NDArray[np.int64] = np.unique(found_SK)
         return found[found >= 0]
 
     def _selecting(self, allowed: NDArray[np.int64]) -> Any:

@@ -66,6 +66,12 @@ class ModelConfig:
     """
     query_turns: int = 1
     """The same for an image that asks: 1, 2 or 4 passes a query."""
+    turn_zoom: float = 1.0
+    """Share of the side that every second turn shows, about the centre: it looks nearer.
+
+    Ours, for queries of another scale than the tiles; it costs no further pass. A gallery image's
+    descriptor is the mean over both scales, a query asks with each and the better one counts.
+    """
 
     embedding_dim: int = 512
     """Width of each embedding head."""
@@ -76,6 +82,7 @@ class ModelConfig:
         self._check(self.parts in (1, 2, 4, 8), "parts", "1, 2, 4 or 8")
         self._check(self.gallery_turns in (1, 2, 4), "gallery_turns", "1, 2 or 4")
         self._check(self.query_turns in (1, 2, 4), "query_turns", "1, 2 or 4")
+        self._check(0.3 <= self.turn_zoom <= 1.0, "turn_zoom", "0.3 to 1")
         self._check(64 <= self.input_size <= 1024, "input_size", "64 to 1024")
         self._check(1 <= self.embedding_dim <= 4096, "embedding_dim", "1 to 4096")
         self._check(1 <= self.alignment_hidden <= 4096, "alignment_hidden", "1 to 4096")
@@ -86,6 +93,11 @@ class ModelConfig:
     def _check(self, good: bool, field: str, bound: str) -> None:
         if not good:
             raise ConfigError(f"{field} = {getattr(self, field)!r}: must be {bound}")
+
+    @property
+    def query_scales(self) -> int:
+        """Scales that a query asks at, 1 or 2; its turns take them in turn."""
+        return 2 if self.turn_zoom < 1.0 and self.query_turns > 1 else 1
 
     @property
     def part_heads(self) -> int:

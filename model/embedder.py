@@ -18,7 +18,7 @@ from model.checkpoint import Checkpoint, load_checkpoint
 from model.cpu_threads import CpuThreads
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
-from model.fusion import mean_over_turns
+from model.fusion import unit_mean
 from model.network import SafeNet, turned
 from model.preprocessing import normalise, to_pixels
 
@@ -59,7 +59,7 @@ class DescriptorModel(Protocol):
         """A picture as the model's input, uint8 [3, S, S]; safe to call from many threads."""
 
     def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Unit-length descriptors [N, T, D] of pictures that ask, in T headings each.
+        """Unit-length descriptors [N, S, T, D] of pictures that ask: S scales, T headings each.
 
         For `fusion.fuse`; one thread at a time.
         """
@@ -129,22 +129,27 @@ class Embedder:
         return to_pixels(image, self.input_size)
 
     def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Descriptors of preprocessed pictures that ask: float32 [N, T, D], unit length.
+        """Descriptors of preprocessed pictures that ask: float32 [N, S, T, D], unit length.
 
-        T is the weights' `query_turns`: the picture in so many headings, for `fusion.fuse`.
+        The picture at S scales in T headings each, for `fusion.fuse`; S * T is the weights'
+        `query_turns`.
         """
-        return self._turned(pixels_N3SS, self.config.query_turns)
+        rows_NPD = self._turned(pixels_N3SS, self.config.query_turns)
+        count, passes, length = rows_NPD.shape
+        scales = self.config.query_scales
+        by_heading_NTSD = rows_NPD.reshape(count, passes // scales, scales, length)
+        return np.ascontiguousarray(by_heading_NTSD.transpose(0, 2, 1, 3))
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Descriptors of preprocessed pictures to be searched: float32 [N, D], unit length.
 
         Each is the mean over `gallery_turns` quarter turns.
         """
-        return mean_over_turns(self._turned(pixels_N3SS, self.config.gallery_turns))
+        return unit_mean(self._turned(pixels_N3SS, self.config.gallery_turns))
 
     def _turned(self, pixels_N3SS: NDArray[np.uint8], turns: int) -> NDArray[np.float32]:
         pixels = torch.from_numpy(pixels_N3SS).to(self._device)
-        rows_MD = self._pass(torch.cat(turned(pixels, turns)))
+        rows_MD = self._pass(torch.cat(turned(pixels, turns, self.config.turn_zoom)))
         return rows_MD.view(turns, len(pixels), -1).transpose(0, 1).cpu().numpy()
 
     def _pass(self, pixels_N3SS: Tensor) -> Tensor:
@@ -166,8 +171,9 @@ class Embedder:
         if not images:
             return np.empty((0, self.descriptor_dim), dtype=np.float32)
         pixels_N3SS = np.stack([self.preprocess(image) for image in images])
+        turns = self.config.query_turns
         batches = [
-            mean_over_turns(self.embed_turns(pixels_N3SS[start : start + BATCH_SIZE]))
+            unit_mean(self._turned(pixels_N3SS[start : start + BATCH_SIZE], turns))
             for start in range(0, len(images), BATCH_SIZE)
         ]
         return np.concatenate(batches)

@@ -91,12 +91,12 @@ async def ask(running: Running, gallery: Gallery, question: Question) -> Outcome
         with running.tracing.stage("embed"):
             embedded = await running.worker.embed(room, [image.pixels_3SS for image in decoded])
     prior, gps_used = _prior(running, parameters, decoded)
-    query = fuse(embedded.descriptors_NTD)
+    query = fuse(embedded.descriptors_NSTD)
     started_at = time.perf_counter()
     loop = asyncio.get_running_loop()
     with running.tracing.stage("search"):
         matches, tracks = await loop.run_in_executor(
-            running.searchers, _search, gallery, query.descriptor_D, parameters, prior
+            running.searchers, _search, gallery, query.descriptors_SD, parameters, prior
         )
     search_ms = (time.perf_counter() - started_at) * 1e3
     return Outcome(
@@ -130,14 +130,14 @@ def _prior(
 
 def _search(
     gallery: Gallery,
-    descriptor_D: NDArray[np.float32],
+    descriptors_SD: NDArray[np.float32],
     parameters: QuestionParameters,
     prior: Prior | None,
 ) -> tuple[list[Match], list[SubTrack] | None]:
     """The matches, and where the gallery is a flight archive, their flights."""
     filters = parameters.filters
     top_k = max(parameters.top_k, JUDGED)
-    matches = gallery.search(descriptor_D, top_k=top_k, prior=prior, filters=filters)
+    matches = gallery.search(descriptors_SD, top_k=top_k, prior=prior, filters=filters)
     if gallery.view != "drone":
         return matches, None
-    return matches, sub_tracks(gallery, descriptor_D, matches[: parameters.top_k], filters)
+    return matches, sub_tracks(gallery, descriptors_SD, matches[: parameters.top_k], filters)

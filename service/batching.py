@@ -22,9 +22,9 @@ Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Descriptors float32 [N, T, D] of one question's images, and where their time went."""
+    """Descriptors float32 [N, S, T, D] of one question's images, and where their time went."""
 
-    descriptors_NTD: NDArray[np.float32]
+    descriptors_NSTD: NDArray[np.float32]
     queue_ms: float
     embed_ms: float
 
@@ -168,12 +168,12 @@ class BatchWorker:
             _resolve(first, first.call())
             return
         started_at = time.perf_counter()
-        descriptors_NTD = self._embed(np.stack([job.pixels[index] for job, index in items]))
+        descriptors_NSTD = self._embed(np.stack([job.pixels[index] for job, index in items]))
         seconds = time.perf_counter() - started_at
         self._seconds_per_image += 0.2 * (seconds / len(items) - self._seconds_per_image)
         self._on_batch(len(items), seconds)
-        for (job, index), rows_TD in zip(items, descriptors_NTD, strict=True):
-            job.rows[index] = rows_TD
+        for (job, index), rows_STD in zip(items, descriptors_NSTD, strict=True):
+            job.rows[index] = rows_STD
             if len(job.rows) == len(job.pixels):
                 _resolve(job, None)
 

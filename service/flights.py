@@ -28,7 +28,7 @@ class SubTrack:
 
 def sub_tracks(
     gallery: Gallery,
-    descriptor_D: NDArray[np.float32],
+    descriptors_SD: NDArray[np.float32],
     matches: Sequence[Match],
     filters: Filters | None,
 ) -> list[SubTrack]:
@@ -39,7 +39,7 @@ def sub_tracks(
 
     Args:
         gallery: the flight archive.
-        descriptor_D: the query.
+        descriptors_SD: the query, one a scale.
         matches: what is told of it.
         filters: the request's conditions; they hold for the track as well.
     """
@@ -47,7 +47,7 @@ def sub_tracks(
     tracks = []
     for flight_id in list(flights)[:MAX_FLIGHTS]:
         wanted = replace(filters or Filters(), flight_id=flight_id)
-        seen = gallery.search(descriptor_D, top_k=MAX_TRACK, filters=wanted)
+        seen = gallery.search(descriptors_SD, top_k=MAX_TRACK, filters=wanted)
         matched = [m.record for m in matches if m.record.flight_id == flight_id]
         tracks.append(_track(flight_id, [m.record for m in seen], matched))
     return tracks

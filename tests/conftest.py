@@ -40,7 +40,7 @@ class ColourEmbedder:
 
     def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """One heading: float32 [N, 1, 768]."""
-        return self.embed_pixels(pixels_N3SS)[:, None]
+        return self.embed_pixels(pixels_N3SS)[:, None, None]
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The same as a query's."""

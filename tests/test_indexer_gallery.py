@@ -96,6 +96,19 @@ def test_scores_equal_brute_force_over_all_images(gallery, embedder) -> None:
     np.testing.assert_allclose(found, exact, atol=2e-3)
 
 
+def test_the_better_of_a_querys_scales_counts(gallery, embedder) -> None:
+    one_D, other_D = embedder.embed([picture(77), picture(3002)])
+    both = gallery.search(np.stack((one_D, other_D)), top_k=COLUMNS * ROWS)
+    apart = [
+        {match.record.image_id: match.score for match in gallery.search(query_D, top_k=100)}
+        for query_D in (one_D, other_D)
+    ]
+    for match in both:
+        image_id = match.record.image_id
+        assert match.score == pytest.approx(max(scores[image_id] for scores in apart), abs=1e-6)
+    assert [match.score for match in both] == sorted((m.score for m in both), reverse=True)
+
+
 def test_a_prior_gives_exactly_what_lies_within_its_radius(gallery, embedder) -> None:
     query_D = embedder.embed([picture(77)])[0]
     centre = gallery.record("19-287286-178882")

@@ -9,14 +9,15 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch.nn import functional
 
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
-from model.fusion import fuse, mean_over_turns
-from model.network import SafeNet
+from model.fusion import fuse, unit_mean
+from model.network import SafeNet, turned
 
 
 def picture(seed: int, size: tuple[int, int] = (300, 200)) -> Image.Image:
@@ -79,6 +80,18 @@ def test_descriptors_of_either_side_are_the_mean_over_quarter_turns(
     np.testing.assert_allclose(asking.embed(images), expected, atol=1e-5)
 
 
+def test_every_second_turn_shows_the_middle_at_the_turn_zoom() -> None:
+    pixels = torch.arange(2 * 3 * 32 * 32, dtype=torch.float32).view(2, 3, 32, 32) % 251
+    middle = functional.interpolate(pixels[..., 4:28, 4:28], size=32, mode="bilinear")
+    shown = turned(pixels, 4, 0.75)
+    for turn, expected in enumerate((pixels, middle, pixels, middle)):
+        torch.testing.assert_close(shown[turn], torch.rot90(expected, turn, (2, 3)))
+    as_bytes = turned(pixels.byte(), 2, 0.75)
+    assert as_bytes[1].dtype == torch.uint8
+    assert (as_bytes[1].rot90(2, (2, 3)).float() - middle).abs().max() <= 0.5
+    assert torch.equal(turned(pixels, 1, 0.75)[0], pixels)
+
+
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_resnet", "densenet121"])
 def test_folded_batch_norms_change_no_embedding(backbone: str) -> None:
     torch.manual_seed(0)
@@ -123,22 +136,56 @@ def test_the_centre_square_is_what_is_seen(tiny_weights: Path) -> None:
 
 
 def test_fusion_is_the_unit_mean() -> None:
-    views = np.eye(2, 4, dtype=np.float32)[:, None]
+    views = np.eye(2, 4, dtype=np.float32)[:, None, None]
     query = fuse(views)
-    np.testing.assert_allclose(query.descriptor_D, [0.5**0.5, 0.5**0.5, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(query.descriptors_SD, [[0.5**0.5, 0.5**0.5, 0, 0]], atol=1e-6)
     assert query.steadiness == 1.0
 
 
 def test_a_query_is_the_steadier_the_less_its_turns_differ() -> None:
-    turns = np.eye(2, 4, dtype=np.float32)[None]
-    same = np.repeat(turns[:, :1], 2, axis=1)
+    turns = np.eye(2, 4, dtype=np.float32)[None, None]
+    same = np.repeat(turns[:, :, :1], 2, axis=2)
     assert fuse(same).steadiness == pytest.approx(1.0)
     assert fuse(turns).steadiness == pytest.approx(0.5**0.5)
     both = fuse(np.concatenate((turns, same)))
     assert both.steadiness == pytest.approx((1 + 0.5**0.5) / 2)
-    expected = mean_over_turns(turns)[0] + same[0, 0]
+    expected = unit_mean(turns[0])[0] + same[0, 0, 0]
     expected /= np.linalg.norm(expected)
-    np.testing.assert_allclose(both.descriptor_D, expected, atol=1e-6)
+    np.testing.assert_allclose(both.descriptors_SD, expected[None], atol=1e-6)
+
+
+def test_scales_are_fused_apart() -> None:
+    whole, near = np.eye(2, 4, dtype=np.float32)
+    query = fuse(np.stack((whole, near))[None, :, None])
+    np.testing.assert_array_equal(query.descriptors_SD, [whole, near])
+    assert query.steadiness == pytest.approx(0.5**0.5)
+
+
+def test_a_query_asks_at_each_scale_and_a_gallery_image_holds_their_mean(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(
+        backbone="test_efficientnet",
+        input_size=128,
+        embedding_dim=16,
+        gallery_turns=4,
+        query_turns=4,
+        turn_zoom=0.75,
+    )
+    save_checkpoint(tmp_path / "w.safetensors", SafeNet(config).eval(), {})
+    embedder = Embedder.load(tmp_path / "w.safetensors", device="cpu")
+    pixels = np.stack([embedder.preprocess(picture(seed, (128, 128))) for seed in (0, 1)])
+    shown = turned(torch.from_numpy(pixels), 4, 0.75)
+    plain = dataclasses.replace(config, gallery_turns=1, query_turns=1, turn_zoom=1.0)
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "p.safetensors", SafeNet(plain).eval(), {})
+    once = Embedder.load(tmp_path / "p.safetensors", device="cpu")
+    passes = [once.embed_gallery_pixels(one.numpy()) for one in shown]
+    asked = embedder.embed_turns(pixels)
+    assert asked.shape == (2, 2, 2, 80)
+    for number, expected in enumerate(passes):
+        np.testing.assert_allclose(asked[:, number % 2, number // 2], expected, atol=1e-5)
+    kept = unit_mean(np.stack(passes, axis=1))
+    np.testing.assert_allclose(embedder.embed_gallery_pixels(pixels), kept, atol=1e-5)
 
 
 def test_half_precision_weights_load_as_float32_and_carry_their_card(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def worker_of(recorder: Recorder, **changes: float) -> BatchWorker:
 
 async def embed(worker: BatchWorker, seeds: list[int]) -> NDArray[np.float32]:
     with worker.reserve(len(seeds)) as room:
-        return (await worker.embed(room, [pixels(seed) for seed in seeds])).descriptors_NTD
+        return (await worker.embed(room, [pixels(seed) for seed in seeds])).descriptors_NSTD
 
 
 def test_requests_share_batches_and_each_gets_its_own_rows() -> None:

@@ -48,10 +48,10 @@ def test_multi_query_asks_once_per_group(
 def test_views_are_averaged_over_the_whole_flight() -> None:
     images = ImageSet.of("query", "drone", {"a": [Path(f"{n}.jpg") for n in range(4)]})
     rows = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [0.6, 0.8]])
-    fused = fused_queries(Described(images=images, descriptors_ND=rows), 2)
+    fused = fused_queries(Described(images=images, descriptors=rows), 2)
     half = 0.5**0.5
     expected = torch.tensor([[half, half], [0.6, 0.8]])
-    torch.testing.assert_close(fused.descriptors_ND, expected)
+    torch.testing.assert_close(fused.descriptors, expected)
     assert fused.images.places == ("a", "a")
 
 

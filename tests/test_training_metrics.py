@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.metrics import retrieval, trapezoid_average_precision
+from training.metrics import best_matches, retrieval, trapezoid_average_precision
 
 
 def slow_average_precision(good: list[bool]) -> float:
@@ -69,3 +69,11 @@ def test_equal_scores_keep_the_gallery_order() -> None:
 def test_queries_without_a_positive_count_nowhere() -> None:
     found = retrieval(torch.eye(2), torch.eye(2), torch.tensor([0, 9]), torch.tensor([0, 1]))
     assert (found.queries, found.recall[1]) == (1, 100.0)
+
+
+def test_of_a_querys_scales_the_most_alike_counts() -> None:
+    gallery = torch.eye(3)
+    query = torch.tensor([[[0.0, 0.6, 0.8], [0.9, 0.1, 0.0]]])
+    assert best_matches(query, gallery, 3).tolist() == [[0, 2, 1]]
+    found = retrieval(query, gallery, torch.tensor([0]), torch.arange(3))
+    assert found.recall[1] == 100.0

@@ -1,6 +1,7 @@
 """Descriptors of image sets for evaluation: either view's backbone, any input size, flips, changes.
 
-Shapes: T turns, N images, S input side, D descriptor length, P heads, E embedding width.
+Shapes: P turns, N images, S input side (in [N, S, D]: scales), D descriptor length, E embedding
+width.
 """
 
 import dataclasses
@@ -52,6 +53,7 @@ class Describer:
         flip: bool = False,
         gallery_turns: int | None = None,
         query_turns: int | None = None,
+        turn_zoom: float | None = None,
         workers: int = 2,
         cache: DescriptorCache | None = None,
     ) -> None:
@@ -62,6 +64,8 @@ class Describer:
             self.config = dataclasses.replace(self.config, gallery_turns=gallery_turns)
         if query_turns is not None:
             self.config = dataclasses.replace(self.config, query_turns=query_turns)
+        if turn_zoom is not None:
+            self.config = dataclasses.replace(self.config, turn_zoom=turn_zoom)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = quick_network(checkpoint).to(self.device)
         self._map = CpuThreads().map if self.device.type == "cpu" else _at_once
@@ -76,6 +80,7 @@ class Describer:
         flip: bool = False,
         gallery_turns: int | None = None,
         query_turns: int | None = None,
+        turn_zoom: float | None = None,
         workers: int = 2,
         cache: DescriptorCache | None = None,
     ) -> "Describer":
@@ -92,31 +97,46 @@ class Describer:
             flip=flip,
             gallery_turns=gallery_turns,
             query_turns=query_turns,
+            turn_zoom=turn_zoom,
             workers=workers,
             cache=cache,
         )
 
-    def describe(self, images: ImageSet, change: Change | None = None, *, turns: int = 1) -> Tensor:
-        """Unit descriptors float32 [N, D], from the cache where it has them.
-
-        Args:
-            images: what to describe.
-            change: done to every image first.
-            turns: quarter turns to average over: `config.gallery_turns` or `config.query_turns`.
+    def gallery(self, images: ImageSet) -> Tensor:
+        """Unit descriptors of images to be searched: float32 [N, D], from the cache if it can.
 
         Raises:
             DataError: an image is unreadable; names it.
         """
+        return self._kept(images, None, self.config.gallery_turns, 1)[:, 0]
+
+    def queries(self, images: ImageSet, change: Change | None = None) -> Tensor:
+        """Unit descriptors of images that ask, one a scale: float32 [N, S, D].
+
+        Args:
+            images: what to describe.
+            change: done to every image first.
+
+        Raises:
+            DataError: an image is unreadable; names it.
+        """
+        return self._kept(images, change, self.config.query_turns, self.config.query_scales)
+
+    def _kept(self, images: ImageSet, change: Change | None, turns: int, scales: int) -> Tensor:
         if self.cache is None:
-            return self._describe(images, change, turns)
+            return self._describe(images, change, turns, scales)
         shared = "" if self.config.shared_backbone else images.view
         variant = f"{self.config.input_size}:{self.flip}:{shared}:{change.name if change else ''}"
-        variant += f":{turns} turns" if turns > 1 else ""
+        if turns > 1:
+            variant += f":{turns} turns, zoom {self.config.turn_zoom:g}, {scales} scales"
         return self.cache.get(
-            self.sha256, variant, images.files, lambda: self._describe(images, change, turns)
+            self.sha256,
+            f"{variant}:by scale",
+            images.files,
+            lambda: self._describe(images, change, turns, scales),
         )
 
-    def _describe(self, images: ImageSet, change: Change | None, turns: int) -> Tensor:
+    def _describe(self, images: ImageSet, change: Change | None, turns: int, scales: int) -> Tensor:
         side = (change and change.decoded_px) or self.config.input_size
         loader: DataLoader[Tensor] = DataLoader(
             FileDataset(images.files, side),
@@ -128,19 +148,22 @@ class Describer:
         shown = Progress(title, steps, unit="batch").over(loader)
         try:
             rows = [
-                self._batch(changed(pixels, change, seed), images.view, turns)
+                self._batch(changed(pixels, change, seed), images.view, turns, scales)
                 for seed, pixels in enumerate(shown)
             ]
         except DataError as error:
             raise DataError(one_line(error)) from None
         return torch.cat(rows)
 
-    def _batch(self, pixels_N3SS: Tensor, view: View, turns: int) -> Tensor:
+    def _batch(self, pixels_N3SS: Tensor, view: View, turns: int, scales: int) -> Tensor:
+        """[N, S, D]: the turns take the scales in turn; each scale's mean over its headings."""
         pixels_N3SS = normalise(pixels_N3SS.to(self.device), self.config.normalisation)
         plain = partial(self._plain, view=view)
-        turned_TND = torch.stack([self._map(plain, one) for one in turned(pixels_N3SS, turns)])
-        mean_ND = turned_TND.mean(dim=0)
-        return (functional.normalize(mean_ND) if turns > 1 else mean_ND).cpu()
+        shown = turned(pixels_N3SS, turns, self.config.turn_zoom)
+        turned_PND = torch.stack([self._map(plain, one) for one in shown])
+        by_scale_SND = torch.stack([turned_PND[k::scales].mean(dim=0) for k in range(scales)])
+        mean_NSD = by_scale_SND.transpose(0, 1)
+        return (functional.normalize(mean_NSD, dim=2) if turns > scales else mean_NSD).cpu()
 
     @torch.inference_mode()
     def _plain(self, pixels_N3SS: Tensor, view: View) -> Tensor:

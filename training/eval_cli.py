@@ -45,6 +45,13 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep n
 _TURNS_HELP = "Quarter turns averaged: 1, 2, 4; default: the weights'."
 GalleryTurns = Annotated[int | None, typer.Option("--gallery-turns", help=_TURNS_HELP)]
 QueryTurns = Annotated[int | None, typer.Option("--query-turns", help=_TURNS_HELP)]
+TurnZoom = Annotated[
+    float | None,
+    typer.Option(
+        "--turn-zoom",
+        help="Share of the side in every second turn; default: the weights'.",
+    ),
+]
 
 
 @eval_app.callback()
@@ -77,6 +84,7 @@ def dataset_command(
     ] = None,
     gallery_turns: GalleryTurns = None,
     query_turns: QueryTurns = None,
+    turn_zoom: TurnZoom = None,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -99,6 +107,7 @@ def dataset_command(
             flip=flip or flipped,
             gallery_turns=gallery_turns,
             query_turns=query_turns,
+            turn_zoom=turn_zoom,
             workers=workers,
             cache=kept,
         )
@@ -154,6 +163,7 @@ def overhead_command(
     ] = 0.0,
     gallery_turns: GalleryTurns = None,
     query_turns: QueryTurns = None,
+    turn_zoom: TurnZoom = None,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -183,6 +193,7 @@ def overhead_command(
             weights,
             gallery_turns=gallery_turns,
             query_turns=query_turns,
+            turn_zoom=turn_zoom,
             workers=workers,
             cache=kept,
         )

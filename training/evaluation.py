@@ -4,7 +4,7 @@ Two gallery protocols are in the literature and are not comparable: `full` keeps
 (the benchmark's own, Safe-Net, FSRA, LPN, MCCG); `query-ids-only` drops gallery images of places
 without a query (the code of Sample4Geo, DAC, CAMP, MEAN).
 
-Shapes: Q queries, G gallery images, D descriptor length, K best matches.
+Shapes: Q queries, G gallery images, S scales, D descriptor length, K best matches.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,15 @@ BEST = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """An image set with its unit descriptors [N, D]."""
+    """An image set with its unit descriptors."""
 
     images: ImageSet
-    descriptors_ND: Tensor
+    descriptors: Tensor
+    """[N, D]; of queries [N, S, D], one a scale."""
 
     def pick(self, rows: Sequence[int]) -> "Described":
         """The images at these indices."""
-        return Described(images=self.images.pick(rows), descriptors_ND=self.descriptors_ND[rows])
+        return Described(images=self.images.pick(rows), descriptors=self.descriptors[rows])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +77,9 @@ def described(
     direction: Direction, describer: Describer, change: Change | None = None
 ) -> tuple[Described, Described]:
     """Query and gallery of a direction, embedded."""
-    query = describer.describe(direction.query, change, turns=describer.config.query_turns)
-    gallery = describer.describe(direction.gallery, turns=describer.config.gallery_turns)
     return (
-        Described(images=direction.query, descriptors_ND=query),
-        Described(images=direction.gallery, descriptors_ND=gallery),
+        Described(images=direction.query, descriptors=describer.queries(direction.query, change)),
+        Described(images=direction.gallery, descriptors=describer.gallery(direction.gallery)),
     )
 
 
@@ -101,7 +100,7 @@ def score(query: Described, gallery: Described, benchmark: Benchmark, rules: Rul
         return Score(retrieval=found)
     truth_Q2 = torch.tensor(query.images.positions, dtype=torch.float64)
     positions_G2 = torch.tensor(gallery.images.positions, dtype=torch.float64)
-    best_QK = best_matches(query.descriptors_ND, gallery.descriptors_ND, BEST)
+    best_QK = best_matches(query.descriptors, gallery.descriptors, BEST)
     best_QK2 = positions_G2[best_QK]
     return Score(
         retrieval=found,
@@ -124,7 +123,7 @@ def score_places(query: Described, gallery: Described) -> Retrieval:
         raise DataError(
             f"no place of {query.images.role} is in {gallery.images.role}; check the id folders"
         )
-    return retrieval(query.descriptors_ND, gallery.descriptors_ND, query_Q, gallery_G)
+    return retrieval(query.descriptors, gallery.descriptors, query_Q, gallery_G)
 
 
 def fused_queries(query: Described, views: int) -> Described:
@@ -139,7 +138,7 @@ def fused_queries(query: Described, views: int) -> Described:
         groups = max(len(indices) // views, 1)
         for start in range(groups):
             members = indices[start::groups]
-            mean_D = query.descriptors_ND[members].mean(dim=0)
+            mean = query.descriptors[members].mean(dim=0)
             rows.append(members[0])
-            fused.append(torch.nn.functional.normalize(mean_D, dim=0))
-    return Described(images=query.images.pick(rows), descriptors_ND=torch.stack(fused))
+            fused.append(torch.nn.functional.normalize(mean, dim=-1))
+    return Described(images=query.images.pick(rows), descriptors=torch.stack(fused))

@@ -1,6 +1,6 @@
 """Retrieval metrics: cumulative matching, Recall@K and the benchmark's average precision.
 
-Shapes: Q queries, G gallery images, D descriptor length.
+Shapes: Q queries, G gallery images, S scales of a query, D descriptor length.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,15 @@ class Retrieval:
     gallery: int
 
 
+def alike(query: Tensor, gallery_GD: Tensor) -> Tensor:
+    """Cosines [Q, G] of queries [Q, D]; of [Q, S, D] that of the scale most alike."""
+    if query.ndim == 2:
+        return query @ gallery_GD.T
+    return (query @ gallery_GD.T).amax(dim=1)
+
+
 def retrieval(
-    query_QD: Tensor,
+    query: Tensor,
     gallery_GD: Tensor,
     query_places_Q: Tensor,
     gallery_places_G: Tensor,
@@ -36,7 +43,7 @@ def retrieval(
     Queries without a positive in the gallery count nowhere. Equal scores keep gallery order.
 
     Args:
-        query_QD: unit descriptors.
+        query: unit descriptors [Q, D], or [Q, S, D].
         gallery_GD: unit descriptors.
         query_places_Q: place number of every query.
         gallery_places_G: place number of every gallery image.
@@ -46,9 +53,9 @@ def retrieval(
     gallery = len(gallery_GD)
     cmc_G = torch.zeros(gallery, dtype=torch.float64)
     precision, counted = 0.0, 0
-    for start in range(0, len(query_QD), chunk):
+    for start in range(0, len(query), chunk):
         part = slice(start, start + chunk)
-        order_QG = (query_QD[part] @ gallery_GD.T).argsort(dim=1, descending=True, stable=True)
+        order_QG = alike(query[part], gallery_GD).argsort(dim=1, descending=True, stable=True)
         good_QG = gallery_places_G[order_QG] == query_places_Q[part, None]
         good_QG = good_QG[good_QG.any(dim=1)]
         counted += len(good_QG)
@@ -66,16 +73,16 @@ def retrieval(
     )
 
 
-def best_matches(query_QD: Tensor, gallery_GD: Tensor, count: int, chunk: int = 256) -> Tensor:
+def best_matches(query: Tensor, gallery_GD: Tensor, count: int, chunk: int = 256) -> Tensor:
     """Gallery rows of every query's best matches, best first: int64 [Q, min(count, G)].
 
     Equal scores keep gallery order.
     """
     rows = [
-        (query_QD[start : start + chunk] @ gallery_GD.T).argsort(
+        alike(query[start : start + chunk], gallery_GD).argsort(
             dim=1, descending=True, stable=True
         )[:, :count]
-        for start in range(0, len(query_QD), chunk)
+        for start in range(0, len(query), chunk)
     ]
     return torch.cat(rows)
 

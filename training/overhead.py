@@ -67,14 +67,13 @@ def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rule
     """
     query, gallery = read_sides(root, test)
     side = describer.config.input_size
-    gallery_GD = describer.describe(gallery, turns=describer.config.gallery_turns)
+    gallery_GD = describer.gallery(gallery)
     views = [as_flown(side, test, view) for view in range(test.views)]
-    turns = describer.config.query_turns
-    query_QD = torch.cat([describer.describe(query, view, turns=turns) for view in views])
+    query_QSD = torch.cat([describer.queries(query, view) for view in views])
     repeated = query.pick([row for _ in views for row in range(len(query))])
     return score(
-        Described(images=repeated, descriptors_ND=query_QD),
-        Described(images=gallery, descriptors_ND=gallery_GD),
+        Described(images=repeated, descriptors=query_QSD),
+        Described(images=gallery, descriptors=gallery_GD),
         Benchmark(layout="overhead", directions=()),
         rules,
     )

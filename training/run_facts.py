@@ -16,6 +16,7 @@ def facts_of(describer: Describer, rules: Rules) -> dict[str, Any]:
         "sha256": describer.sha256,
         "gallery_turns": describer.config.gallery_turns,
         "query_turns": describer.config.query_turns,
+        "turn_zoom": describer.config.turn_zoom,
         "input_size": describer.config.input_size,
         "commit": git_commit(),
     }

@@ -29,6 +29,7 @@ def ship(
     notes: dict[str, object],
     gallery_turns: int | None = None,
     query_turns: int | None = None,
+    turn_zoom: float | None = None,
     averaged: Sequence[Path] = (),
 ) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
@@ -46,7 +47,11 @@ def ship(
     card = {**checkpoint.card, **notes}
     if figures:
         card["metrics"] = {**card.get("metrics", {}), **figures}
-    turns = {"gallery_turns": gallery_turns, "query_turns": query_turns}
+    turns = {
+        "gallery_turns": gallery_turns,
+        "query_turns": query_turns,
+        "turn_zoom": turn_zoom,
+    }
     given: dict[str, Any] = {name: value for name, value in turns.items() if value is not None}
     config = dataclasses.replace(checkpoint.config, **given)
     checkpoint = dataclasses.replace(checkpoint, config=config)
@@ -100,6 +105,10 @@ def main(
     query_turns: Annotated[
         int | None, typer.Option(help="The same for an image that asks.")
     ] = None,
+    turn_zoom: Annotated[
+        float | None,
+        typer.Option(help="Share of the side that every second turn shows, 0.3 to 1."),
+    ] = None,
 ) -> None:
     """Write weights to hand out: float16, with figures and sources in the card."""
     try:
@@ -107,7 +116,7 @@ def main(
         notes: dict[str, object] = dict(part.partition("=")[::2] for part in note or ())
         if calibration is not None:
             notes["calibration"] = _figures(calibration)
-        ship(weights, out, measured, notes, gallery_turns, query_turns, average or ())
+        ship(weights, out, measured, notes, gallery_turns, query_turns, turn_zoom, average or ())
     except SafeNetError as error:
         raise failed(error) from error
 

@@ -113,6 +113,8 @@ def test_a_second_report_embeds_nothing(
     assert "embedding query" not in turned
     turned = ask(*arguments, "--query-turns", 4)
     assert "embedding query_drone" in turned
+    nearer = ask(*arguments, "--query-turns", 4, "--turn-zoom", 0.75)
+    assert "embedding query_drone" in nearer
 
 
 def test_a_replaced_image_is_embedded_again(tmp_path: Path, tiny_weights: Path) -> None:

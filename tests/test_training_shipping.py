@@ -62,13 +62,18 @@ def test_runs_of_one_network_are_averaged_and_others_refused(
 
 def test_turns_are_the_runs_own_unless_told(tiny_weights: Path, tmp_path: Path) -> None:
     turned, again = tmp_path / "turned.safetensors", tmp_path / "again.safetensors"
-    assert invoke(tiny_weights, turned, "--gallery-turns", 4, "--query-turns", 2)[0] == 0
+    told = ("--gallery-turns", 4, "--query-turns", 2, "--turn-zoom", 0.75)
+    assert invoke(tiny_weights, turned, *told)[0] == 0
     assert invoke(turned, again)[0] == 0
     kept = [Embedder.load(path).config for path in (turned, again)]
-    assert [(config.gallery_turns, config.query_turns) for config in kept] == [(4, 2), (4, 2)]
+    found = [(one.gallery_turns, one.query_turns, one.turn_zoom) for one in kept]
+    assert found == [(4, 2, 0.75), (4, 2, 0.75)]
     code, output = invoke(tiny_weights, tmp_path / "three.safetensors", "--gallery-turns", 3)
     assert code == 1
     assert "1, 2 or 4" in output
+    code, output = invoke(tiny_weights, tmp_path / "near.safetensors", "--turn-zoom", 0.1)
+    assert code == 1
+    assert "turn_zoom = 0.1: must be 0.3 to 1" in output
 
 
 def test_a_figures_file_that_is_no_json_is_named(tiny_weights: Path, tmp_path: Path) -> None:

@@ -94,10 +94,9 @@ class ModelConfig:
         if not good:
             raise ConfigError(f"{field} = {getattr(self, field)!r}: must be {bound}")
 
-    @property
-    def query_scales(self) -> int:
-        """Scales that a query asks at, 1 or 2; its turns take them in turn."""
-        return 2 if self.turn_zoom < 1.0 and self.query_turns > 1 else 1
+    def scales(self, turns: int) -> int:
+        """Scales that so many turns show, 1 or 2; the turns take them in turn."""
+        return 2 if self.turn_zoom < 1.0 and turns > 1 else 1
 
     @property
     def part_heads(self) -> int:

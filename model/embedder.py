@@ -136,7 +136,7 @@ class Embedder:
         """
         rows_NPD = self._turned(pixels_N3SS, self.config.query_turns)
         count, passes, length = rows_NPD.shape
-        scales = self.config.query_scales
+        scales = self.config.scales(passes)
         by_heading_NTSD = rows_NPD.reshape(count, passes // scales, scales, length)
         return np.ascontiguousarray(by_heading_NTSD.transpose(0, 2, 1, 3))
 

@@ -108,7 +108,7 @@ class Describer:
         Raises:
             DataError: an image is unreadable; names it.
         """
-        return self._kept(images, None, self.config.gallery_turns, 1)[:, 0]
+        return functional.normalize(self._kept(images, None, self.config.gallery_turns).mean(dim=1))
 
     def queries(self, images: ImageSet, change: Change | None = None) -> Tensor:
         """Unit descriptors of images that ask, one a scale: float32 [N, S, D].
@@ -120,23 +120,23 @@ class Describer:
         Raises:
             DataError: an image is unreadable; names it.
         """
-        return self._kept(images, change, self.config.query_turns, self.config.query_scales)
+        return functional.normalize(self._kept(images, change, self.config.query_turns), dim=2)
 
-    def _kept(self, images: ImageSet, change: Change | None, turns: int, scales: int) -> Tensor:
+    def _kept(self, images: ImageSet, change: Change | None, turns: int) -> Tensor:
+        """Means over headings [N, S, D], not of unit length: either side's descriptors follow."""
         if self.cache is None:
-            return self._describe(images, change, turns, scales)
+            return self._describe(images, change, turns)
         shared = "" if self.config.shared_backbone else images.view
         variant = f"{self.config.input_size}:{self.flip}:{shared}:{change.name if change else ''}"
-        if turns > 1:
-            variant += f":{turns} turns, zoom {self.config.turn_zoom:g}, {scales} scales"
+        variant += f":{turns} turns, zoom {self.config.turn_zoom:g}" if turns > 1 else ""
         return self.cache.get(
             self.sha256,
             f"{variant}:by scale",
             images.files,
-            lambda: self._describe(images, change, turns, scales),
+            lambda: self._describe(images, change, turns),
         )
 
-    def _describe(self, images: ImageSet, change: Change | None, turns: int, scales: int) -> Tensor:
+    def _describe(self, images: ImageSet, change: Change | None, turns: int) -> Tensor:
         side = (change and change.decoded_px) or self.config.input_size
         loader: DataLoader[Tensor] = DataLoader(
             FileDataset(images.files, side),
@@ -148,22 +148,22 @@ class Describer:
         shown = Progress(title, steps, unit="batch").over(loader)
         try:
             rows = [
-                self._batch(changed(pixels, change, seed), images.view, turns, scales)
+                self._batch(changed(pixels, change, seed), images.view, turns)
                 for seed, pixels in enumerate(shown)
             ]
         except DataError as error:
             raise DataError(one_line(error)) from None
         return torch.cat(rows)
 
-    def _batch(self, pixels_N3SS: Tensor, view: View, turns: int, scales: int) -> Tensor:
+    def _batch(self, pixels_N3SS: Tensor, view: View, turns: int) -> Tensor:
         """[N, S, D]: the turns take the scales in turn; each scale's mean over its headings."""
+        scales = self.config.scales(turns)
         pixels_N3SS = normalise(pixels_N3SS.to(self.device), self.config.normalisation)
         plain = partial(self._plain, view=view)
         shown = turned(pixels_N3SS, turns, self.config.turn_zoom)
         turned_PND = torch.stack([self._map(plain, one) for one in shown])
         by_scale_SND = torch.stack([turned_PND[k::scales].mean(dim=0) for k in range(scales)])
-        mean_NSD = by_scale_SND.transpose(0, 1)
-        return (functional.normalize(mean_NSD, dim=2) if turns > scales else mean_NSD).cpu()
+        return by_scale_SND.transpose(0, 1).cpu()
 
     @torch.inference_mode()
     def _plain(self, pixels_N3SS: Tensor, view: View) -> Tensor:

@@ -14,7 +14,7 @@ from service.demo.questions import Question, ask
 from service.demo.truth import Truth
 
 LOCALIZE_IMAGE = "drone/flight-02-nadir-140/0052.jpg"
-NAVIGATE_IMAGE = "satellite/r04c14.jpg"
+NAVIGATE_IMAGE = "satellite/r08c14.jpg"
 
 app = typer.Typer(
     help="The demo: a rendered world, two galleries and a service to ask.", add_completion=False

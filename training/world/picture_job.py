@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.places import SUFFIXES
 from training.world.camera import Camera, aimed
 from training.world.chance import Dice
 from training.world.drape import Drape, drape, draped_view
@@ -21,7 +22,6 @@ from training.world.store import STATE_FOLDER, write_atomically
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 _LARGEST_PX = 640
 """Ours: a larger picture is cut into several places."""
 _FINE_CELLS = 512
@@ -107,7 +107,7 @@ def _places(settings: PictureSettings) -> list[PicturePlace]:
     groups: dict[str, PicturePlace] = {}
     for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
-        if file.suffix.lower() not in _SUFFIXES or any(w in name for w in settings.exclude):
+        if file.suffix.lower() not in SUFFIXES or any(w in name for w in settings.exclude):
             continue
         pair, gsd_m, heights = known.get(name, ("", settings.gsd_m, None))
         place = groups.get(pair or name, PicturePlace(files=(), gsd_m=gsd_m, heights=heights))

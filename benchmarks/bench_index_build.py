@@ -19,7 +19,8 @@ from indexer import operations
 from indexer.ingest import BATCH
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from model.embedder import SHIPPED_WEIGHTS, Embedder
+from model.embedder import SHIPPED_WEIGHTS, Embedder, Rows
+from model.fusion import Seen
 from model.images import open_image
 
 IMAGES, TURNS, SIDE_PX = 192, 3, 512
@@ -80,22 +81,26 @@ def _build(embedder: Embedder, folder: Path, store: Path) -> float:
 class _Thumbnail:
     """A descriptor of the network's length without a network, so that 20,000 tiles take minutes."""
 
-    name, sha256, descriptor_dim, input_size, calibration = "thumbnail", "0" * 64, 2560, 192, None
+    name, sha256, calibration = "thumbnail", "0" * 64, None
+    descriptor_dim, local_bytes, input_size = 2560, 0, 192
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         small = image.resize((self.input_size, self.input_size))
         return np.asarray(small, dtype=np.uint8).transpose(2, 0, 1)
 
-    def embed_gallery_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
+    def embed_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
         flat_ND = pixels_N3SS.reshape(len(pixels_N3SS), -1)[:, ::43][:, :2560].astype(np.float32)
         flat_ND = flat_ND - flat_ND.mean(axis=1, keepdims=True) + 1e-3
         return flat_ND / np.linalg.norm(flat_ND, axis=1, keepdims=True)
 
-    def embed_turns(self, pixels_N3SS: np.ndarray) -> np.ndarray:
-        return self.embed_gallery_pixels(pixels_N3SS)[:, None, None]
+    def embed_gallery_pixels(self, pixels_N3SS: np.ndarray) -> Rows:
+        return Rows(self.embed_pixels(pixels_N3SS), np.empty((len(pixels_N3SS), 0), np.int8))
+
+    def embed_queries(self, pixels_N3SS: np.ndarray) -> list[Seen]:
+        return [Seen(row_D[None, None]) for row_D in self.embed_pixels(pixels_N3SS)]
 
     def embed(self, images: list[Image.Image]) -> np.ndarray:
-        return self.embed_gallery_pixels(np.stack([self.preprocess(image) for image in images]))
+        return self.embed_pixels(np.stack([self.preprocess(image) for image in images]))
 
 
 def _memory(place: Path) -> dict[str, Figure]:

@@ -2,8 +2,8 @@
 
 Candidates come from the index, their order from the fp16 rows on disk. `bytes` is the index in
 memory per image (the re-ranking rows, 5,120 bytes an image, stay on disk); `recall1` is how often
-the first match is that of an exhaustive fp32 search. The descriptors are clustered like a real
-gallery's, see clustered.py: 20,000 places of 5 overlapping tiles.
+the first match is that of an exhaustive fp32 search; local features are left out. The descriptors
+are clustered like a real gallery's, see clustered.py: 20,000 places of 5 overlapping tiles.
 """
 
 import tempfile
@@ -21,6 +21,7 @@ from indexer.answer import JUDGED
 from indexer.descriptors import DescriptorFile
 from indexer.searcher import Searcher
 from indexer.vectors import INDEX_KINDS
+from model.embedder import Rows
 
 SIZE, TILES, QUERIES, CHUNK = 100_000, 5, 500, 5_000
 DEFAULT, COMPACT = vectors.choose("auto", SIZE), "ivf-rabitq"
@@ -31,11 +32,12 @@ def run() -> dict[str, Figure]:
     spread = Spread.measured()
     dim = len(spread.mean_D)
     with tempfile.TemporaryDirectory() as folder:
-        file = DescriptorFile(Path(folder) / "rows.f16", dim, writable=True)
+        file = DescriptorFile(Path(folder) / "rows.f16", dim, 0, writable=True)
         noise = np.random.default_rng(0)
         for start in range(0, SIZE, CHUNK):
             places_ND = spread.places(CHUNK // TILES, noise).repeat(TILES, axis=0)
-            file.write(start, spread.near(places_ND, OVERLAP_COSINE, noise))
+            tiles_ND = spread.near(places_ND, OVERLAP_COSINE, noise)
+            file.write(start, Rows(tiles_ND, np.empty((CHUNK, 0), np.int8)))
         asked_QD = file.gather(np.sort(noise.integers(0, SIZE, QUERIES))).astype(np.float32)
         queries_QD = spread.near(asked_QD, spread.query_cosine, noise)
         truth_Q = _exact(file, queries_QD)

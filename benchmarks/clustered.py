@@ -73,7 +73,7 @@ def _embedded(folder: Path) -> tuple[Rows, float]:
     drones = [row for row in rows if row["view"] == "drone"]
     drones_ND = embedder.embed([open_image(folder / row["path"]) for row in drones])
     pixels = [embedder.preprocess(open_image(folder / row["path"])) for row in tiles]
-    tiles_MD = embedder.embed_gallery_pixels(np.stack(pixels))
+    tiles_MD = embedder.embed_gallery_pixels(np.stack(pixels)).descriptors_ND
     cosines = [
         drone_D @ tile_D
         for row, drone_D in zip(drones, drones_ND, strict=True)

@@ -38,11 +38,11 @@ class Localize(LitAPI):
         return np.stack(inputs)
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
-        """One query a picture: descriptors of its scales."""
-        return [fuse(one[None]).descriptors_SD for one in self.embedder.embed_turns(x)]
+        """One query a picture."""
+        return [fuse([seen]) for seen in self.embedder.embed_queries(x)]
 
     def unbatch(self, output: Any) -> list[Any]:
-        """One descriptor per request."""
+        """One query per request."""
         return list(output)
 
     def encode_response(self, output: Any, **kwargs: Any) -> dict[str, object]:

@@ -8,16 +8,16 @@ same way and search the gallery `map` of STORE for five matches.
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from indexer.gallery import Gallery
 from model.embedder import Embedder
+from model.fusion import Query, fuse
 from model.images import open_image
 
 
-def found(gallery: Gallery, descriptor_D: Any) -> list[dict[str, object]]:
+def found(gallery: Gallery, query: Query) -> list[dict[str, object]]:
     """The matches as the plainest JSON."""
-    matches = gallery.search(descriptor_D, top_k=5)
+    matches = gallery.search(query, top_k=5)
     return [{"image_id": match.record.image_id, "score": match.score} for match in matches]
 
 
@@ -49,8 +49,8 @@ def plain(store: Path, port: int) -> None:
     def localize(image: UploadFile) -> dict[str, object]:
         picture = open_image(image.file.read(), min_side=2 * embedder.input_size)
         with one_at_a_time:
-            descriptor_D = embedder.embed([picture])[0]
-        return {"matches": found(gallery, descriptor_D)}
+            query = fuse(embedder.embed_queries(embedder.preprocess(picture)[None]))
+        return {"matches": found(gallery, query)}
 
     uvicorn.run(app, port=port, log_level="warning")
 

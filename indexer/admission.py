@@ -161,6 +161,7 @@ def new_row(name: str, source: Source, embedder: "DescriptorModel", index_kind: 
         weights_name=embedder.name,
         weights_sha256=embedder.sha256,
         descriptor_dim=embedder.descriptor_dim,
+        local_bytes=embedder.local_bytes,
         index_kind=index_kind,
         next_slot=0,
         generation=0,

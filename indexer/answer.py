@@ -69,7 +69,7 @@ class Answer:
 class Evidence:
     """What the confidence is made of.
 
-    `score` is the best cosine, `margin` its lead over the best match that lies elsewhere (beyond
+    `score` is the best match's, `margin` its lead over the best match that lies elsewhere (beyond
     the reach of the best one's ground area), `agreement` the share of the weight nearby,
     `steadiness` the query's own.
     """

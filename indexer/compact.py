@@ -8,7 +8,7 @@ import numpy as np
 
 from indexer.admission import changing
 from indexer.database import Database
-from indexer.descriptors import DescriptorFile
+from indexer.descriptors import DescriptorFile, bytes_of_row
 from indexer.layout import GalleryFolder
 from indexer.progress import Progress, Silent
 from indexer.publish import KEEP
@@ -39,7 +39,7 @@ def compact(
         holes = _close_holes(writer)
         version = writer.publish(keep)
         pictures, picture_bytes = _drop_pictures(writer)
-        row_bytes = 2 * writer.row.descriptor_dim
+        row_bytes = bytes_of_row(writer.row.descriptor_dim, writer.row.local_bytes)
         return Compaction(
             rows=holes,
             pictures=pictures,
@@ -54,13 +54,11 @@ def _close_holes(writer: Writer) -> int:
     holes = row.next_slot - len(slots)
     if holes == 0:
         return 0
-    old = DescriptorFile(writer.folder.descriptors(row.generation), row.descriptor_dim)
+    path = writer.folder.descriptors(row.generation)
+    old = DescriptorFile(path, row.descriptor_dim, row.local_bytes)
     path = writer.folder.descriptors(row.generation + 1)
-    new = DescriptorFile(path, row.descriptor_dim, writable=True)
-    done = 0
-    for part, rows_nD in old.chunks(slots):
-        new.write(done, rows_nD)
-        done += len(part)
+    new = DescriptorFile(path, row.descriptor_dim, row.local_bytes, writable=True)
+    new.copy_from(old, slots)
     old.close()
     new.close()
     pairs = zip(slots.tolist(), np.arange(len(slots)).tolist(), strict=True)

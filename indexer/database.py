@@ -65,8 +65,10 @@ class Database:
 
     def gallery(self) -> GalleryRow | None:
         """The gallery's own row, detached; None before the first `create`."""
-        with Session(self.engine, expire_on_commit=False) as session:
-            return session.scalars(select(GalleryRow)).first()
+        with self.engine.connect() as connection:
+            found = connection.execute(text("SELECT * FROM gallery")).mappings().first()
+        # One that no writer of this release has opened yet lacks the newest column.
+        return None if found is None else GalleryRow(**{"local_bytes": 0, **found})
 
     def sources(self) -> list[SourceInfo]:
         """All sources, oldest first."""

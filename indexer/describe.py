@@ -38,6 +38,7 @@ def describe(store: Path, name: str) -> dict[str, Any]:
             "failed": failed,
             "weights": f"{manifest.weights_name} ({manifest.weights_sha256[:16]})",
             "descriptor_dim": manifest.descriptor_dim,
+            "local_bytes": manifest.local_bytes,
             "index": manifest.index_kind,
             "index_bytes": manifest.index_bytes,
             "descriptors_bytes": manifest.descriptors_bytes,

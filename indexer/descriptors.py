@@ -1,72 +1,86 @@
-"""Descriptors on disk: fp16 rows that are only ever appended.
+"""Descriptors and local features on disk: rows that are only ever appended.
 
-Legend: N rows, D descriptor length. A row's number is its slot; the database says which slots
-count, so bytes behind the last committed slot are left-overs and are overwritten.
+Legend: N rows, D descriptor length, L local features of an image (0 for weights without). A row is
+the descriptor, fp16 [D], then the local features, int8 [L]. Its number is its slot; the database
+says which slots count, so bytes behind the last committed slot are left-overs and are overwritten.
 """
 
 import os
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from model.embedder import Rows
 
 CHUNK_ROWS = 1024
 """Ours: 5 MB of 2560-d fp16 at a time, whatever the gallery's size."""
 
 
-class DescriptorFile:
-    """Random access to fp16 rows of one file; reads may run in several threads."""
+def bytes_of_row(descriptor_dim: int, local_bytes: int) -> int:
+    """What an image takes on disk: D fp16 and L int8 numbers."""
+    return 2 * descriptor_dim + local_bytes
 
-    def __init__(self, path: Path, descriptor_dim: int, *, writable: bool = False) -> None:
+
+class DescriptorFile:
+    """Random access to the rows of one file; reads may run in several threads."""
+
+    def __init__(
+        self, path: Path, descriptor_dim: int, local_bytes: int, *, writable: bool = False
+    ) -> None:
         self.path = path
-        self.descriptor_dim = descriptor_dim
-        self.row_bytes = 2 * descriptor_dim
+        self.row_bytes = bytes_of_row(descriptor_dim, local_bytes)
+        self._row = np.dtype(
+            [("descriptor", np.float16, (descriptor_dim,)), ("local", np.int8, (local_bytes,))]
+        )
         flags = os.O_RDWR | os.O_CREAT if writable else os.O_RDONLY
         self._handle = os.open(path, flags, 0o644)
 
-    def write(self, slot: int, rows_ND: NDArray[np.float32]) -> list[int]:
+    def write(self, slot: int, rows: "Rows") -> list[int]:
         """Write rows from a slot on, down to the disk; returns each row's CRC-32 as stored."""
-        half_ND = np.ascontiguousarray(rows_ND, dtype=np.float16)
-        view, offset = memoryview(half_ND.tobytes()), slot * self.row_bytes
-        while len(view):
-            done = os.pwrite(self._handle, view, offset)
-            view, offset = view[done:], offset + done
-        os.fdatasync(self._handle)
-        return [zlib.crc32(row_D.tobytes()) for row_D in half_ND]
+        rows_N = np.empty(len(rows.descriptors_ND), dtype=self._row)
+        rows_N["descriptor"] = rows.descriptors_ND
+        rows_N["local"] = rows.local_NL
+        self._write(slot, rows_N)
+        return [zlib.crc32(row.tobytes()) for row in rows_N]
+
+    def copy_from(self, other: "DescriptorFile", slots: NDArray[np.int64]) -> None:
+        """Write another file's rows of the given slots, unchanged, from this one's start on."""
+        done = 0
+        for part in _parts(slots):
+            self._write(done, other._gather(part))
+            done += len(part)
 
     def read(self, first_slot: int, count: int) -> NDArray[np.float16]:
-        """`count` rows from a slot on, as stored: fp16 [N, D]; fewer at the file's end."""
-        data = os.pread(self._handle, count * self.row_bytes, first_slot * self.row_bytes)
-        whole = len(data) // self.row_bytes
-        flat = np.frombuffer(data, dtype=np.float16, count=whole * self.descriptor_dim)
-        return flat.reshape(whole, self.descriptor_dim)
+        """`count` descriptors from a slot on: fp16 [N, D]; fewer at the file's end."""
+        descriptors_ND: NDArray[np.float16] = self._read(first_slot, count)["descriptor"]
+        return descriptors_ND
 
     def gather(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float16]:
-        """The rows of the given slots, in that order: fp16 [N, D]."""
-        rows_ND = np.empty((len(slots), self.descriptor_dim), dtype=np.float16)
-        start = 0
-        while start < len(slots):
-            stop = start + 1
-            while stop < len(slots) and slots[stop] == slots[stop - 1] + 1:
-                stop += 1
-            rows_ND[start:stop] = self.read(int(slots[start]), stop - start)
-            start = stop
-        return rows_ND
+        """The descriptors of the given slots, in that order: fp16 [N, D]."""
+        descriptors_ND: NDArray[np.float16] = self._gather(slots)["descriptor"]
+        return descriptors_ND
+
+    def local(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int8]:
+        """The local features of the given slots, in that order: int8 [N, L]."""
+        local_NL: NDArray[np.int8] = self._gather(slots)["local"]
+        return local_NL
 
     def chunks(
         self, slots: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Slots and their rows as float32, a bounded number at a time."""
-        for start in range(0, len(slots), CHUNK_ROWS):
-            part = slots[start : start + CHUNK_ROWS]
+        """Slots and their descriptors as float32, a bounded number at a time."""
+        for part in _parts(slots):
             yield part, self.gather(part).astype(np.float32)
 
     def sound(self, slot: int, crc32: int) -> bool:
         """Whether a row is there and has the given check sum."""
-        rows_1D = self.read(slot, 1)
-        return len(rows_1D) == 1 and zlib.crc32(rows_1D.tobytes()) == crc32
+        rows_1 = self._read(slot, 1)
+        return len(rows_1) == 1 and zlib.crc32(rows_1.tobytes()) == crc32
 
     def rows(self) -> int:
         """How many whole rows the file holds."""
@@ -80,3 +94,30 @@ class DescriptorFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._handle)
+
+    def _write(self, slot: int, rows_N: NDArray[np.void]) -> None:
+        view, offset = memoryview(rows_N.tobytes()), slot * self.row_bytes
+        while len(view):
+            done = os.pwrite(self._handle, view, offset)
+            view, offset = view[done:], offset + done
+        os.fdatasync(self._handle)
+
+    def _read(self, first_slot: int, count: int) -> NDArray[np.void]:
+        data = os.pread(self._handle, count * self.row_bytes, first_slot * self.row_bytes)
+        return np.frombuffer(data, dtype=self._row, count=len(data) // self.row_bytes)
+
+    def _gather(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
+        rows_N = np.empty(len(slots), dtype=self._row)
+        start = 0
+        while start < len(slots):
+            stop = start + 1
+            while stop < len(slots) and slots[stop] == slots[stop - 1] + 1:
+                stop += 1
+            rows_N[start:stop] = self._read(int(slots[start]), stop - start)
+            start = stop
+        return rows_N
+
+
+def _parts(slots: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(slots), CHUNK_ROWS):
+        yield slots[start : start + CHUNK_ROWS]

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from indexer.admission import survey
+from indexer.descriptors import bytes_of_row
 from indexer.pictures import encode
 from indexer.sources.candidate import Candidate, Source
 from indexer.sources.reading import SkippedImage
@@ -51,7 +52,8 @@ def estimate(source: Source, embedder: "DescriptorModel", index_kind: str) -> Es
         spent_s += time.perf_counter() - began
     usable = round(total * len(pictures) / max(1, tried))
     kind = choose(index_kind, usable)
-    row_bytes = 2 * embedder.descriptor_dim + bytes_per_row(kind, embedder.descriptor_dim)
+    row_bytes = bytes_of_row(embedder.descriptor_dim, embedder.local_bytes)
+    row_bytes += bytes_per_row(kind, embedder.descriptor_dim)
     picture_bytes = sum(pictures) / max(1, len(pictures))
     return Estimate(
         images=total,

@@ -16,13 +16,15 @@ from indexer.manifest import Manifest, file_sha256, read_manifest
 from indexer.pictures import PictureStore
 from indexer.records import Bounds, Filters, ImageRecord, Match, Prior, View
 from indexer.searcher import Searcher
+from model.fusion import Query
+from model.verification import VERIFIED, agreement, combined
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
 
 EXACT_LIMIT = 10_000
-"""Ours: up to that many candidates are scored one by one (51 MB read at 2560-d), above it the
-index searches among them first."""
+"""Ours: up to that many candidates are scored one by one (51 MB read at 2560-d without local
+features), above it the index searches among them first."""
 
 RECORDS_KEPT = 20_000
 """Ours: images whose metadata stays in memory between searches; all of a small gallery."""
@@ -34,7 +36,8 @@ class Gallery:
     """One version of a gallery; immutable, and safe to read from several threads.
 
     Scores are inner products of the query with the stored fp16 descriptors, whatever the index
-    type: the index finds candidates, the descriptors on disk rank them.
+    type: the index finds candidates, the descriptors on disk rank them. Where query and gallery
+    have local features, these verify the best of them: all that is returned was verified.
     """
 
     def __init__(self, folder: GalleryFolder, manifest: Manifest, *, gpu: bool = True) -> None:
@@ -45,10 +48,12 @@ class Gallery:
         self.version = manifest.version
         self.size = manifest.size
         self.descriptor_dim = manifest.descriptor_dim
+        self.local_bytes = manifest.local_bytes
         self.weights_sha256 = manifest.weights_sha256
         self.manifest = manifest
         self.database: Database = Database.open_snapshot(place / "gallery.sqlite")
-        self._descriptors = DescriptorFile(place / "descriptors.f16", manifest.descriptor_dim)
+        path = place / "descriptors.f16"
+        self._descriptors = DescriptorFile(path, self.descriptor_dim, self.local_bytes)
         self._pictures = PictureStore(folder.pictures)
         self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
         self._seen: dict[int, ImageRecord] = {}
@@ -82,7 +87,7 @@ class Gallery:
 
     def search(
         self,
-        query: NDArray[np.float32],
+        query: Query | NDArray[np.float32],
         *,
         top_k: int,
         prior: Prior | None = None,
@@ -91,7 +96,8 @@ class Gallery:
         """The top_k most alike images, best first; fewer where fewer satisfy the filters.
 
         Args:
-            query: unit descriptor [D], or [S, D] of S scales; the scale most alike counts.
+            query: of S scales the one most alike counts; unit descriptors alone, [D] or [S, D],
+                are not verified.
             top_k: how many.
             prior: a circle that the images lie in.
             filters: other conditions.
@@ -100,20 +106,27 @@ class Gallery:
             BadFilterError: a filter or the prior is out of its range.
             GalleryMismatchError: the descriptor has another length than the gallery's.
         """
-        descriptors_SD = np.atleast_2d(query)
+        fused = query if isinstance(query, Query) else Query(np.atleast_2d(query), 1.0)
+        descriptors_SD = fused.descriptors_SD
         if descriptors_SD.shape[1:] != (self.descriptor_dim,):
             raise GalleryMismatchError(
                 f"gallery {self.name!r} holds {self.descriptor_dim}-d descriptors, the query is "
-                f"{query.shape}; use the weights the gallery was made with"
+                f"{descriptors_SD.shape[1]}-d; use the weights the gallery was made with"
             )
         allowed = lookup.slots_within(self.database, filters, prior)
-        candidates = self._candidates(descriptors_SD, top_k, allowed)
-        scores_N = self._scores(descriptors_SD, candidates)
-        best = np.argsort(-scores_N, kind="stable")[:top_k]
-        records = self._records([int(candidates[i]) for i in best])
+        local_NSL = fused.local_NSL if self.local_bytes else None
+        count = top_k if local_NSL is None else max(top_k, VERIFIED)
+        slots = self._candidates(descriptors_SD, count, allowed)
+        slots, scores = _best(slots, self._scores(descriptors_SD, slots), count)
+        if local_NSL is not None and len(slots):
+            agreements = agreement(local_NSL, self._descriptors.local(slots))
+            slots, scores = _best(slots, combined(scores, agreements), top_k)
+        records = self._records(slots.tolist())
         return [
-            Match(record=records[int(candidates[i])], score=float(scores_N[i]), rank=rank)
-            for rank, i in enumerate(best, start=1)
+            Match(record=records[slot], score=score, rank=rank)
+            for rank, (slot, score) in enumerate(
+                zip(slots.tolist(), scores.tolist(), strict=True), start=1
+            )
         ]
 
     def _candidates(
@@ -196,6 +209,13 @@ class Gallery:
         self._index.close()
         self._descriptors.close()
         self.database.close()
+
+
+def _best(
+    slots_N: NDArray[np.int64], scores_N: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    order = np.argsort(-scores_N, kind="stable")[:count]
+    return slots_N[order], scores_N[order]
 
 
 def _check_weights(manifest: Manifest, embedder: "DescriptorModel | None") -> None:

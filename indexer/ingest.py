@@ -82,7 +82,7 @@ class _Run:
         row = self._writer.row
         refuse_missing_rows(self._writer.folder, row)
         path = self._writer.folder.descriptors(row.generation)
-        rows = DescriptorFile(path, row.descriptor_dim, writable=True)
+        rows = DescriptorFile(path, row.descriptor_dim, row.local_bytes, writable=True)
         try:
             prepare = Preparer(self._embedder, self._writer.pictures)
             batch: list[Outcome] = []
@@ -135,9 +135,8 @@ class _Run:
 
     def _store(self, prepared: Sequence[Prepared], rows: DescriptorFile) -> list[StoredImage]:
         pixels_N3SS = np.stack([item.pixels_3SS for item in prepared])
-        descriptors_ND = self._embedder.embed_gallery_pixels(pixels_N3SS)
         first = self._writer.row.next_slot
-        crcs = rows.write(first, descriptors_ND)
+        crcs = rows.write(first, self._embedder.embed_gallery_pixels(pixels_N3SS))
         return [
             StoredImage(
                 record=item.record,

@@ -13,7 +13,10 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What one published version is made of; sizes in bytes, digests are sha256."""
+    """What one published version is made of; sizes in bytes, digests are sha256.
+
+    `local_bytes` is an image's local features'; earlier releases had none and did not name it.
+    """
 
     format: int
     gallery: str
@@ -32,6 +35,7 @@ class Manifest:
     descriptors_sha256: str
     descriptors_bytes: int
     created_at: str
+    local_bytes: int = 0
 
     def to_json(self) -> bytes:
         """Readable JSON, one key per line."""

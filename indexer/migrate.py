@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from indexer.errors import GalleryMismatchError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a writer refuses a database of a newer release."""
 
 

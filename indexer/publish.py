@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer import vectors
 from indexer.database import Database
-from indexer.descriptors import DescriptorFile
+from indexer.descriptors import DescriptorFile, bytes_of_row
 from indexer.errors import GalleryMismatchError
 from indexer.layout import GalleryFolder, sync_file, sync_folder, write_atomically
 from indexer.manifest import FORMAT, Manifest, file_sha256, read_manifest
@@ -42,7 +43,7 @@ def missing_rows(folder: GalleryFolder, row: GalleryRow) -> str | None:
     """Says that the writer's descriptor file is shorter than the database counts; None: it fits."""
     path = folder.descriptors(row.generation)
     size = path.stat().st_size if path.is_file() else 0
-    rows = size // (2 * row.descriptor_dim)
+    rows = size // bytes_of_row(row.descriptor_dim, row.local_bytes)
     return None if rows >= row.next_slot else f"{path} holds {rows} of {row.next_slot} descriptors"
 
 
@@ -88,8 +89,9 @@ def _write_version(
     link(source, partial / "descriptors.f16")
     slots = database.slots()
     kind = vectors.choose(row.index_kind, len(slots))
-    write_index(partial / "index.faiss", kind, source, row.descriptor_dim, slots)
-    row_bytes = 2 * row.descriptor_dim
+    with closing(DescriptorFile(source, row.descriptor_dim, row.local_bytes)) as file:
+        write_index(partial / "index.faiss", kind, file, row.descriptor_dim, slots)
+        stored_bytes = row.next_slot * file.row_bytes
     database_sha256 = file_sha256(partial / "gallery.sqlite")
     manifest = Manifest(
         format=FORMAT,
@@ -100,14 +102,15 @@ def _write_version(
         size=len(slots),
         rows=row.next_slot,
         descriptor_dim=row.descriptor_dim,
+        local_bytes=row.local_bytes,
         weights_name=row.weights_name,
         weights_sha256=row.weights_sha256,
         index_kind=kind,
         index_sha256=file_sha256(partial / "index.faiss"),
         index_bytes=(partial / "index.faiss").stat().st_size,
         database_sha256=database_sha256,
-        descriptors_sha256=file_sha256(partial / "descriptors.f16", row.next_slot * row_bytes),
-        descriptors_bytes=row.next_slot * row_bytes,
+        descriptors_sha256=file_sha256(partial / "descriptors.f16", stored_bytes),
+        descriptors_bytes=stored_bytes,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     (partial / "manifest.json").write_bytes(manifest.to_json())
@@ -115,20 +118,15 @@ def _write_version(
 
 
 def write_index(
-    path: Path, kind: str, descriptors: Path, descriptor_dim: int, slots: NDArray[np.int64]
+    path: Path, kind: str, file: DescriptorFile, descriptor_dim: int, slots: NDArray[np.int64]
 ) -> None:
-    """Build an index of the given slots from the rows on disk."""
-    file = DescriptorFile(descriptors, descriptor_dim)
-    try:
+    """Build an index of the given slots from the descriptors on disk."""
 
-        def sample(count: int) -> NDArray[np.float32]:
-            picked = slots[np.linspace(0, len(slots) - 1, min(count, len(slots))).astype(int)]
-            return np.concatenate([rows_nD for _, rows_nD in file.chunks(picked)])
+    def sample(count: int) -> NDArray[np.float32]:
+        picked = slots[np.linspace(0, len(slots) - 1, min(count, len(slots))).astype(int)]
+        return np.concatenate([rows_nD for _, rows_nD in file.chunks(picked)])
 
-        index = vectors.build(kind, descriptor_dim, len(slots), sample, file.chunks(slots))
-    finally:
-        file.close()
-    vectors.save(index, path)
+    vectors.save(vectors.build(kind, descriptor_dim, len(slots), sample, file.chunks(slots)), path)
 
 
 def link(source: Path, target: Path) -> None:

@@ -91,8 +91,8 @@ def search_files(
     """
     for file in files:
         pixels_3SS = embedder.preprocess(_read(file).image)
-        query = fuse(embedder.embed_turns(pixels_3SS[None]))
-        matches = gallery.search(query.descriptors_SD, top_k=top_k, prior=prior, filters=filters)
+        query = fuse(embedder.embed_queries(pixels_3SS[None]))
+        matches = gallery.search(query, top_k=top_k, prior=prior, filters=filters)
         judged = answer(matches, query.steadiness, embedder.calibration, min_confidence)
         yield Result(file=file, matches=matches, judged=judged, steadiness=query.steadiness)
 

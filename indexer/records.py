@@ -90,7 +90,11 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """One answer of a search: rank from 1, score = cosine of the two descriptors."""
+    """One answer of a search: rank from 1.
+
+    `score` is the cosine of the two descriptors; where weights and gallery have local features,
+    `model.verification.combined` of it and of how well they agree.
+    """
 
     record: ImageRecord
     score: float

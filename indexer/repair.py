@@ -63,7 +63,8 @@ def verify(store: Path, name: str) -> list[Drift]:
         slots = gallery.database.slots()
         if not np.array_equal(np.sort(gallery.index_slots()), slots):
             found.append(Drift(what="index", detail="it holds other rows than the database"))
-        rows = DescriptorFile(place / "descriptors.f16", manifest.descriptor_dim)
+        path = place / "descriptors.f16"
+        rows = DescriptorFile(path, manifest.descriptor_dim, manifest.local_bytes)
         found += list(_check_images(gallery.database.stored(), rows, PictureStore(folder.pictures)))
         rows.close()
         found += [Drift(what="database", detail=text) for text in gallery.database.complaints()]
@@ -138,7 +139,7 @@ def _repair_images(writer: Writer, embedder: "DescriptorModel") -> tuple[int, in
     row = writer.row
     writer.progress.start(writer.database.count())
     path = writer.folder.descriptors(row.generation)
-    rows = DescriptorFile(path, row.descriptor_dim, writable=True)
+    rows = DescriptorFile(path, row.descriptor_dim, row.local_bytes, writable=True)
     pictures, lost = _repair_pictures(writer)
     descriptors = 0
     for image in writer.database.stored():

@@ -15,7 +15,10 @@ class Base(DeclarativeBase):
 
 
 class GalleryRow(Base):
-    """The one row that says what the gallery is; `next_slot` counts every row ever written."""
+    """The one row that says what the gallery is; `next_slot` counts every row ever written.
+
+    `local_bytes` is the room of an image's local features; 0 for weights without.
+    """
 
     __tablename__ = "gallery"
 
@@ -25,6 +28,7 @@ class GalleryRow(Base):
     weights_name: Mapped[str]
     weights_sha256: Mapped[str]
     descriptor_dim: Mapped[int]
+    local_bytes: Mapped[int]
     index_kind: Mapped[str]
     next_slot: Mapped[int]
     generation: Mapped[int]

@@ -5,13 +5,10 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from indexer.answer import JUDGED, Answer, answer
 from indexer.gallery import Gallery
 from indexer.records import Match, Prior, View
-from model.fusion import fuse
+from model.fusion import Query, fuse
 from service.decoding import Decoded
 from service.errors import ParameterError
 from service.flights import SubTrack, sub_tracks
@@ -91,12 +88,12 @@ async def ask(running: Running, gallery: Gallery, question: Question) -> Outcome
         with running.tracing.stage("embed"):
             embedded = await running.worker.embed(room, [image.pixels_3SS for image in decoded])
     prior, gps_used = _prior(running, parameters, decoded)
-    query = fuse(embedded.descriptors_NSTD)
+    query = fuse(embedded.seen)
     started_at = time.perf_counter()
     loop = asyncio.get_running_loop()
     with running.tracing.stage("search"):
         matches, tracks = await loop.run_in_executor(
-            running.searchers, _search, gallery, query.descriptors_SD, parameters, prior
+            running.searchers, _search, gallery, query, parameters, prior
         )
     search_ms = (time.perf_counter() - started_at) * 1e3
     return Outcome(
@@ -130,14 +127,16 @@ def _prior(
 
 def _search(
     gallery: Gallery,
-    descriptors_SD: NDArray[np.float32],
+    query: Query,
     parameters: QuestionParameters,
     prior: Prior | None,
 ) -> tuple[list[Match], list[SubTrack] | None]:
     """The matches, and where the gallery is a flight archive, their flights."""
     filters = parameters.filters
     top_k = max(parameters.top_k, JUDGED)
-    matches = gallery.search(descriptors_SD, top_k=top_k, prior=prior, filters=filters)
+    matches = gallery.search(query, top_k=top_k, prior=prior, filters=filters)
     if gallery.view != "drone":
         return matches, None
-    return matches, sub_tracks(gallery, descriptors_SD, matches[: parameters.top_k], filters)
+    # Who belongs to a flight needs no verification.
+    told = matches[: parameters.top_k]
+    return matches, sub_tracks(gallery, query.descriptors_SD, told, filters)

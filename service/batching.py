@@ -5,7 +5,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,17 +14,18 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from model.fusion import Seen
 from service.errors import QueueFullError
 
 T = TypeVar("T")
-Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Embed = Callable[[NDArray[np.uint8]], Sequence[Seen]]
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Descriptors float32 [N, S, T, D] of one question's images, and where their time went."""
+    """What the model saw in each of one question's images, and where their time went."""
 
-    descriptors_NSTD: NDArray[np.float32]
+    seen: list[Seen]
     queue_ms: float
     embed_ms: float
 
@@ -36,7 +37,7 @@ class _Job:
     pixels: list[NDArray[np.uint8]]
     call: Callable[[], object] | None = None
     future: "Future[object]" = field(default_factory=Future)
-    rows: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    seen: dict[int, Seen] = field(default_factory=dict)
     queued_at: float = field(default_factory=time.perf_counter)
     started_at: float | None = None
 
@@ -68,7 +69,7 @@ class BatchWorker:
         """Start the thread.
 
         Args:
-            embed: uint8 [N, 3, S, S] → float32 [N, T, D]; only this thread calls it.
+            embed: uint8 [N, 3, S, S] → what is seen in each; only this thread calls it.
             max_batch: most images per call.
             max_wait_s: longest wait for images that are still being decoded, s.
             capacity: most images admitted at a time; more raise QueueFullError.
@@ -116,7 +117,7 @@ class BatchWorker:
                 self._changed.notify()
 
     async def embed(self, room: Reservation, pixels: list[NDArray[np.uint8]]) -> Embedded:
-        """Descriptors of preprocessed images; cancelling drops the work that has not begun."""
+        """What is seen in preprocessed images; cancelling drops the work that has not begun."""
         job = _Job(pixels)
         with self._changed:
             self._decoding -= room.decoding
@@ -125,7 +126,7 @@ class BatchWorker:
         ended_at = time.perf_counter()
         started_at = job.started_at or ended_at
         return Embedded(
-            np.stack([job.rows[i] for i in range(len(pixels))]),
+            [job.seen[i] for i in range(len(pixels))],
             (started_at - job.queued_at) * 1e3,
             (ended_at - started_at) * 1e3,
         )
@@ -168,13 +169,13 @@ class BatchWorker:
             _resolve(first, first.call())
             return
         started_at = time.perf_counter()
-        descriptors_NSTD = self._embed(np.stack([job.pixels[index] for job, index in items]))
+        found = self._embed(np.stack([job.pixels[index] for job, index in items]))
         seconds = time.perf_counter() - started_at
         self._seconds_per_image += 0.2 * (seconds / len(items) - self._seconds_per_image)
         self._on_batch(len(items), seconds)
-        for (job, index), rows_STD in zip(items, descriptors_NSTD, strict=True):
-            job.rows[index] = rows_STD
-            if len(job.rows) == len(job.pixels):
+        for (job, index), seen in zip(items, found, strict=True):
+            job.seen[index] = seen
+            if len(job.seen) == len(job.pixels):
                 _resolve(job, None)
 
     def _next(self) -> list[tuple[_Job, int]]:

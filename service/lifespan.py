@@ -96,14 +96,14 @@ def _load(
     if settings.model_threads:
         torch.set_num_threads(settings.model_threads)
     model = embedder or Embedder.load(settings.weights, device=settings.device)
-    model.embed_turns(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
+    model.embed_queries(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
     board = GalleryBoard(settings.store, model)
     board.refresh()
     return Running(
         settings=settings,
         embedder=model,
         worker=BatchWorker(
-            model.embed_turns,
+            model.embed_queries,
             max_batch=settings.max_batch,
             max_wait_s=settings.max_wait_ms / 1e3,
             capacity=settings.queue_images,

@@ -136,7 +136,10 @@ class MetaBody(ImageBody):
 
 
 class MatchBody(ImageBody):
-    """One match: rank from 1, score is the cosine of the descriptors."""
+    """One match: rank from 1; the score is the cosine of the descriptors.
+
+    With weights that have local features it is its mean with how well these agree.
+    """
 
     rank: int
     score: float

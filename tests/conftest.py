@@ -12,6 +12,8 @@ from PIL import Image
 
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
+from model.embedder import Rows
+from model.fusion import Seen
 from model.network import SafeNet
 
 pytest_plugins = ["service_live", "page_browser"]
@@ -23,6 +25,7 @@ class ColourEmbedder:
     name = "colour-thumbnail"
     sha256 = hashlib.sha256(b"colour-thumbnail").hexdigest()
     descriptor_dim = 16 * 16 * 3
+    local_bytes = 0
     input_size = 16
     calibration = None
 
@@ -38,13 +41,14 @@ class ColourEmbedder:
         norms_N1 = np.linalg.norm(flat_ND, axis=1, keepdims=True)
         return (flat_ND / norms_N1).astype(np.float32)
 
-    def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """One heading: float32 [N, 1, 768]."""
-        return self.embed_pixels(pixels_N3SS)[:, None, None]
+    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
+        """One scale, one heading, no local features."""
+        return [Seen(row_D[None, None]) for row_D in self.embed_pixels(pixels_N3SS)]
 
-    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
         """The same as a query's."""
-        return self.embed_pixels(pixels_N3SS)
+        local_NL = np.empty((len(pixels_N3SS), 0), dtype=np.int8)
+        return Rows(self.embed_pixels(pixels_N3SS), local_NL)
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Descriptors of pictures: float32 [N, 768]."""

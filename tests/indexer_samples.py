@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from conftest import ColourEmbedder
+from numpy.typing import NDArray
 from PIL import Image
+
+from model.embedder import Rows
+from model.fusion import Seen
+from model.verification import SIDE, quantised
 
 ZOOM, FIRST_X, FIRST_Y = 19, 287284, 178880
 
@@ -41,3 +47,31 @@ def table_folder(
         lines.writeheader()
         lines.writerows(rows)
     return root
+
+
+class LocalEmbedder(ColourEmbedder):
+    """A descriptor that forgets where colours lie, and local features that tell it."""
+
+    name = "colour-cells"
+    sha256 = "c" * 64
+    local_bytes = SIDE**2 * 12
+
+    def embed_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Each channel's values in rising order, centred, unit length: float32 [N, 768]."""
+        return super().embed_pixels(np.sort(pixels_N3SS.reshape(len(pixels_N3SS), 3, -1)))
+
+    def local_features(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The 2 x 2 pixels of SIDE x SIDE cells, centred, unit length: float32 [N, L]."""
+        inner = pixels_N3SS[:, :, 1:-1, 1:-1].reshape(-1, 3, SIDE, 2, SIDE, 2) - np.float32(128)
+        cells_NCE = inner.transpose(0, 2, 4, 1, 3, 5).reshape(-1, SIDE**2, 12)
+        unit_NCE = cells_NCE / np.linalg.norm(cells_NCE, axis=2, keepdims=True).clip(1e-6)
+        return unit_NCE.reshape(-1, self.local_bytes)
+
+    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
+        """One scale, one heading, with local features."""
+        shown = zip(self.embed_pixels(pixels_N3SS), self.local_features(pixels_N3SS), strict=True)
+        return [Seen(row_D[None, None], local_L[None]) for row_D, local_L in shown]
+
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
+        """The same as a query's, quantised."""
+        return Rows(self.embed_pixels(pixels_N3SS), quantised(self.local_features(pixels_N3SS)))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def test_a_gallery_keeps_gallery_descriptors_and_is_asked_with_plain_ones(tmp_pa
         """What a gallery keeps is moved by one place."""
 
         def embed_gallery_pixels(self, pixels_N3SS):
-            return np.roll(self.embed_pixels(pixels_N3SS), 1, axis=1)
+            rows = super().embed_gallery_pixels(pixels_N3SS)
+            return replace(rows, descriptors_ND=np.roll(rows.descriptors_ND, 1, axis=1))
 
     shifted = Shifted()
     source = open_source(tile_folder(tmp_path / "tiles", 3, 1), SourceOptions())
@@ -76,7 +78,8 @@ def test_a_repaired_row_is_a_gallery_descriptor_again(tmp_path) -> None:
         """What a gallery keeps points the other way."""
 
         def embed_gallery_pixels(self, pixels_N3SS):
-            return -self.embed_pixels(pixels_N3SS)
+            rows = super().embed_gallery_pixels(pixels_N3SS)
+            return replace(rows, descriptors_ND=-rows.descriptors_ND)
 
     source = open_source(tile_folder(tmp_path / "tiles", 2, 1), SourceOptions())
     operations.build(tmp_path / "store", "map", source, Negative())

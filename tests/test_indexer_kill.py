@@ -60,7 +60,7 @@ def contents(store: Path) -> tuple[list[object], np.ndarray]:
     gallery = Gallery.open(store, "map", embedder=SlowEmbedder())
     images = list(gallery.database.stored())
     place = gallery_folder(store, "map").version(gallery.version)
-    rows = DescriptorFile(place / "descriptors.f16", gallery.descriptor_dim)
+    rows = DescriptorFile(place / "descriptors.f16", gallery.descriptor_dim, 0)
     descriptors_ND = rows.gather([image.slot for image in images])
     found = [
         (image.record, image.slot, image.picture_sha256, image.descriptor_crc32) for image in images

@@ -226,7 +226,7 @@ def test_a_build_that_died_before_its_first_image_is_named(tmp_path, embedder) -
 
 def test_a_database_of_a_newer_release_is_refused(store, embedder) -> None:
     database = sqlite3.connect(gallery_folder(store, "map").database)
-    database.execute("UPDATE alembic_version SET version_num = '0002'")
+    database.execute("UPDATE alembic_version SET version_num = '9999'")
     database.commit()
     database.close()
     for act in writers(store, embedder, tiles(store.parent / "more", 1, 1)).values():

@@ -10,6 +10,7 @@ from conftest import ColourEmbedder
 from numpy.typing import NDArray
 from service_live import picture
 
+from model.fusion import Seen
 from service.batching import BatchWorker
 from service.errors import QueueFullError
 
@@ -29,11 +30,11 @@ class Recorder:
         self.gate = threading.Event()
         self.gate.set()
 
-    def embed(self, pixels_N3SS: Pixels) -> NDArray[np.float32]:
+    def embed(self, pixels_N3SS: Pixels) -> list[Seen]:
         self.sizes.append(len(pixels_N3SS))
         self.threads.add(threading.get_ident())
         self.gate.wait(5)
-        return ColourEmbedder().embed_pixels(pixels_N3SS)
+        return ColourEmbedder().embed_queries(pixels_N3SS)
 
 
 def worker_of(recorder: Recorder, **changes: float) -> BatchWorker:
@@ -43,7 +44,8 @@ def worker_of(recorder: Recorder, **changes: float) -> BatchWorker:
 
 async def embed(worker: BatchWorker, seeds: list[int]) -> NDArray[np.float32]:
     with worker.reserve(len(seeds)) as room:
-        return (await worker.embed(room, [pixels(seed) for seed in seeds])).descriptors_NSTD
+        embedded = await worker.embed(room, [pixels(seed) for seed in seeds])
+    return np.concatenate([seen.descriptors_STD[0] for seen in embedded.seen])
 
 
 def test_requests_share_batches_and_each_gets_its_own_rows() -> None:
@@ -148,11 +150,11 @@ def test_cancelled_work_is_dropped_before_it_runs() -> None:
 def test_failing_batch_fails_its_requests_and_no_later_one() -> None:
     calls = [0]
 
-    def sometimes(pixels_N3SS: Pixels) -> NDArray[np.float32]:
+    def sometimes(pixels_N3SS: Pixels) -> list[Seen]:
         calls[0] += 1
         if calls[0] == 1:
             raise RuntimeError("out of memory")
-        return ColourEmbedder().embed_pixels(pixels_N3SS)
+        return ColourEmbedder().embed_queries(pixels_N3SS)
 
     async def ask() -> None:
         worker = BatchWorker(sometimes, max_batch=2, max_wait_s=0.0, capacity=8)

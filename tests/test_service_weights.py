@@ -31,9 +31,12 @@ def one_thread() -> Iterator[None]:
 def company(embedder: Embedder, images: int) -> float:
     """Largest difference of a descriptor made alone from the same one made in one batch."""
     pixels_N3SS = np.stack([embedder.preprocess(picture(seed)) for seed in range(images)])
-    together_ND = embedder.embed_turns(pixels_N3SS)
-    alone_ND = np.concatenate([embedder.embed_turns(one[None]) for one in pixels_N3SS])
-    return float(np.abs(together_ND - alone_ND).max())
+    together = embedder.embed_queries(pixels_N3SS)
+    alone = [embedder.embed_queries(one[None])[0] for one in pixels_N3SS]
+    return max(
+        float(np.abs(own.descriptors_STD - shared.descriptors_STD).max())
+        for own, shared in zip(alone, together, strict=True)
+    )
 
 
 def test_descriptors_do_not_depend_on_who_shares_the_batch(tiny_weights: Path) -> None:

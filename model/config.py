@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from model.errors import ConfigError
+from model.verification import SIDE
 
 Pool = Literal["max", "avg"]
 Partition = Literal["saliency", "rings", "heatmap", "none"]
@@ -75,6 +76,8 @@ class ModelConfig:
 
     embedding_dim: int = 512
     """Width of each embedding head."""
+    local_dim: int = 0
+    """Features of a cell of the local features that verify a match; 0: none (the paper)."""
     leaky_relu: bool = False
     """LeakyReLU(0.1) between an embedding and its class layer."""
 
@@ -85,6 +88,7 @@ class ModelConfig:
         self._check(0.3 <= self.turn_zoom <= 1.0, "turn_zoom", "0.3 to 1")
         self._check(64 <= self.input_size <= 1024, "input_size", "64 to 1024")
         self._check(1 <= self.embedding_dim <= 4096, "embedding_dim", "1 to 4096")
+        self._check(0 <= self.local_dim <= 512, "local_dim", "0 to 512")
         self._check(1 <= self.alignment_hidden <= 4096, "alignment_hidden", "1 to 4096")
         self._check(0.0 <= self.drop_path_rate < 1.0, "drop_path_rate", "0 up to, not with, 1")
         for name, allowed in _CHOICES.items():
@@ -117,6 +121,10 @@ class ModelConfig:
     def descriptor_dim(self) -> int:
         """Length of the descriptor: 2560 in the paper's setting."""
         return self.heads * self.embedding_dim
+
+    def local_length(self, turns: int) -> int:
+        """Numbers in the local features of an image described in so many turns."""
+        return self.scales(turns) * SIDE * SIDE * self.local_dim
 
     @property
     def levels(self) -> int:

@@ -1,6 +1,7 @@
 """Pictures in, descriptors out: what everyone who only uses weights needs.
 
-Shapes: N images, S input side, D descriptor length. Knows nothing of galleries or HTTP.
+Shapes: N images, S input side or scales, T turns, D descriptor length, L length of the local
+features. Knows nothing of galleries or HTTP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,11 @@ from model.checkpoint import Checkpoint, load_checkpoint
 from model.cpu_threads import CpuThreads
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
-from model.fusion import unit_mean
+from model.fusion import Seen, unit_mean
+from model.local_features import unit_cells, upright
 from model.network import SafeNet, turned
 from model.preprocessing import normalise, to_pixels
+from model.verification import quantised
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors"
 """The default weights; `docs/weights.md` says how they were made and what they score."""
@@ -30,6 +33,16 @@ BATCH_SIZE = 16
 
 DEVICE_BATCH = 128
 """Images of a forward pass on a GPU at most. Ours: bounds its memory where each comes in turns."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a gallery keeps of pictures."""
+
+    descriptors_ND: NDArray[np.float32]
+    """Unit length."""
+    local_NL: NDArray[np.int8]
+    """Local features for `verification`, quantised; no columns for weights without them."""
 
 
 class DescriptorModel(Protocol):
@@ -48,6 +61,10 @@ class DescriptorModel(Protocol):
         """Length D of a descriptor."""
 
     @property
+    def local_bytes(self) -> int:
+        """Length L of a gallery picture's local features; 0: there are none."""
+
+    @property
     def input_size(self) -> int:
         """Side S of the model's input, px."""
 
@@ -58,14 +75,11 @@ class DescriptorModel(Protocol):
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         """A picture as the model's input, uint8 [3, S, S]; safe to call from many threads."""
 
-    def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Unit-length descriptors [N, S, T, D] of pictures that ask: S scales, T headings each.
+    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
+        """What pictures that ask look like, for `fusion.fuse`; one thread at a time."""
 
-        For `fusion.fuse`; one thread at a time.
-        """
-
-    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Unit-length descriptors [N, D] as a gallery keeps them, to be found at any heading."""
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
+        """What a gallery keeps of pictures, to be found at any heading."""
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Unit-length descriptors [N, D] of pictures of any size and mode."""
@@ -101,6 +115,7 @@ class Embedder:
         self.card: dict[str, Any] = checkpoint.card
         self.input_size = checkpoint.config.input_size
         self.descriptor_dim = checkpoint.config.descriptor_dim
+        self.local_bytes = checkpoint.config.local_length(checkpoint.config.gallery_turns)
 
     @classmethod
     def load(cls, weights: Path | None = None, *, device: str = "auto") -> "Embedder":
@@ -128,29 +143,39 @@ class Embedder:
         """Centre square at input size, uint8 [3, S, S]; thread-safe."""
         return to_pixels(image, self.input_size)
 
-    def embed_turns(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Descriptors of preprocessed pictures that ask: float32 [N, S, T, D], unit length.
+    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
+        """What preprocessed pictures that ask look like, for `fusion.fuse`.
 
-        The picture at S scales in T headings each, for `fusion.fuse`; S * T is the weights'
-        `query_turns`.
+        Each at S scales in T headings, unit length; S * T is the weights' `query_turns`.
         """
-        rows_NPD = self._turned(pixels_N3SS, self.config.query_turns)
+        rows_NPD, local_NSL = self._turned(pixels_N3SS, self.config.query_turns)
         count, passes, length = rows_NPD.shape
         scales = self.config.scales(passes)
         by_heading_NTSD = rows_NPD.reshape(count, passes // scales, scales, length)
-        return np.ascontiguousarray(by_heading_NTSD.transpose(0, 2, 1, 3))
+        shown_NSTD = np.ascontiguousarray(by_heading_NTSD.transpose(0, 2, 1, 3))
+        if not self.config.local_dim:
+            return [Seen(shown_STD) for shown_STD in shown_NSTD]
+        return [Seen(*both) for both in zip(shown_NSTD, local_NSL, strict=True)]
 
-    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Descriptors of preprocessed pictures to be searched: float32 [N, D], unit length.
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
+        """What a gallery keeps of preprocessed pictures.
 
-        Each is the mean over `gallery_turns` quarter turns.
+        Each descriptor is the mean over `gallery_turns` quarter turns.
         """
-        return unit_mean(self._turned(pixels_N3SS, self.config.gallery_turns))
+        rows_NTD, local_NSL = self._turned(pixels_N3SS, self.config.gallery_turns)
+        local_NL = local_NSL.reshape(len(pixels_N3SS), self.local_bytes)
+        return Rows(unit_mean(rows_NTD), quantised(local_NL))
 
-    def _turned(self, pixels_N3SS: NDArray[np.uint8], turns: int) -> NDArray[np.float32]:
+    def _turned(
+        self, pixels_N3SS: NDArray[np.uint8], turns: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Descriptors of every turn [N, T, D] and local features of every scale [N, S, L]."""
         pixels = torch.from_numpy(pixels_N3SS).to(self._device)
-        rows_MD = self._pass(torch.cat(turned(pixels, turns, self.config.turn_zoom)))
-        return rows_MD.view(turns, len(pixels), -1).transpose(0, 1).cpu().numpy()
+        rows_MR = self._pass(torch.cat(turned(pixels, turns, self.config.turn_zoom)))
+        rows_NTR = rows_MR.view(turns, len(pixels), -1).transpose(0, 1)
+        dim = self.descriptor_dim
+        local_NSL = unit_cells(upright(rows_NTR[:, :, dim:], self.config.scales(turns)))
+        return rows_NTR[:, :, :dim].cpu().numpy(), local_NSL.cpu().numpy()
 
     def _pass(self, pixels_N3SS: Tensor) -> Tensor:
         if self._threads is None:
@@ -161,7 +186,7 @@ class Embedder:
 
     @torch.inference_mode()
     def _describe(self, pixels_N3SS: Tensor) -> Tensor:
-        return self._network.describe(normalise(pixels_N3SS, self.config.normalisation))
+        return self._network.describe_with_local(normalise(pixels_N3SS, self.config.normalisation))
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Descriptors of pictures of any size and mode: float32 [N, D], unit length.
@@ -173,7 +198,7 @@ class Embedder:
         pixels_N3SS = np.stack([self.preprocess(image) for image in images])
         turns = self.config.query_turns
         batches = [
-            unit_mean(self._turned(pixels_N3SS[start : start + BATCH_SIZE], turns))
+            unit_mean(self._turned(pixels_N3SS[start : start + BATCH_SIZE], turns)[0])
             for start in range(0, len(images), BATCH_SIZE)
         ]
         return np.concatenate(batches)

@@ -1,12 +1,24 @@
 """Several descriptors of one place as one query.
 
-Shapes: N views of a place, S scales and T headings of a view, D descriptor length.
+Shapes: N views of a place, S scales and T headings of a view, D descriptor length, L length of the
+local features.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network made of one picture that asks."""
+
+    descriptors_STD: NDArray[np.float32]
+    """Unit descriptors of the picture at S scales in T headings each."""
+    local_SL: NDArray[np.float32] | None = None
+    """Local features at each scale, of unit length in every cell; None: the weights have none."""
 
 
 @dataclass(frozen=True)
@@ -20,19 +32,25 @@ class Query:
 
     Ours: a picture whose descriptor changes much when it turns scores lower everywhere.
     """
+    local_NSL: NDArray[np.float32] | None = None
+    """Every view's local features, for `verification`; None: there are none."""
 
 
-def fuse(shown_NSTD: NDArray[np.float32]) -> Query:
+def fuse(seen: Sequence[Seen]) -> Query:
     """One query of N views of a place: at each scale the mean over headings, then over views.
 
     Source: Table VI, multiple-query setting, for the mean; scales and headings are ours.
     """
+    shown_NSTD = np.stack([view.descriptors_STD for view in seen])
+    grids = [view.local_SL for view in seen if view.local_SL is not None]
+    local_NSL = np.stack(grids) if len(grids) == len(seen) else None
     count, scales, headings, length = shown_NSTD.shape
     together_NPD = shown_NSTD.reshape(count, scales * headings, length)
     lengths_N = np.linalg.norm(together_NPD.mean(axis=1), axis=1)
     headings_MTD = shown_NSTD.reshape(count * scales, headings, length)
     views_NSD = unit_mean(headings_MTD).reshape(count, scales, length)
-    return Query(unit_mean(views_NSD.transpose(1, 0, 2)), float(lengths_N.mean()))
+    descriptors_SD = unit_mean(views_NSD.transpose(1, 0, 2))
+    return Query(descriptors_SD, float(lengths_N.mean()), local_NSL)
 
 
 def unit_mean(rows_NTD: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Safe-Net, wired: backbone → alignment → partition → embedding heads → descriptor.
 
 Shapes: B batch, S input side, C channels, H rows = columns, P heads (parts, then global),
-E embedding width, D = P * E descriptor length.
+E embedding width, D = P * E descriptor length, L length of the local features.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from torch.nn import functional
 from model.alignment import FeatureAlignment
 from model.backbones import Backbone, build_backbone
 from model.config import ModelConfig
+from model.local_features import LocalFeatures
 from model.partition import FeaturePartition
 
 View = Literal["satellite", "drone"]
@@ -73,6 +74,7 @@ class SafeNet(nn.Module):
             EmbeddingHead(channels, config.embedding_dim) for _ in range(config.part_heads)
         )
         self.global_head = EmbeddingHead(channels, config.embedding_dim)
+        self.local = LocalFeatures(channels, config.local_dim) if config.local_dim else None
         if config.freeze_backbone:
             self.backbones.requires_grad_(False)
 
@@ -90,7 +92,14 @@ class SafeNet(nn.Module):
             pixels_B3SS: normalised images, float.
             view: which backbone, where the two views do not share one.
         """
+        return self._embeddings(*self.features(pixels_B3SS, view))
+
+    def features(self, pixels_B3SS: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
+        """The backbone's map [B, C, H, H] and global feature [B, C]."""
         map_BCHH, global_BC = self._backbone(view)(pixels_B3SS)
+        return map_BCHH, global_BC
+
+    def _embeddings(self, map_BCHH: Tensor, global_BC: Tensor) -> Tensor:
         if self.alignment is not None:
             map_BCHH = self.alignment(map_BCHH, global_BC)
         parts_BCK = self._parts(map_BCHH)
@@ -101,9 +110,15 @@ class SafeNet(nn.Module):
         """Unit-length descriptors [B, D] for the cosine distance, float32."""
         return descriptor(self(pixels_B3SS, view))
 
+    def describe_with_local(self, pixels_B3SS: Tensor, view: View | None = None) -> Tensor:
+        """Descriptors, then local features if there are any: float32 [B, D + L]."""
+        map_BCHH, global_BC = self.features(pixels_B3SS, view)
+        rows_BD = descriptor(self._embeddings(map_BCHH, global_BC))
+        return rows_BD if self.local is None else torch.cat((rows_BD, self.local(map_BCHH)), dim=1)
+
     def inspect(self, pixels_B3SS: Tensor, view: View | None = None) -> Inspection:
         """Alignment, boundaries and heat of a batch."""
-        map_BCHH, global_BC = self._backbone(view)(pixels_B3SS)
+        map_BCHH, global_BC = self.features(pixels_B3SS, view)
         identity_23 = torch.eye(2, 3, device=map_BCHH.device)
         theta_B23 = identity_23.expand(len(map_BCHH), 2, 3)
         if self.alignment is not None:

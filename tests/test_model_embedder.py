@@ -16,7 +16,7 @@ from model.config import ModelConfig
 from model.embedder import Embedder
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
-from model.fusion import fuse, unit_mean
+from model.fusion import Seen, fuse, unit_mean
 from model.network import SafeNet, turned
 
 
@@ -72,7 +72,8 @@ def test_descriptors_of_either_side_are_the_mean_over_quarter_turns(
     angles = {1: [0], 2: [0, 180], 4: [0, 90, 180, 270]}[turns]
     mean = np.mean([embedder.embed([i.rotate(angle) for i in images]) for angle in angles], axis=0)
     expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    np.testing.assert_allclose(embedder.embed_gallery_pixels(pixels), expected, atol=1e-5)
+    kept_ND = embedder.embed_gallery_pixels(pixels).descriptors_ND
+    np.testing.assert_allclose(kept_ND, expected, atol=1e-5)
     config = dataclasses.replace(config, gallery_turns=1, query_turns=turns)
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "q.safetensors", SafeNet(config).eval(), {})
@@ -136,27 +137,26 @@ def test_the_centre_square_is_what_is_seen(tiny_weights: Path) -> None:
 
 
 def test_fusion_is_the_unit_mean() -> None:
-    views = np.eye(2, 4, dtype=np.float32)[:, None, None]
-    query = fuse(views)
+    query = fuse([Seen(one) for one in np.eye(2, 4, dtype=np.float32)[:, None, None]])
     np.testing.assert_allclose(query.descriptors_SD, [[0.5**0.5, 0.5**0.5, 0, 0]], atol=1e-6)
     assert query.steadiness == 1.0
 
 
 def test_a_query_is_the_steadier_the_less_its_turns_differ() -> None:
-    turns = np.eye(2, 4, dtype=np.float32)[None, None]
-    same = np.repeat(turns[:, :, :1], 2, axis=2)
-    assert fuse(same).steadiness == pytest.approx(1.0)
-    assert fuse(turns).steadiness == pytest.approx(0.5**0.5)
-    both = fuse(np.concatenate((turns, same)))
+    turns = np.eye(2, 4, dtype=np.float32)[None]
+    same = np.repeat(turns[:, :1], 2, axis=1)
+    assert fuse([Seen(same)]).steadiness == pytest.approx(1.0)
+    assert fuse([Seen(turns)]).steadiness == pytest.approx(0.5**0.5)
+    both = fuse([Seen(turns), Seen(same)])
     assert both.steadiness == pytest.approx((1 + 0.5**0.5) / 2)
-    expected = unit_mean(turns[0])[0] + same[0, 0, 0]
+    expected = unit_mean(turns)[0] + same[0, 0]
     expected /= np.linalg.norm(expected)
     np.testing.assert_allclose(both.descriptors_SD, expected[None], atol=1e-6)
 
 
 def test_scales_are_fused_apart() -> None:
     whole, near = np.eye(2, 4, dtype=np.float32)
-    query = fuse(np.stack((whole, near))[None, :, None])
+    query = fuse([Seen(np.stack((whole, near))[:, None])])
     np.testing.assert_array_equal(query.descriptors_SD, [whole, near])
     assert query.steadiness == pytest.approx(0.5**0.5)
 
@@ -179,13 +179,14 @@ def test_a_query_asks_at_each_scale_and_a_gallery_image_holds_their_mean(tmp_pat
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "p.safetensors", SafeNet(plain).eval(), {})
     once = Embedder.load(tmp_path / "p.safetensors", device="cpu")
-    passes = [once.embed_gallery_pixels(one.numpy()) for one in shown]
-    asked = embedder.embed_turns(pixels)
+    passes = [once.embed_gallery_pixels(one.numpy()).descriptors_ND for one in shown]
+    asked = np.stack([seen.descriptors_STD for seen in embedder.embed_queries(pixels)])
     assert asked.shape == (2, 2, 2, 80)
     for number, expected in enumerate(passes):
         np.testing.assert_allclose(asked[:, number % 2, number // 2], expected, atol=1e-5)
     kept = unit_mean(np.stack(passes, axis=1))
-    np.testing.assert_allclose(embedder.embed_gallery_pixels(pixels), kept, atol=1e-5)
+    kept_ND = embedder.embed_gallery_pixels(pixels).descriptors_ND
+    np.testing.assert_allclose(kept_ND, kept, atol=1e-5)
 
 
 def test_half_precision_weights_load_as_float32_and_carry_their_card(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_motion_blur_smears_a_point_along_one_line_and_keeps_its_light() -> None
 
 def test_worse_weather_changes_some_images_and_stays_in_range() -> None:
     before = torch.rand(64, 3, 32, 32, generator=seeded())
-    after = worsen_weather(before, seeded())
+    after = worsen_weather(before, 0.5, seeded())
     assert after.amin() >= 0
     assert after.amax() <= 1
     changed = (after != before).flatten(1).any(dim=1)

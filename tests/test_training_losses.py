@@ -106,6 +106,8 @@ def test_the_average_follows_floats_and_copies_counters() -> None:
         ("paper", "auxiliary_cross_entropy=0.5", "loss=infonce"),
         ("modern", "metric_loss=triplet", "loss=cross-entropy"),
         ("paper", "ema_decay=1.0", "below 1"),
+        ("modern", "bad_weather=1.5", "at most 1"),
+        ("modern", "bad_weather=-0.1", "at least 0"),
         ("paper", "accumulate=0", "at least 1"),
     ],
 )

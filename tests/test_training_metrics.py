@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.metrics import best_matches, retrieval, trapezoid_average_precision
+from training.metrics import alike, best_matches, retrieval, trapezoid_average_precision
 
 
 def slow_average_precision(good: list[bool]) -> float:
@@ -39,13 +39,16 @@ def test_average_precision_equals_the_loop() -> None:
     np.testing.assert_allclose(trapezoid_average_precision(good_QG), expected, atol=1e-12)
 
 
-def test_recall_ap_and_one_percent_of_a_random_gallery_equal_the_loop() -> None:
+def test_recall_ap_and_one_percent_of_a_random_gallery_equal_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     generator = torch.Generator().manual_seed(1)
     query = torch.nn.functional.normalize(torch.randn(60, 8, generator=generator))
     gallery = torch.nn.functional.normalize(torch.randn(300, 8, generator=generator))
     query_places = torch.randint(0, 40, (60,), generator=generator)
     gallery_places = torch.randint(0, 40, (300,), generator=generator)
-    found = retrieval(query, gallery, query_places, gallery_places, chunk=7)
+    monkeypatch.setattr("training.metrics.CHUNK", 7)
+    found = retrieval(alike(query, gallery), query_places, gallery_places)
     firsts, precisions = [], []
     for descriptor, place in zip(query.numpy(), query_places.numpy(), strict=True):
         order = np.argsort(-(gallery.numpy() @ descriptor), kind="stable")
@@ -61,19 +64,19 @@ def test_recall_ap_and_one_percent_of_a_random_gallery_equal_the_loop() -> None:
 
 
 def test_equal_scores_keep_the_gallery_order() -> None:
-    same = torch.ones(4, 1)
-    found = retrieval(same[:1], same, torch.tensor([2]), torch.tensor([0, 1, 2, 3]), ranks=(2, 3))
+    found = retrieval(torch.ones(1, 4), torch.tensor([2]), torch.arange(4), ranks=(2, 3))
     assert found.recall == {2: 0.0, 3: 100.0}
 
 
 def test_queries_without_a_positive_count_nowhere() -> None:
-    found = retrieval(torch.eye(2), torch.eye(2), torch.tensor([0, 9]), torch.tensor([0, 1]))
+    found = retrieval(torch.eye(2), torch.tensor([0, 9]), torch.tensor([0, 1]))
     assert (found.queries, found.recall[1]) == (1, 100.0)
 
 
 def test_of_a_querys_scales_the_most_alike_counts() -> None:
     gallery = torch.eye(3)
     query = torch.tensor([[[0.0, 0.6, 0.8], [0.9, 0.1, 0.0]]])
-    assert best_matches(query, gallery, 3).tolist() == [[0, 2, 1]]
-    found = retrieval(query, gallery, torch.tensor([0]), torch.arange(3))
+    scores = alike(query, gallery)
+    assert best_matches(scores, 3).tolist() == [[0, 2, 1]]
+    found = retrieval(scores, torch.tensor([0]), torch.arange(3))
     assert found.recall[1] == 100.0

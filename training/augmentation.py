@@ -127,12 +127,12 @@ def drop_patches(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
     return images_N3SS.masked_fill(mask, 0.5)
 
 
-def worsen_weather(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Half of the images: snow cover, rain, flakes, wind, fog, dusk or glare, each by chance.
+def worsen_weather(images_N3SS: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """A share of the images: snow cover, rain, flakes, wind, fog, dusk or glare, each by chance.
 
     Ours: ranges that hold the studies' weathers (`weather.py`) and more, none of their code.
     """
-    rows = torch.nonzero(torch.rand(len(images_N3SS), generator=generator) < 0.5)[:, 0]
+    rows = torch.nonzero(torch.rand(len(images_N3SS), generator=generator) < share)[:, 0]
     worse_N3SS = images_N3SS.clone()
     if len(rows):
         worse_N3SS[rows] = _worse(images_N3SS[rows], generator)
@@ -149,7 +149,7 @@ def _worse(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
     def by_chance(share: float) -> Tensor:
         return _column(torch.rand(count, generator=generator) < share)
 
-    rain_N111, snow_N111 = by_chance(0.35), by_chance(0.35)
+    rain_N111, snow_N111 = by_chance(0.45), by_chance(0.45)
     images_N3SS = torch.where(snow_N111, snow_cover(images_N3SS, generator), images_N3SS)
     moved_N3SS = motion_blur(images_N3SS, 15, generator)
     images_N3SS = torch.where(by_chance(0.25), moved_N3SS, images_N3SS)
@@ -260,6 +260,8 @@ class StrongAugmentation:
     """
 
     side: int
+    bad_weather: float = 0.5
+    """Share of the drone views."""
 
     def __call__(
         self,
@@ -284,6 +286,7 @@ class StrongAugmentation:
         satellite = warp(satellite_N3SS, above_N33, self.side, "reflection")
         drone = warp(drone_N3SS, flip_N33 @ flown_N33, self.side, padding)
         satellite = blur_and_noise(jitter_colour(satellite, 0.7, generator), generator)
-        drone = worsen_weather(jitter_colour(drone, 1.0, generator), generator)
+        drone = jitter_colour(drone, 1.0, generator)
+        drone = worsen_weather(drone, self.bad_weather, generator)
         drone = blur_and_noise(drone, generator)
         return satellite, drop_patches(drone, generator)

@@ -1,11 +1,11 @@
 """Descriptors of image sets for evaluation: either view's backbone, any input size, flips, changes.
 
 Shapes: P turns, N images, S input side (in [N, S, D]: scales), D descriptor length, E embedding
-width.
+width, V views (one), L length of the local features.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.cpu_threads import CpuThreads
 from model.embedder import SHIPPED_WEIGHTS, quick_network
+from model.local_features import unit_cells, upright
 from model.network import View, descriptor, turned
 from model.preprocessing import normalise
 from training.descriptor_cache import DescriptorCache
@@ -40,6 +41,16 @@ class Change:
     """float32 [N, 3, S, S] in 0..1 and a generator seeded by the batch → the network's input."""
     decoded_px: int | None = None
     """Side that `apply` wants; None: the network's."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the network made of an image set."""
+
+    descriptors: Tensor
+    """Unit descriptors, float32: [N, D] to be searched, [N, S, D] that ask, one a scale."""
+    local: Sequence[Tensor] | None
+    """Local features of every image, float16 [V, S, L]; None: the weights have none."""
 
 
 class Describer:
@@ -102,16 +113,17 @@ class Describer:
             cache=cache,
         )
 
-    def gallery(self, images: ImageSet) -> Tensor:
-        """Unit descriptors of images to be searched: float32 [N, D], from the cache if it can.
+    def gallery(self, images: ImageSet) -> Features:
+        """Features of images to be searched, from the cache if it can.
 
         Raises:
             DataError: an image is unreadable; names it.
         """
-        return functional.normalize(self._kept(images, None, self.config.gallery_turns).mean(dim=1))
+        means_NSD, local = self._parts(self._kept(images, None, self.config.gallery_turns))
+        return Features(functional.normalize(means_NSD.mean(dim=1)), local)
 
-    def queries(self, images: ImageSet, change: Change | None = None) -> Tensor:
-        """Unit descriptors of images that ask, one a scale: float32 [N, S, D].
+    def queries(self, images: ImageSet, change: Change | None = None) -> Features:
+        """Features of images that ask.
 
         Args:
             images: what to describe.
@@ -120,10 +132,19 @@ class Describer:
         Raises:
             DataError: an image is unreadable; names it.
         """
-        return functional.normalize(self._kept(images, change, self.config.query_turns), dim=2)
+        means_NSD, local = self._parts(self._kept(images, change, self.config.query_turns))
+        return Features(functional.normalize(means_NSD, dim=2), local)
+
+    def _parts(self, rows_NSR: Tensor) -> tuple[Tensor, Sequence[Tensor] | None]:
+        """Means of descriptors [N, S, D] and every image's unit local features."""
+        dim = self.config.descriptor_dim
+        if not self.config.local_dim:
+            return rows_NSR, None
+        local = [unit_cells(rows_SR[None, :, dim:]).half() for rows_SR in rows_NSR]
+        return rows_NSR[:, :, :dim], local
 
     def _kept(self, images: ImageSet, change: Change | None, turns: int) -> Tensor:
-        """Means over headings [N, S, D], not of unit length: either side's descriptors follow."""
+        """Means over headings [N, S, R], not of unit length: descriptors, then local features."""
         if self.cache is None:
             return self._describe(images, change, turns)
         shared = "" if self.config.shared_backbone else images.view
@@ -131,7 +152,7 @@ class Describer:
         variant += f":{turns} turns, zoom {self.config.turn_zoom:g}" if turns > 1 else ""
         return self.cache.get(
             self.sha256,
-            f"{variant}:by scale",
+            f"{variant}:by scale, then local",
             images.files,
             lambda: self._describe(images, change, turns),
         )
@@ -156,21 +177,24 @@ class Describer:
         return torch.cat(rows)
 
     def _batch(self, pixels_N3SS: Tensor, view: View, turns: int) -> Tensor:
-        """[N, S, D]: the turns take the scales in turn; each scale's mean over its headings."""
+        """[N, S, R]: the turns take the scales in turn; each scale's mean over its headings."""
         scales = self.config.scales(turns)
         pixels_N3SS = normalise(pixels_N3SS.to(self.device), self.config.normalisation)
         plain = partial(self._plain, view=view)
         shown = turned(pixels_N3SS, turns, self.config.turn_zoom)
-        turned_PND = torch.stack([self._map(plain, one) for one in shown])
-        by_scale_SND = torch.stack([turned_PND[k::scales].mean(dim=0) for k in range(scales)])
-        return by_scale_SND.transpose(0, 1).cpu()
+        turned_NPR = torch.stack([self._map(plain, one) for one in shown], dim=1)
+        dim = self.config.descriptor_dim
+        means = [turned_NPR[:, k::scales, :dim].mean(dim=1) for k in range(scales)]
+        local_NSL = upright(turned_NPR[:, :, dim:], scales)
+        return torch.cat((torch.stack(means, dim=1), local_NSL), dim=2).cpu()
 
     @torch.inference_mode()
     def _plain(self, pixels_N3SS: Tensor, view: View) -> Tensor:
-        embeddings_NPE = self.network(pixels_N3SS, view)
+        rows_NR = self.network.describe_with_local(pixels_N3SS, view)
         if self.flip:
-            embeddings_NPE = embeddings_NPE + self.network(pixels_N3SS.flip(3), view)
-        return descriptor(embeddings_NPE)
+            pair = self.network(pixels_N3SS, view), self.network(pixels_N3SS.flip(3), view)
+            rows_NR[:, : self.config.descriptor_dim] = descriptor(pair[0] + pair[1])
+        return rows_NR
 
 
 def _at_once(describe: Callable[[Tensor], Tensor], images_N3SS: Tensor) -> Tensor:

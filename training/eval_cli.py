@@ -52,6 +52,12 @@ TurnZoom = Annotated[
         help="Share of the side in every second turn; default: the weights'.",
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify/--no-verify", help="Re-rank the best matches by local features, as a search does."
+    ),
+]
 
 
 @eval_app.callback()
@@ -85,6 +91,7 @@ def dataset_command(
     gallery_turns: GalleryTurns = None,
     query_turns: QueryTurns = None,
     turn_zoom: TurnZoom = None,
+    verify: Verify = True,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -96,7 +103,7 @@ def dataset_command(
     Example: safenet-eval University-Release --weights runs/paper/weights.safetensors
     """
     study = _study(by)
-    rules = Rules(protocol=protocol, within_m=within_m, multi_query=multi_query)
+    rules = Rules(protocol=protocol, within_m=within_m, multi_query=multi_query, verify=verify)
     kept = None if no_cache else DescriptorCache(cache_folder)
 
     @cache
@@ -164,6 +171,7 @@ def overhead_command(
     gallery_turns: GalleryTurns = None,
     query_turns: QueryTurns = None,
     turn_zoom: TurnZoom = None,
+    verify: Verify = True,
     within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
@@ -186,7 +194,7 @@ def overhead_command(
         warps=dataclasses.replace(FLAT_AS_FLOWN, zoom=_zoom(zoom), shift=shift),
         colour=colour,
     )
-    rules = Rules(within_m=within_m)
+    rules = Rules(within_m=within_m, verify=verify)
     try:
         kept = None if no_cache else DescriptorCache(cache_folder)
         describer = Describer.load(

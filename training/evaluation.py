@@ -4,7 +4,8 @@ Two gallery protocols are in the literature and are not comparable: `full` keeps
 (the benchmark's own, Safe-Net, FSRA, LPN, MCCG); `query-ids-only` drops gallery images of places
 without a query (the code of Sample4Geo, DAC, CAMP, MEAN).
 
-Shapes: Q queries, G gallery images, S scales, D descriptor length, K best matches.
+Shapes: Q queries, G gallery images, V views of a query, S scales, D descriptor length, K best
+matches, L length of the local features.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from training.describing import Change, Describer
 from training.distances import DegreeScores, MetreScores, degree_scores, metre_scores
 from training.errors import DataError
 from training.image_sets import Benchmark, Direction, ImageSet
-from training.metrics import Retrieval, best_matches, retrieval
+from training.metrics import Retrieval, alike, best_matches, retrieval
+from training.verifying import Verifier
 
 Protocol = Literal["full", "query-ids-only"]
 
@@ -33,10 +35,16 @@ class Described:
     images: ImageSet
     descriptors: Tensor
     """[N, D]; of queries [N, S, D], one a scale."""
+    local: Sequence[Tensor] | None = None
+    """Local features of every image [V, S, L]; None: the weights have none."""
 
     def pick(self, rows: Sequence[int]) -> "Described":
         """The images at these indices."""
-        return Described(images=self.images.pick(rows), descriptors=self.descriptors[rows])
+        return Described(
+            images=self.images.pick(rows),
+            descriptors=self.descriptors[rows],
+            local=None if self.local is None else [self.local[row] for row in rows],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +64,8 @@ class Rules:
     within_m: float = 25.0
     multi_query: int = 1
     """Drone views of a place that are averaged into one query (Table VI)."""
+    verify: bool = True
+    """Re-rank the best matches by their local features, where the weights have any."""
 
 
 def evaluate(
@@ -77,10 +87,20 @@ def described(
     direction: Direction, describer: Describer, change: Change | None = None
 ) -> tuple[Described, Described]:
     """Query and gallery of a direction, embedded."""
+    query, gallery = direction.query, direction.gallery
+    asked, kept = describer.queries(query, change), describer.gallery(gallery)
     return (
-        Described(images=direction.query, descriptors=describer.queries(direction.query, change)),
-        Described(images=direction.gallery, descriptors=describer.gallery(direction.gallery)),
+        Described(images=query, descriptors=asked.descriptors, local=asked.local),
+        Described(images=gallery, descriptors=kept.descriptors, local=kept.local),
     )
+
+
+def compared(query: Described, gallery: Described, rules: Rules) -> Tensor:
+    """Scores [Q, G] by which a query ranks the gallery."""
+    cosines_QG = alike(query.descriptors, gallery.descriptors)
+    if not rules.verify or query.local is None or gallery.local is None:
+        return cosines_QG
+    return Verifier.of(query.local, gallery.local).scores(cosines_QG)
 
 
 def score(query: Described, gallery: Described, benchmark: Benchmark, rules: Rules) -> Score:
@@ -95,12 +115,13 @@ def score(query: Described, gallery: Described, benchmark: Benchmark, rules: Rul
         asked = set(query.images.places)
         kept = [row for row, place in enumerate(gallery.images.places) if place in asked]
         gallery = gallery.pick(kept)
-    found = score_places(query, gallery) if benchmark.has_places else None
+    scores_QG = compared(query, gallery, rules)
+    found = score_places(scores_QG, query.images, gallery.images) if benchmark.has_places else None
     if query.images.positions is None or gallery.images.positions is None:
         return Score(retrieval=found)
     truth_Q2 = torch.tensor(query.images.positions, dtype=torch.float64)
     positions_G2 = torch.tensor(gallery.images.positions, dtype=torch.float64)
-    best_QK = best_matches(query.descriptors, gallery.descriptors, BEST)
+    best_QK = best_matches(scores_QG, BEST)
     best_QK2 = positions_G2[best_QK]
     return Score(
         retrieval=found,
@@ -109,21 +130,19 @@ def score(query: Described, gallery: Described, benchmark: Benchmark, rules: Rul
     )
 
 
-def score_places(query: Described, gallery: Described) -> Retrieval:
+def score_places(scores_QG: Tensor, query: ImageSet, gallery: ImageSet) -> Retrieval:
     """Recall and average precision by place id.
 
     Raises:
         DataError: no query shows a place of the gallery.
     """
-    names = sorted({*query.images.places, *gallery.images.places})
+    names = sorted({*query.places, *gallery.places})
     number = {name: index for index, name in enumerate(names)}
-    query_Q = torch.tensor([number[name] for name in query.images.places])
-    gallery_G = torch.tensor([number[name] for name in gallery.images.places])
+    query_Q = torch.tensor([number[name] for name in query.places])
+    gallery_G = torch.tensor([number[name] for name in gallery.places])
     if not torch.isin(query_Q, gallery_G).any():
-        raise DataError(
-            f"no place of {query.images.role} is in {gallery.images.role}; check the id folders"
-        )
-    return retrieval(query.descriptors, gallery.descriptors, query_Q, gallery_G)
+        raise DataError(f"no place of {query.role} is in {gallery.role}; check the id folders")
+    return retrieval(scores_QG, query_Q, gallery_G)
 
 
 def fused_queries(query: Described, views: int) -> Described:
@@ -133,7 +152,7 @@ def fused_queries(query: Described, views: int) -> Described:
     group sees all distances. Images left over join the first groups. Source: Table VI averages
     descriptors; which views go together is ours.
     """
-    rows, fused = [], []
+    rows, fused, local = [], [], []
     for indices in query.images.rows_by_place().values():
         groups = max(len(indices) // views, 1)
         for start in range(groups):
@@ -141,4 +160,10 @@ def fused_queries(query: Described, views: int) -> Described:
             mean = query.descriptors[members].mean(dim=0)
             rows.append(members[0])
             fused.append(torch.nn.functional.normalize(mean, dim=-1))
-    return Described(images=query.images.pick(rows), descriptors=torch.stack(fused))
+            if query.local is not None:
+                local.append(torch.cat([query.local[member] for member in members]))
+    return Described(
+        images=query.images.pick(rows),
+        descriptors=torch.stack(fused),
+        local=local if query.local is not None else None,
+    )

@@ -13,7 +13,7 @@ from model.images import open_image
 from model.preprocessing import centre_square
 from training.describing import Describer
 from training.errors import DataError
-from training.evaluation import Rules, described
+from training.evaluation import Rules, compared, described
 from training.image_sets import Benchmark, Direction
 from training.metrics import best_matches
 from training.pictures import GREEN, PLAIN, RED, Tile, aligned, heated, ringed, sheet
@@ -119,7 +119,7 @@ def figure_11(direction: Direction, describer: Describer, queries: int = 4) -> I
     query, gallery = described(direction, describer)
     step = max(len(direction.query) // queries, 1)
     rows_Q = list(range(0, len(direction.query), step))[:queries]
-    best_QK = best_matches(query.descriptors[rows_Q], gallery.descriptors, TOP)
+    best_QK = best_matches(compared(query.pick(rows_Q), gallery, Rules()), TOP)
     rows = []
     for row, best_K in zip(rows_Q, best_QK.tolist(), strict=True):
         place = direction.query.places[row]

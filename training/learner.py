@@ -76,7 +76,7 @@ def build_learner(recipe: Recipe, classes: int, initial_weights: Path | None) ->
     learner = Learner(recipe, classes)
     if initial_weights is not None:
         checkpoint = load_checkpoint(initial_weights)
-        learner.network.load_state_dict(checkpoint.network().state_dict(), strict=True)
+        load_trained(learner.network, checkpoint.network().state_dict())
     elif recipe.pretrained == "imagenet":
         for backbone in learner.network.backbones.values():
             load_imagenet(backbone, recipe.model)  # type: ignore[arg-type]
@@ -84,3 +84,10 @@ def build_learner(recipe: Recipe, classes: int, initial_weights: Path | None) ->
         freeze_stages(backbone, recipe.frozen_stages)
         quicken_depthwise(backbone)
     return learner.to(memory_format=torch.channels_last)
+
+
+def load_trained(network: SafeNet, state: dict[str, Tensor]) -> None:
+    """Load everything but the local features' whitening, which is fitted when a run ends."""
+    trained = {key: value for key, value in state.items() if not key.startswith("local.")}
+    own = {key: value for key, value in network.state_dict().items() if key.startswith("local.")}
+    network.load_state_dict(trained | own, strict=True)

@@ -29,6 +29,7 @@ from training.optimization import build_optimizer, build_scheduler
 from training.places import Place, data_digest
 from training.progress import Progress
 from training.recipes import Recipe
+from training.whitening import fit_whitening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +89,11 @@ class Run:
         self.fabric, self.recipe, self.places, self.options = fabric, recipe, places, options
         self.module, self.optimizer, self.scheduler = module, optimizer, scheduler
         side = recipe.model.input_size
-        strong = recipe.augmentation == "strong"
-        self.augment = StrongAugmentation(side) if strong else PaperAugmentation(side)
+        self.augment = (
+            StrongAugmentation(side, recipe.bad_weather)
+            if recipe.augmentation == "strong"
+            else PaperAugmentation(side)
+        )
         self.average = Average(self.learner.network, recipe.ema_decay)
         self.first_epoch = self._resume() if options.resume else 0
 
@@ -127,6 +131,7 @@ class Run:
                 "commit": git_commit(),
             }
             self.average.put_into(self.learner.network)
+            fit_whitening(self.learner.network, self.places, workers=self.options.workers)
             save_checkpoint(path, self.learner.network, card)
         self.fabric.barrier()
         return path

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+CHUNK = 256
+"""Queries compared or ranked at once, which bounds memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Retrieval:
@@ -26,36 +29,33 @@ def alike(query: Tensor, gallery_GD: Tensor) -> Tensor:
     """Cosines [Q, G] of queries [Q, D]; of [Q, S, D] that of the scale most alike."""
     if query.ndim == 2:
         return query @ gallery_GD.T
-    return (query @ gallery_GD.T).amax(dim=1)
+    chunks = [(part @ gallery_GD.T).amax(dim=1) for part in torch.split(query, CHUNK)]
+    return torch.cat(chunks) if chunks else query.new_empty((0, len(gallery_GD)))
 
 
 def retrieval(
-    query: Tensor,
-    gallery_GD: Tensor,
+    scores_QG: Tensor,
     query_places_Q: Tensor,
     gallery_places_G: Tensor,
     *,
     ranks: tuple[int, ...] = (1, 5, 10),
-    chunk: int = 256,
 ) -> Retrieval:
-    """Rank the gallery for every query by cosine and score it.
+    """Rank the gallery for every query by score and judge the order.
 
     Queries without a positive in the gallery count nowhere. Equal scores keep gallery order.
 
     Args:
-        query: unit descriptors [Q, D], or [Q, S, D].
-        gallery_GD: unit descriptors.
+        scores_QG: likeness of every query and gallery image.
         query_places_Q: place number of every query.
         gallery_places_G: place number of every gallery image.
         ranks: the K of Recall@K.
-        chunk: queries ranked at once, which bounds memory.
     """
-    gallery = len(gallery_GD)
+    gallery = scores_QG.shape[1]
     cmc_G = torch.zeros(gallery, dtype=torch.float64)
     precision, counted = 0.0, 0
-    for start in range(0, len(query), chunk):
-        part = slice(start, start + chunk)
-        order_QG = alike(query[part], gallery_GD).argsort(dim=1, descending=True, stable=True)
+    for start in range(0, len(scores_QG), CHUNK):
+        part = slice(start, start + CHUNK)
+        order_QG = scores_QG[part].argsort(dim=1, descending=True, stable=True)
         good_QG = gallery_places_G[order_QG] == query_places_Q[part, None]
         good_QG = good_QG[good_QG.any(dim=1)]
         counted += len(good_QG)
@@ -73,16 +73,14 @@ def retrieval(
     )
 
 
-def best_matches(query: Tensor, gallery_GD: Tensor, count: int, chunk: int = 256) -> Tensor:
+def best_matches(scores_QG: Tensor, count: int) -> Tensor:
     """Gallery rows of every query's best matches, best first: int64 [Q, min(count, G)].
 
     Equal scores keep gallery order.
     """
     rows = [
-        alike(query[start : start + chunk], gallery_GD).argsort(
-            dim=1, descending=True, stable=True
-        )[:, :count]
-        for start in range(0, len(query), chunk)
+        part_QG.argsort(dim=1, descending=True, stable=True)[:, :count]
+        for part_QG in torch.split(scores_QG, CHUNK)
     ]
     return torch.cat(rows)
 

@@ -67,13 +67,17 @@ def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rule
     """
     query, gallery = read_sides(root, test)
     side = describer.config.input_size
-    gallery_GD = describer.gallery(gallery)
-    views = [as_flown(side, test, view) for view in range(test.views)]
-    query_QSD = torch.cat([describer.queries(query, view) for view in views])
-    repeated = query.pick([row for _ in views for row in range(len(query))])
+    kept = describer.gallery(gallery)
+    asked = [describer.queries(query, as_flown(side, test, view)) for view in range(test.views)]
+    local = None if kept.local is None else [one for view in asked for one in view.local or ()]
+    repeated = query.pick([row for _ in asked for row in range(len(query))])
     return score(
-        Described(images=repeated, descriptors=query_QSD),
-        Described(images=gallery, descriptors=gallery_GD),
+        Described(
+            images=repeated,
+            descriptors=torch.cat([view.descriptors for view in asked]),
+            local=local,
+        ),
+        Described(images=gallery, descriptors=kept.descriptors, local=kept.local),
         Benchmark(layout="overhead", directions=()),
         rules,
     )

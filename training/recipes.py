@@ -38,6 +38,8 @@ class Recipe:
     """InfoNCE's temperature at the start."""
 
     augmentation: Literal["paper", "strong"] = "paper"
+    bad_weather: float = 0.5
+    """Share of drone views that `strong` puts in rain, snow, fog, wind, dusk or glare."""
     batch: int = 8
     """Satellite-drone pairs per step and rank."""
     repeats: int = 2
@@ -79,6 +81,8 @@ class Recipe:
             if getattr(self, name) not in allowed:
                 words = " or ".join(allowed)
                 raise RecipeError(f"{name} = {getattr(self, name)}: must be {words}")
+        if self.bad_weather > 1.0:
+            raise RecipeError(f"bad_weather = {self.bad_weather}: must be at most 1")
         if self.ema_decay >= 1.0:
             raise RecipeError(f"ema_decay = {self.ema_decay}: must be below 1")
         if self.loss == "infonce" and self.metric_loss != "none":
@@ -113,6 +117,7 @@ _AT_LEAST: dict[str, float] = {
     "hard_negatives": 0,
     "accumulate": 1,
     "auxiliary_cross_entropy": 0.0,
+    "bad_weather": 0.0,
     "ema_decay": 0.0,
     "epochs": 1,
     "passes": 1,
@@ -138,7 +143,9 @@ def modern() -> Recipe:
     """
     return Recipe(
         name="modern",
-        model=ModelConfig(backbone="tf_efficientnet_lite0", normalisation="inception"),
+        model=ModelConfig(
+            backbone="tf_efficientnet_lite0", normalisation="inception", local_dim=64
+        ),
         loss="infonce",
         label_smoothing=0.1,
         augmentation="strong",

@@ -12,6 +12,7 @@ def facts_of(describer: Describer, rules: Rules) -> dict[str, Any]:
     return {
         "protocol": rules.protocol,
         "multi_query": rules.multi_query,
+        "verified": rules.verify and describer.config.local_dim > 0,
         "weights": describer.name,
         "sha256": describer.sha256,
         "gallery_turns": describer.config.gallery_turns,

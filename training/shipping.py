@@ -15,9 +15,16 @@ import typer
 
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError, SafeNetError
+from model.network import SafeNet
 from model.usage_errors import OneLineCommand
 from training.errors import DataError
 from training.exits import failed
+from training.learner import load_trained
+from training.training_data import training_places
+from training.whitening import fit_whitening
+
+LOCAL_DIM = 64
+"""Ours: 32 find a point less on real imagery, 128 no more."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,15 +38,21 @@ def ship(
     query_turns: int | None = None,
     turn_zoom: float | None = None,
     averaged: Sequence[Path] = (),
+    local_from: Sequence[Path] = (),
+    local_dim: int = LOCAL_DIM,
 ) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
 
     `averaged` are weights of other runs from the same start, for the mean of all (Wortsman et al.,
     Model soups, 2022); their recipes go into the card too.
 
+    The local features' whitening is fitted anew to the data at `local_from`, if any is given: a
+    mean of several runs has none of its own.
+
     Raises:
         CheckpointError: a run's weights cannot be read, or are of another network.
         ConfigError: no such turns.
+        DataError: the data to fit to cannot be read.
     """
     checkpoint = load_checkpoint(weights)
     if averaged:
@@ -55,7 +68,14 @@ def ship(
     given: dict[str, Any] = {name: value for name, value in turns.items() if value is not None}
     config = dataclasses.replace(checkpoint.config, **given)
     checkpoint = dataclasses.replace(checkpoint, config=config)
-    save_checkpoint(out, checkpoint.network(), card, dtype=torch.float16)
+    if local_from:
+        network = SafeNet(dataclasses.replace(config, local_dim=local_dim)).eval()
+        load_trained(network, checkpoint.state)
+        places = [place for data in local_from for place in training_places(data)]
+        fit_whitening(network, places)
+    else:
+        network = checkpoint.network()
+    save_checkpoint(out, network, card, dtype=torch.float16)
 
 
 def mean_of(runs: Sequence[Checkpoint]) -> Checkpoint:
@@ -109,6 +129,10 @@ def main(
         float | None,
         typer.Option(help="Share of the side that every second turn shows, 0.3 to 1."),
     ] = None,
+    local_from: Annotated[
+        list[Path] | None,
+        typer.Option(help="Training data to fit the local features' whitening to; repeat."),
+    ] = None,
 ) -> None:
     """Write weights to hand out: float16, with figures and sources in the card."""
     try:
@@ -116,7 +140,17 @@ def main(
         notes: dict[str, object] = dict(part.partition("=")[::2] for part in note or ())
         if calibration is not None:
             notes["calibration"] = _figures(calibration)
-        ship(weights, out, measured, notes, gallery_turns, query_turns, turn_zoom, average or ())
+        ship(
+            weights,
+            out,
+            measured,
+            notes,
+            gallery_turns,
+            query_turns,
+            turn_zoom,
+            average or (),
+            local_from or (),
+        )
     except SafeNetError as error:
         raise failed(error) from error
 

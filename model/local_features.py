@@ -1,0 +1,69 @@
+"""Local features of the map: a coarse grid of what lies where, for `verification`.
+
+Shapes: B batch, T turns of each image, S scales, C channels, H rows = columns, E features of a
+cell, L = SIDE * SIDE * E, row by row.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.errors import ConfigError
+from model.verification import SIDE
+
+
+class LocalFeatures(nn.Module):
+    """Cells of the backbone's map, whitened to fewer dimensions by principal components.
+
+    Nothing here is trained by descent: `training/whitening.py` fits mean and projection. Source:
+    whitening as in R-MAC and DELG.
+
+    Raises:
+        ConfigError: more features than the map has channels.
+    """
+
+    mean_C: Tensor
+    projection_CE: Tensor
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        if width > channels:
+            raise ConfigError(f"local_dim = {width}: the map has only {channels} channels")
+        self.register_buffer("mean_C", torch.zeros(channels))
+        self.register_buffer("projection_CE", torch.eye(channels, width))
+
+    def forward(self, map_BCHH: Tensor) -> Tensor:
+        """Features [B, L], float32, cells not yet of unit length."""
+        with torch.autocast(map_BCHH.device.type, enabled=False):
+            return ((cells(map_BCHH) - self.mean_C) @ self.projection_CE).flatten(1)
+
+
+def cells(map_BCHH: Tensor) -> Tensor:
+    """The map's channels averaged over SIDE x SIDE cells: float32 [B, SIDE * SIDE, C]."""
+    pooled_BCSS = functional.adaptive_avg_pool2d(map_BCHH.float(), SIDE)
+    return pooled_BCSS.flatten(2).transpose(1, 2)
+
+
+def upright(local_BTL: Tensor, scales: int) -> Tensor:
+    """Means [B, S, L] of the grids of an image's turns, each turned back first.
+
+    Args:
+        local_BTL: of the turns that `network.turned` gives, which take the scales in turn.
+        scales: S.
+    """
+    batch, turns, length = local_BTL.shape
+    if length == 0:
+        return local_BTL[:, :scales]
+    grids = local_BTL.reshape(batch, turns, SIDE, SIDE, -1)
+    step = 4 // turns
+    back = [torch.rot90(grids[:, turn], -step * turn, (1, 2)) for turn in range(turns)]
+    means = [torch.stack(back[scale::scales]).mean(dim=0) for scale in range(scales)]
+    return torch.stack(means, dim=1).reshape(batch, scales, length)
+
+
+def unit_cells(local: Tensor) -> Tensor:
+    """Every cell's features to unit length; shape [..., L] stays."""
+    if local.shape[-1] == 0:
+        return local
+    grids = local.reshape(*local.shape[:-1], SIDE * SIDE, -1)
+    return functional.normalize(grids, dim=-1).flatten(-2)

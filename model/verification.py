@@ -54,11 +54,12 @@ def agreement(
         candidates_KL: quantised features; their scales, one or several, follow each other.
     """
     length = query_NSL.shape[2]
+    scales = candidates_KL.shape[1] // length
     grids_ML = candidates_KL.reshape(-1, length).astype(np.float32) * np.float32(LARGEST / 127)
     total_K = np.zeros(len(candidates_KL), dtype=np.float32)
     for view_SL in query_NSL:
         alike_MP = grids_ML @ _posed(view_SL).T
-        total_K += alike_MP.reshape(len(candidates_KL), -1).max(axis=1)
+        total_K += alike_MP.reshape(len(candidates_KL), scales * alike_MP.shape[1]).max(axis=1)
     mean_K: NDArray[np.float32] = total_K / np.float32(len(query_NSL))
     return mean_K
 

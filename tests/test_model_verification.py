@@ -91,6 +91,11 @@ def test_the_best_of_several_scales_counts_and_views_are_averaged() -> None:
     np.testing.assert_allclose(views, (alone + agreement(other[None, None], tiles)) / 2, atol=1e-5)
 
 
+def test_no_candidates_have_no_agreement() -> None:
+    none = np.empty((0, SIDE**2 * WIDTH), dtype=np.int8)
+    assert agreement(flat(grids(1, 5))[None], none).shape == (0,)
+
+
 def test_scores_are_weighted_means() -> None:
     found = combined(np.float32([0.3, 1.0]), np.float32([0.6, 1.0]))
     np.testing.assert_allclose(found, [0.5, 1.0], atol=1e-6)

@@ -39,7 +39,7 @@ def fit_whitening(network: SafeNet, places: Sequence[Place], *, workers: int = 0
         return
     training = network.training
     network.eval()
-    some = places[:: max(1, len(places) // PICTURES)]
+    some = places[:: max(1, -(-len(places) // PICTURES))]
     views: tuple[tuple[View, list[Path]], ...] = (
         ("satellite", [place.satellite[0] for place in some]),
         ("drone", [place.drone[0] for place in some]),

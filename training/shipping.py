@@ -39,7 +39,6 @@ def ship(
     turn_zoom: float | None = None,
     averaged: Sequence[Path] = (),
     local_from: Sequence[Path] = (),
-    local_dim: int = LOCAL_DIM,
 ) -> None:
     """Write OUT (.safetensors, float16) and its card: the run's own, with figures and notes added.
 
@@ -69,7 +68,7 @@ def ship(
     config = dataclasses.replace(checkpoint.config, **given)
     checkpoint = dataclasses.replace(checkpoint, config=config)
     if local_from:
-        network = SafeNet(dataclasses.replace(config, local_dim=local_dim)).eval()
+        network = SafeNet(dataclasses.replace(config, local_dim=LOCAL_DIM)).eval()
         load_trained(network, checkpoint.state)
         places = [place for data in local_from for place in training_places(data)]
         fit_whitening(network, places)

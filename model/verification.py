@@ -24,7 +24,7 @@ SHIFT = 3
 """Cells that the query may be off the candidate's centre in each direction."""
 
 WEIGHT = 2.0
-"""Of the agreement beside the cosine. Ours: 1 to 4 differ by two points, four in rain (docs/weights.md)."""
+"""Of the agreement beside the cosine. Ours: 1 to 4 differ by 2 points, 4 in rain (weights.md)."""
 
 VERIFIED = 30
 """Candidates that are verified; more where more are asked for."""

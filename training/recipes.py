@@ -139,7 +139,8 @@ def paper() -> Recipe:
 def modern() -> Recipe:
     """Symmetric InfoNCE over distinct places, AdamW, cosine, strong warps; EfficientNet-Lite0.
 
-    Source: Sample4Geo for the loss; the warps are ours, for imagery that was never flown.
+    Source: Sample4Geo for the loss; the warps are ours, for imagery that was never flown. Of local
+    features 32 find a point less on real imagery, 128 no more.
     """
     return Recipe(
         name="modern",

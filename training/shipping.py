@@ -20,11 +20,9 @@ from model.usage_errors import OneLineCommand
 from training.errors import DataError
 from training.exits import failed
 from training.learner import load_trained
+from training.recipes import modern
 from training.training_data import training_places
 from training.whitening import fit_whitening
-
-LOCAL_DIM = 64
-"""Ours: 32 find a point less on real imagery, 128 no more."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -68,7 +66,7 @@ def ship(
     config = dataclasses.replace(checkpoint.config, **given)
     checkpoint = dataclasses.replace(checkpoint, config=config)
     if local_from:
-        network = SafeNet(dataclasses.replace(config, local_dim=LOCAL_DIM)).eval()
+        network = SafeNet(dataclasses.replace(config, local_dim=modern().model.local_dim)).eval()
         load_trained(network, checkpoint.state)
         places = [place for data in local_from for place in training_places(data)]
         fit_whitening(network, places)

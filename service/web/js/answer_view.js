@@ -1,6 +1,6 @@
 // What the service answered, in words: the status, the position, and what to do with it.
 
-import { distanceM, element, icon, metresText, positionText } from "./dom.js";
+import { distanceM, element, icon, metresText, percentText, positionText } from "./dom.js";
 
 const LOOKS = {
   match: ["Match", "M4 13l5 5L20 6"],
@@ -11,7 +11,7 @@ const LOOKS = {
 /** The banner of a status: an icon, a word, a sentence, and what to try. */
 export function statusBanner(answer, parameters, route) {
   const [title, path] = LOOKS[answer.status];
-  const confidence = `confidence ${Math.round(100 * answer.confidence)} %`;
+  const confidence = `confidence ${percentText(answer.confidence)}`;
   const head = element("p", { class: "head" }, element("strong", {}, title), ` · ${confidence}`);
   const tips = answer.status === "match" ? [] : advice(answer, parameters, route);
   const words = element("div", {}, head, element("p", {}, sentence(answer, route)));

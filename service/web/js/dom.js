@@ -44,6 +44,12 @@ export function metresText(metres) {
   return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} m`;
 }
 
+/** "87 %", and "> 99 %" or "< 1 %" for what is never quite sure. */
+export function percentText(share) {
+  if (share > 0.99 && share < 1) return "> 99 %";
+  return share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+}
+
 /** "840 ms", "2.1 s". */
 export function durationText(milliseconds) {
   if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;

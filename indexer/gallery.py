@@ -14,10 +14,10 @@ from indexer.errors import GalleryMismatchError, UnknownImageError
 from indexer.layout import GalleryFolder, current_version, gallery_folder, list_galleries
 from indexer.manifest import Manifest, file_sha256, read_manifest
 from indexer.pictures import PictureStore
-from indexer.records import Bounds, Filters, ImageRecord, Match, Prior, View
+from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
 from indexer.searcher import Searcher
 from model.fusion import Query
-from model.verification import VERIFIED, agreement, combined
+from model.verification import VERIFIED, Agreement, agreement, combined
 
 if TYPE_CHECKING:
     from model.embedder import DescriptorModel
@@ -117,15 +117,21 @@ class Gallery:
         local_NSL = fused.local_NSL if self.local_bytes else None
         count = top_k if local_NSL is None else max(top_k, VERIFIED)
         slots = self._candidates(descriptors_SD, count, allowed)
-        slots, scores = _best(slots, self._scores(descriptors_SD, slots), count)
+        scores = self._scores(descriptors_SD, slots)
+        best = _best(scores, count)
+        slots, scores = slots[best], scores[best]
+        poses: list[Pose | None] = [None] * len(slots)
         if local_NSL is not None and len(slots):
-            agreements = agreement(local_NSL, self._descriptors.local(slots))
-            slots, scores = _best(slots, combined(scores, agreements), top_k)
+            agreed = agreement(local_NSL, self._descriptors.local(slots), fused.zoom)
+            scores = combined(scores, agreed.scores_K)
+            best = _best(scores, top_k)
+            slots, scores = slots[best], scores[best]
+            poses = _poses(agreed, best)
         records = self._records(slots.tolist())
         return [
-            Match(record=records[slot], score=score, rank=rank)
-            for rank, (slot, score) in enumerate(
-                zip(slots.tolist(), scores.tolist(), strict=True), start=1
+            Match(record=records[slot], score=score, rank=rank, pose=pose)
+            for rank, (slot, score, pose) in enumerate(
+                zip(slots.tolist(), scores.tolist(), poses, strict=True), start=1
             )
         ]
 
@@ -211,11 +217,14 @@ class Gallery:
         self.database.close()
 
 
-def _best(
-    slots_N: NDArray[np.int64], scores_N: NDArray[np.float32], count: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    order = np.argsort(-scores_N, kind="stable")[:count]
-    return slots_N[order], scores_N[order]
+def _best(scores_N: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    return np.argsort(-scores_N, kind="stable")[:count]
+
+
+def _poses(agreed: Agreement, chosen: NDArray[np.intp]) -> list[Pose | None]:
+    parts = (agreed.up_K, agreed.right_K, agreed.turn_deg_K)
+    rows = np.stack(parts, axis=1)[chosen].tolist()
+    return [Pose(up=up, right=right, turn_deg=turn) for up, right, turn in rows]
 
 
 def _check_weights(manifest: Manifest, embedder: "DescriptorModel | None") -> None:

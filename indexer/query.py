@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "query\trank\tscore\timage_id\tlatitude\tlongitude\tconfidence\tstatus\t"
-    "estimate_latitude\testimate_longitude\taccuracy_m_68"
+    "estimate_latitude\testimate_longitude\taccuracy_m_68\theading_deg"
 )
-"""Of `Result.table_lines`; the last three are the query's own position, empty without one."""
+"""Of `Result.table_lines`; the last four are the query's own position, empty without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,10 @@ class Result:
     def table_lines(self, top_k: int) -> Iterator[str]:
         """Tab-separated values of `COLUMNS`: degrees, metres."""
         fused = self.judged.estimate
-        place = "\t\t"
+        place = "\t\t\t"
         if fused is not None:
-            place = f"{fused.latitude:.7f}\t{fused.longitude:.7f}\t{fused.accuracy_m_68:.1f}"
+            place = f"{fused.latitude:.7f}\t{fused.longitude:.7f}\t{fused.accuracy_m_68:.1f}\t"
+            place += "" if fused.heading_deg is None else f"{round(fused.heading_deg, 1) % 360:.1f}"
         for match in self.matches[:top_k]:
             record = match.record
             yield (

@@ -89,13 +89,28 @@ class Filters:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pose:
+    """How a query lies in a match, found by `model.verification`.
+
+    `up` and `right` lead from the match's centre to the query's, in sides of the match's centre
+    square, which is what the network sees; `turn_deg` is clockwise from the match's top to the
+    query's.
+    """
+
+    up: float
+    right: float
+    turn_deg: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Match:
     """One answer of a search: rank from 1.
 
     `score` is the cosine of the two descriptors; where weights and gallery have local features,
-    `model.verification.combined` of it and of how well they agree.
+    `model.verification.combined` of it and of how well they agree, and `pose` tells how they lie.
     """
 
     record: ImageRecord
     score: float
     rank: int
+    pose: Pose | None = None

@@ -155,7 +155,8 @@ class Embedder:
         shown_NSTD = np.ascontiguousarray(by_heading_NTSD.transpose(0, 2, 1, 3))
         if not self.config.local_dim:
             return [Seen(shown_STD) for shown_STD in shown_NSTD]
-        return [Seen(*both) for both in zip(shown_NSTD, local_NSL, strict=True)]
+        zoom = self.config.turn_zoom
+        return [Seen(*both, zoom) for both in zip(shown_NSTD, local_NSL, strict=True)]
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
         """What a gallery keeps of preprocessed pictures.

@@ -19,6 +19,8 @@ class Seen:
     """Unit descriptors of the picture at S scales in T headings each."""
     local_SL: NDArray[np.float32] | None = None
     """Local features at each scale, of unit length in every cell; None: the weights have none."""
+    zoom: float = 1.0
+    """Share of the side that each further scale shows of the one before."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Query:
     """
     local_NSL: NDArray[np.float32] | None = None
     """Every view's local features, for `verification`; None: there are none."""
+    zoom: float = 1.0
+    """As in `Seen`; a gallery of the same weights has the same scales."""
 
 
 def fuse(seen: Sequence[Seen]) -> Query:
@@ -50,7 +54,7 @@ def fuse(seen: Sequence[Seen]) -> Query:
     headings_MTD = shown_NSTD.reshape(count * scales, headings, length)
     views_NSD = unit_mean(headings_MTD).reshape(count, scales, length)
     descriptors_SD = unit_mean(views_NSD.transpose(1, 0, 2))
-    return Query(descriptors_SD, float(lengths_N.mean()), local_NSL)
+    return Query(descriptors_SD, float(lengths_N.mean()), local_NSL, seen[0].zoom)
 
 
 def unit_mean(rows_NTD: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Spatial verification: do two pictures show the same things at the same places?
+"""Spatial verification: do two pictures show the same things at the same places, and how turned?
 
 A descriptor pools over rings and headings, so it forgets where in a ring something lies; rows of
 like houses differ in nothing else. Local features keep a coarse grid of what lies where. A query's
@@ -9,7 +9,9 @@ Shapes: N views, S scales of a picture, C cells (SIDE * SIDE, row by row), E fea
 L = C * E, A turns, R = A * S, P shifts, K candidates, M grids of all their scales, F waves.
 """
 
+from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,34 +45,52 @@ def quantised(local_NL: NDArray[np.float32]) -> NDArray[np.int8]:
     return cells_NL
 
 
-def agreement(
-    query_NSL: NDArray[np.float32], candidates_KL: NDArray[np.int8]
-) -> NDArray[np.float32]:
-    """How well the candidates' local features agree with a query's, about 0..1: float32 [K].
+@dataclass(frozen=True)
+class Agreement:
+    """How well K candidates agree with a query, and how it lies in each of them."""
 
-    The sum over overlapping cells of their cosines, over sqrt(C * cells that overlap): halfway
-    between a mean over the overlap, which a small one wins by chance, and one over the whole. The
-    best pose and pair of scales counts; several views are averaged.
+    scores_K: NDArray[np.float32]
+    """About 0..1; the mean over the query's views."""
+    up_K: NDArray[np.float32]
+    """From the candidate's centre to the query's, in sides of the square that the network sees of
+    the candidate; the mean over the query's views."""
+    right_K: NDArray[np.float32]
+    """As `up_K`, to the right."""
+    turn_deg_K: NDArray[np.float32]
+    """Clockwise from the candidate's top to that of the query's first view, degrees."""
+
+
+def agreement(
+    query_NSL: NDArray[np.float32], candidates_KL: NDArray[np.int8], zoom: float = 1.0
+) -> Agreement:
+    """How well the candidates' local features agree with a query's.
+
+    The score is the sum over overlapping cells of their cosines, over sqrt(C * cells that overlap):
+    halfway between a mean over the overlap, which a small one wins by chance, and one over the
+    whole. The best pose and pair of scales counts, refined between its neighbours by parabolas.
 
     Args:
         query_NSL: unit features of every cell, each view's and scale's.
         candidates_KL: quantised features; their scales, one or several, follow each other.
+        zoom: share of the side that each further scale of a candidate shows of the one before.
     """
     scales = candidates_KL.shape[1] // query_NSL.shape[2]
     width = query_NSL.shape[2] // SIDE**2
     grids_MCE = candidates_KL.reshape(-1, SIDE**2, width).astype(np.float32)
     grids_FME = _spectra(grids_MCE * np.float32(LARGEST / 127))
     weights_PA11 = _weights()[:, :, None, None]
-    total_K = np.zeros(len(candidates_KL), dtype=np.float32)
+    views = []
     for view_SL in query_NSL:
         turned_FRE = _spectra(_turned(view_SL.reshape(-1, SIDE**2, width)))
         alike_FRM = turned_FRE @ grids_FME.conj().transpose(0, 2, 1)
         alike_PX = _shifted(alike_FRM)
         alike_PASM = alike_PX.reshape(len(alike_PX), TURNS, len(view_SL), len(grids_MCE))
-        best_M = (alike_PASM * weights_PA11).max(axis=(0, 1, 2))
-        total_K += best_M.reshape(len(total_K), scales).max(axis=1)
-    mean_K: NDArray[np.float32] = total_K / np.float32(len(query_NSL))
-    return mean_K
+        alike_PASM *= weights_PA11
+        views.append(_best(alike_PASM.reshape(*alike_PASM.shape[:3], -1, scales), zoom))
+    scores_NK, up_NK, right_NK, turn_deg_NK = (np.stack(part) for part in zip(*views, strict=True))
+    return Agreement(
+        scores_NK.mean(axis=0), up_NK.mean(axis=0), right_NK.mean(axis=0), turn_deg_NK[0]
+    )
 
 
 def combined(
@@ -79,6 +99,39 @@ def combined(
     """Scores of verified candidates: the weighted mean of cosine and agreement."""
     scores_K: NDArray[np.float32] = cosines_K + np.float32(WEIGHT) * agreements_K
     return scores_K / np.float32(1 + WEIGHT)
+
+
+def _best(alike_PASKG: NDArray[np.float32], zoom: float) -> tuple[NDArray[np.float32], ...]:
+    """Score, up, right and turn of every candidate's best pose, over G of its scales: [K] each."""
+    shifts, turns, scales, count, own_scales = alike_PASKG.shape
+    alike_KPASG = alike_PASKG.transpose(3, 0, 1, 2, 4)
+    flat_KX = alike_KPASG.reshape(count, shifts * turns * scales * own_scales)
+    found = np.unravel_index(flat_KX.argmax(axis=1), (shifts, turns, scales, own_scales))
+    shift_K, turn_K, scale_K, own_K = found
+    every_K = np.arange(count)
+    score_K = alike_KPASG[every_K, *found]
+    side = 2 * SHIFT + 1
+    alike_KZZ = alike_KPASG[every_K, :, turn_K, scale_K, own_K].reshape(count, side, side)
+    alike_KA = alike_KPASG[every_K, shift_K, :, scale_K, own_K]
+    row_K, column_K = np.divmod(shift_K, side)
+    up_K = row_K - SHIFT + _summit(alike_KZZ[every_K, :, column_K], row_K, "reflect")
+    left_K = column_K - SHIFT + _summit(alike_KZZ[every_K, row_K, :], column_K, "reflect")
+    turned_K = turn_K + _summit(alike_KA, turn_K, "wrap")
+    cell_K = zoom**own_K / SIDE
+    placed = (score_K, up_K * cell_K, -left_K * cell_K, turned_K * (360 / turns))
+    return tuple(part.astype(np.float32) for part in placed)
+
+
+def _summit(
+    values_KX: NDArray[np.float32], best_K: NDArray[np.int_], beyond: Literal["reflect", "wrap"]
+) -> NDArray[np.float64]:
+    """Where a parabola through the best value and its neighbours is highest: -0.5..0.5 from it."""
+    padded_KX = np.pad(values_KX.astype(np.float64), ((0, 0), (1, 1)), mode=beyond)
+    every_K = np.arange(len(best_K))
+    before_K, at_K, after_K = (padded_KX[every_K, best_K + step] for step in range(3))
+    bend_K = np.minimum(before_K + after_K - 2 * at_K, -1e-9)
+    from_best_K: NDArray[np.float64] = (before_K - after_K) / (2 * bend_K)
+    return from_best_K.clip(-0.5, 0.5)
 
 
 def _turned(view_SCE: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -120,6 +120,7 @@ def answer_body(
             longitude=estimate.longitude,
             accuracy_m_68=estimate.accuracy_m_68,
             accuracy_m_95=estimate.accuracy_m_95,
+            heading_deg=estimate.heading_deg,
         ),
         matches=[match_body(match, gallery.name) for match in outcome.matches],
         flights=None

@@ -78,7 +78,7 @@ def gpx(answer: AnswerBody) -> str:
     root = ET.Element("gpx", version="1.1", creator="safenet-geo")
     root.set("xmlns", "http://www.topografix.com/GPX/1/1")
     if answer.estimate is not None:
-        text = f"{answer.status}, confidence {answer.confidence:.3f}"
+        text = f"{answer.status}, confidence {answer.confidence:.3f}{_heading(answer)}"
         point = _gpx_point(root, "wpt", answer.estimate.latitude, answer.estimate.longitude)
         _texts(point, name="estimate", desc=text)
     for match in answer.matches:
@@ -93,6 +93,11 @@ def gpx(answer: AnswerBody) -> str:
             point = _gpx_point(segment, "trkpt", image.latitude, image.longitude)
             _texts(point, ele=_ele(image), time=_when(image), name=image.image_id)
     return _document(root)
+
+
+def _heading(answer: AnswerBody) -> str:
+    heading_deg = None if answer.estimate is None else answer.estimate.heading_deg
+    return "" if heading_deg is None else f", heading {round(heading_deg, 1) % 360:.1f} deg"
 
 
 def _ele(image: object) -> str | None:
@@ -118,7 +123,7 @@ def kml(answer: AnswerBody) -> str:
     _texts(document, name=f"{answer.gallery.name}: {answer.status}")
     if answer.estimate is not None:
         mark = ET.SubElement(document, "Placemark")
-        radius = f"95 % within {answer.estimate.accuracy_m_95:.1f} m"
+        radius = f"95 % within {answer.estimate.accuracy_m_95:.1f} m{_heading(answer)}"
         _texts(mark, name="estimate", description=radius)
         _kml_point(mark, answer.estimate.latitude, answer.estimate.longitude)
     for match in answer.matches:

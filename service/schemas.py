@@ -106,6 +106,11 @@ class EstimateBody(BaseModel):
     longitude: float
     accuracy_m_68: float
     accuracy_m_95: float
+    heading_deg: float | None = Field(
+        default=None,
+        description="Where the top of the (first) photo points, degrees clockwise from true north; "
+        "null for /navigate, where the matches disagree, and where weights or gallery cannot tell.",
+    )
 
 
 class ImageBody(BaseModel):

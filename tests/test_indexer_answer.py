@@ -1,3 +1,5 @@
+import cmath
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +9,7 @@ from indexer import calibration
 from indexer.answer import JUDGED, UNCALIBRATED, Evidence, answer, confidence, evidence
 from indexer.calibration import Sample
 from indexer.geo import distance_m, offset, square_corners
-from indexer.records import ImageRecord, Match
+from indexer.records import ImageRecord, Match, Pose
 from indexer.reliability import diagram
 
 HOME = (49.5, 17.2)
@@ -59,6 +61,90 @@ def test_the_estimate_is_the_less_accurate_the_less_its_matches_agree() -> None:
     assert accuracy(0.0) == pytest.approx(7.5)  # a tenth of the reach of 75 m
     assert accuracy(0.0, 60.0) == pytest.approx(math.hypot(30.0, 7.5), rel=1e-3)
     assert accuracy(0.0) < accuracy(0.0, 10.0) < accuracy(0.0, 60.0)
+
+
+POSE = Pose(up=0.25, right=-0.125, turn_deg=30.0)
+"""A quarter of a side up, an eighth to the left, turned by 30 degrees."""
+
+
+def posed(seen: Match, **changes: object) -> Match:
+    return dataclasses.replace(seen, record=dataclasses.replace(seen.record, **changes), pose=POSE)
+
+
+def tile(width_m: float, height_m: float, heading_deg: float) -> Match:
+    """A map tile about HOME whose top points that way."""
+    up = cmath.rect(height_m / 2, math.radians(heading_deg))
+    right = cmath.rect(width_m / 2, math.radians(heading_deg + 90))
+    ways = (up - right, up + right, right - up, -up - right)
+    corners = tuple(offset(*HOME, way.real, way.imag) for way in ways)
+    return posed(match(1, 0.9, 0, 0), corners=corners)
+
+
+@pytest.mark.parametrize(
+    ("seen", "north_m", "east_m", "heading_deg"),
+    [
+        (tile(40, 40, 0), 10.0, -5.0, 30.0),
+        (tile(40, 40, 90), 5.0, 10.0, 120.0),
+        (tile(40, 40, 340), 7.687, -8.119, 10.0),
+        (tile(90, 40, 0), 10.0, -5.0, 30.0),
+        (tile(40, 60, 0), 10.0, -5.0, 30.0),
+    ],
+)
+def test_a_pose_in_a_tile_tells_position_and_heading(seen, north_m, east_m, heading_deg) -> None:
+    estimate = answer([seen], 1.0, {"bias": 50.0}).estimate
+    assert estimate is not None
+    there = offset(*HOME, north_m, east_m)
+    assert distance_m(estimate.latitude, estimate.longitude, *there) < 0.05
+    assert estimate.heading_deg == pytest.approx(heading_deg, abs=0.01)
+
+
+def test_posed_matches_are_weighed_more_sharply_than_centres() -> None:
+    plain = [match(1, 0.9, 0, 0), match(2, 0.88, 40, 0)]
+    still = Pose(up=0, right=0, turn_deg=0)
+    sharp = [dataclasses.replace(one, pose=still) for one in plain]
+    archive = [
+        dataclasses.replace(one, record=dataclasses.replace(one.record, view="drone"))
+        for one in sharp
+    ]
+    shares = {0.05: (plain, archive), 0.02: (sharp,)}
+    for temperature, cases in shares.items():
+        pull = math.exp(-0.02 / temperature)
+        expected = offset(*HOME, 40 * pull / (1 + pull), 0.0)
+        for matches in cases:
+            found = answer(matches, 1.0, {"bias": 50.0}).estimate
+            assert found is not None
+            assert distance_m(found.latitude, found.longitude, *expected) < 0.01
+
+
+@pytest.mark.parametrize(("last", "mean"), [(20.0, 5.0), (10.0, 0.0)])
+def test_headings_are_averaged_across_north(last, mean) -> None:
+    both = [
+        dataclasses.replace(match(1, 0.9, 0, 0), pose=Pose(up=0, right=0, turn_deg=turn))
+        for turn in (350.0, last)
+    ]
+    estimate = answer(both, 1.0, {"bias": 50.0}).estimate
+    assert estimate is not None
+    assert 0 <= estimate.heading_deg < 360
+    assert (estimate.heading_deg + 180) % 360 - 180 == pytest.approx(mean, abs=1e-3)
+
+
+def test_headings_that_contradict_each_other_are_none() -> None:
+    both = [
+        dataclasses.replace(match(1, 0.9, 0, 0), pose=Pose(up=0, right=0, turn_deg=turn))
+        for turn in (10.0, 190.0)
+    ]
+    estimate = answer(both, 1.0, {"bias": 50.0}).estimate
+    assert estimate is not None
+    assert estimate.heading_deg is None
+
+
+def test_without_a_pose_or_over_a_flight_archive_there_is_no_heading() -> None:
+    plain = match(1, 0.9, 0, 0)
+    for alone in (plain, posed(plain, view="drone"), posed(plain, corners=None)):
+        estimate = answer([alone], 1.0, {"bias": 50.0}).estimate
+        assert estimate is not None
+        assert estimate.heading_deg is None
+        assert distance_m(estimate.latitude, estimate.longitude, *HOME) < 0.01
 
 
 def test_more_matches_than_are_judged_change_nothing() -> None:

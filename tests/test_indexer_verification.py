@@ -1,5 +1,6 @@
 """Local features in a gallery: stored beside the descriptors, kept intact, and ranking by them."""
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -25,7 +26,7 @@ from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import Rows
 from model.fusion import Query, fuse
-from model.verification import VERIFIED, agreement, combined
+from model.verification import SIDE, VERIFIED, agreement, combined
 
 COLUMNS, ROWS = 8, 5
 IDS = [f"19-{FIRST_X + i}-{FIRST_Y + j}" for i in range(COLUMNS) for j in range(ROWS)]
@@ -83,7 +84,7 @@ def test_the_best_by_cosine_are_ranked_by_cosine_and_agreement(built, top_k) -> 
     half_ND = rows().descriptors_ND.astype(np.float16).astype(np.float32)
     cosines_N = (half_ND @ query.descriptors_SD.T).max(axis=1)
     kept = np.argsort(-cosines_N, kind="stable")[: max(top_k, VERIFIED)]
-    scores_K = combined(cosines_N[kept], agreement(query.local_NSL, rows().local_NL[kept]))
+    scores_K = combined(cosines_N[kept], agreement(query.local_NSL, rows().local_NL[kept]).scores_K)
     order = np.argsort(-scores_K, kind="stable")[:top_k]
     found = searched(built, query, top_k)
     assert list(found) == [IDS[kept[i]] for i in order]
@@ -91,6 +92,21 @@ def test_the_best_by_cosine_are_ranked_by_cosine_and_agreement(built, top_k) -> 
     assert list(found) != [IDS[i] for i in kept[:top_k]]
     if top_k < VERIFIED:
         assert set(list(found)[:2]) == {IDS[SEEDS.index(seed)] for seed in ASKED}
+
+
+def test_a_turned_and_moved_query_tells_how_it_lies(built) -> None:
+    local_SL = asked().local_NSL[0]
+    cells = local_SL.reshape(SIDE, SIDE, -1)
+    moved = np.zeros_like(cells)
+    moved[2:, :-1] = cells[:-2, 1:]  # the camera two cells up, one to the right
+    turned = np.rot90(moved).reshape(1, 1, -1)  # and its top to the right
+    query = dataclasses.replace(asked(), local_NSL=np.ascontiguousarray(turned))
+    gallery = Gallery.open(built, "map", embedder=None)
+    best = gallery.search(query, top_k=1)[0]
+    gallery.close()
+    assert best.record.image_id == IDS[SEEDS.index(ASKED[0])]
+    assert (best.pose.up * SIDE, best.pose.right * SIDE) == pytest.approx((2, 1), abs=0.2)
+    assert best.pose.turn_deg == pytest.approx(90, abs=4)
 
 
 def test_descriptors_alone_are_not_verified(built) -> None:

@@ -14,6 +14,7 @@ from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder
 from model.errors import ConfigError
+from model.fusion import fuse
 from model.local_features import unit_cells, upright
 from model.network import SafeNet, turned
 from model.verification import SHIFT, SIDE, TURNS, agreement, combined, quantised
@@ -63,7 +64,7 @@ def slow_agreement(query_SSE: NDArray[np.float32], tile_SSE: NDArray[np.float32]
 
 def test_agreement_equals_the_loop_over_turns_and_shifts() -> None:
     query, tiles = grids(1, 0), grids(3, 1)
-    found = agreement(flat(query)[None], quantised(flat(tiles)))
+    found = agreement(flat(query)[None], quantised(flat(tiles))).scores_K
     expected = [slow_agreement(query[0], tile) for tile in tiles]
     np.testing.assert_allclose(found, expected, atol=0.02)  # int8 and clipping
 
@@ -75,25 +76,61 @@ def test_a_turned_and_shifted_grid_agrees_and_a_shuffled_one_does_not() -> None:
     generator = np.random.default_rng(3)
     shuffled = generator.permutation(tile.reshape(-1, WIDTH)).reshape(tile.shape)
     found = agreement(flat(tile[None])[None], quantised(flat(np.stack((tile, shifted, shuffled)))))
-    assert found[0] == pytest.approx(1.0, abs=0.05)
-    assert found[1] == pytest.approx((6 * 5) / (7 * np.sqrt(6 * 5)), abs=0.08)
-    assert found[2] < 0.4
+    assert found.scores_K[0] == pytest.approx(1.0, abs=0.05)
+    assert found.scores_K[1] == pytest.approx((6 * 5) / (7 * np.sqrt(6 * 5)), abs=0.08)
+    assert found.scores_K[2] < 0.4
+    assert found.up_K[:2] * SIDE == pytest.approx([0, 1], abs=0.1)
+    assert found.right_K[:2] * SIDE == pytest.approx([0, 2], abs=0.1)
+    assert found.turn_deg_K[1] == pytest.approx(270, abs=2)  # rot90 turns the tile to the left
 
 
 def test_the_best_of_several_scales_counts_and_views_are_averaged() -> None:
     one, other = flat(grids(2, 4))
     tiles = quantised(np.stack((np.concatenate((one, other)), np.concatenate((other, other)))))
-    alone = agreement(one[None, None], tiles)
-    both = agreement(np.stack((one, other))[None], tiles)
-    views = agreement(np.stack((one, other))[:, None], tiles)
+    alone = agreement(one[None, None], tiles).scores_K
+    both = agreement(np.stack((one, other))[None], tiles).scores_K
+    views = agreement(np.stack((one, other))[:, None], tiles).scores_K
     assert alone[0] > 0.9 > alone[1]
     assert (both > 0.9).all()
-    np.testing.assert_allclose(views, (alone + agreement(other[None, None], tiles)) / 2, atol=1e-5)
+    np.testing.assert_allclose(
+        views, (alone + agreement(other[None, None], tiles).scores_K) / 2, atol=1e-5
+    )
+
+
+def test_the_pose_lies_between_cells_and_turns_and_in_the_scale_that_agrees() -> None:
+    inner = np.random.default_rng(6).normal(size=(9, 9, WIDTH))
+    y, x = np.indices((SIDE, SIDE)) - (SIDE - 1) / 2
+
+    def seen(up: float, right: float, turn_deg: float) -> NDArray[np.float32]:
+        """Smooth ground around a place, seen with the top turned clockwise."""
+        a = np.radians(turn_deg)
+        at = np.stack((np.cos(a) * y + np.sin(a) * x - up, np.cos(a) * x - np.sin(a) * y + right))
+        layers = [map_coordinates(inner[:, :, e], at / 2 + 4, order=3) for e in range(WIDTH)]
+        cells = np.stack(layers, axis=2)
+        return flat((cells / np.linalg.norm(cells, axis=2, keepdims=True))[None])
+
+    query, tile, other = seen(0.4, 1.3, 100.0), seen(0, 0, 0), flat(grids(1, 7))
+    tiles = quantised(np.stack((np.concatenate((tile, other)), np.concatenate((other, tile)))))
+    found = agreement(query[None].astype(np.float32), tiles.reshape(2, -1), zoom=0.75)
+    assert found.turn_deg_K == pytest.approx([100, 100], abs=4)
+    assert found.up_K * SIDE == pytest.approx([0.4, 0.75 * 0.4], abs=0.2)
+    assert found.right_K * SIDE == pytest.approx([1.3, 0.75 * 1.3], abs=0.2)
+
+
+def test_of_several_views_the_place_is_averaged_and_the_first_one_tells_the_turn() -> None:
+    tile = grids(1, 8)
+    moved = np.zeros_like(tile)
+    moved[:, 2:] = tile[:, :-2]  # the camera two cells up
+    views = np.stack((flat(tile), flat(np.rot90(moved, axes=(1, 2)))))
+    found = agreement(views, quantised(flat(tile)))
+    assert found.up_K * SIDE == pytest.approx([(0 + 2) / 2], abs=0.1)
+    assert found.right_K * SIDE == pytest.approx([0], abs=0.1)
+    assert (found.turn_deg_K + 180) % 360 == pytest.approx([180], abs=2)
 
 
 def test_no_candidates_have_no_agreement() -> None:
     none = np.empty((0, SIDE**2 * WIDTH), dtype=np.int8)
-    assert agreement(flat(grids(1, 5))[None], none).shape == (0,)
+    assert agreement(flat(grids(1, 5))[None], none).scores_K.shape == (0,)
 
 
 def test_scores_are_weighted_means() -> None:
@@ -126,6 +163,7 @@ def test_both_sides_hold_the_grid_of_each_scale_turned_upright(
     pixels = np.stack([embedder.preprocess(picture(seed)) for seed in (0, 1)])
     rows = embedder.embed_gallery_pixels(pixels)
     asked = embedder.embed_queries(pixels)
+    assert fuse(asked).zoom == config.turn_zoom
     length = SIDE**2 * WIDTH
     assert rows.local_NL.shape == (2, embedder.local_bytes) == (2, 2 * length)
     for row, seen in zip(rows.local_NL, asked, strict=True):
@@ -134,7 +172,7 @@ def test_both_sides_hold_the_grid_of_each_scale_turned_upright(
         norms = np.linalg.norm(seen.local_SL.reshape(2, -1, WIDTH), axis=2)
         np.testing.assert_allclose(norms, 1.0, atol=1e-4)
         np.testing.assert_array_equal(row, quantised(seen.local_SL.reshape(1, -1))[0])
-    assert agreement(asked[0].local_SL[None], rows.local_NL)[0] > 0.8
+    assert agreement(asked[0].local_SL[None], rows.local_NL).scores_K[0] > 0.8
 
 
 def test_turned_grids_are_turned_back() -> None:

@@ -1,6 +1,7 @@
 """The page over the demo's own galleries, with the shipped weights: what `make demo` shows."""
 
 import base64
+import csv
 import os
 import time
 from collections.abc import Iterator
@@ -57,6 +58,12 @@ def test_the_demos_photo_lands_within_its_tile_on_the_map(demo: Watched) -> None
     west, south, east, north = answered.value.json()["matches"][0]["bounds"]
     assert south < shot.latitude < north
     assert west < shot.longitude < east
+    heading_deg = answered.value.json()["estimate"]["heading_deg"]
+    with (DEMO.world / "gps.csv").open(newline="") as table:
+        true_deg = {row["path"]: float(row["heading_deg"] or 0) for row in csv.DictReader(table)}
+    assert abs((heading_deg - true_deg[LOCALIZE_IMAGE] + 180) % 360 - 180) < 15
+    words = f"The top of the photo points to {round(heading_deg) % 360}°"
+    expect(page.locator("#panel-localize .estimate")).to_contain_text(words)
     shown = page.inner_text("#panel-localize .coordinates output").split(", ")
     assert south < float(shown[0]) < north
     assert west < float(shown[1]) < east

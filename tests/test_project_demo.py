@@ -170,7 +170,8 @@ def truth(tmp_path: Path) -> Truth:
 def judged(truth: Truth, path: str, image_id: str) -> Verdict:
     asked = Question(route="/localize", shot=truth.shot(path))
     match = {"image_id": image_id, "score": 0.5}
-    return judge(asked, {"matches": [match], "confidence": 0.9}, truth)
+    estimate = {"latitude": 46.5001, "longitude": 15.6}
+    return judge(asked, {"matches": [match], "confidence": 0.9, "estimate": estimate}, truth)
 
 
 def test_a_match_that_shows_the_true_point_is_right(truth: Truth) -> None:
@@ -178,6 +179,7 @@ def test_a_match_that_shows_the_true_point_is_right(truth: Truth) -> None:
     assert verdict.is_right
     assert verdict.distance_m == pytest.approx(0.0, abs=0.01)
     assert "right" in str(verdict)
+    assert "the estimate 11 m" in str(verdict)
 
 
 def test_a_match_beside_the_true_point_is_wrong(truth: Truth) -> None:

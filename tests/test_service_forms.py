@@ -10,7 +10,7 @@ import httpx
 import pytest
 from service_live import encoded, picture
 
-from service.forms import DECIMALS, geojson, gpx, table
+from service.forms import DECIMALS, geojson, gpx, kml, table
 from service.schemas import AnswerBody
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -83,6 +83,14 @@ def test_gpx_height_is_only_given_above_mean_sea_level(answer: AnswerBody) -> No
 
     assert heights("msl") == ["321.5"]
     assert heights("takeoff") == []
+
+
+def test_gpx_and_kml_tell_a_known_heading(answer: AnswerBody) -> None:
+    assert answer.estimate is not None
+    turned = answer.estimate.model_copy(update={"heading_deg": 123.44})
+    for form in (gpx, kml):
+        assert "heading" not in form(answer)
+        assert "heading 123.4 deg" in form(answer.model_copy(update={"estimate": turned}))
 
 
 def test_kml_positions_are_longitude_latitude(live: httpx.Client) -> None:

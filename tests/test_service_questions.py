@@ -92,6 +92,8 @@ def test_views_with_local_features_are_verified(tmp_path: Path, view: str, route
     found = [(match["image_id"], match["score"]) for match in body["matches"]]
     assert [name for name, _ in found] == [match.record.image_id for match in expected]
     assert {name for name, _ in found[:2]} == {f"{view}-006", f"{view}-007"}
+    heading_deg = body["estimate"]["heading_deg"]
+    assert (heading_deg is None) == (route == "/navigate")
     scores = [match.score for match in expected]
     assert [score for _, score in found] == pytest.approx(scores, abs=1e-4)
 

@@ -95,7 +95,8 @@ def test_the_best_are_ranked_by_both_scores_and_the_others_stay_behind() -> None
     for query in range(2):
         best = cosines[query].argsort(descending=True)[:VERIFIED]
         kept = quantised(torch.cat(gallery)[:, 0].numpy())[best]
-        expected = combined(cosines[query, best].numpy(), agreement(queries[query].numpy(), kept))
+        agreed = agreement(queries[query].numpy(), kept)
+        expected = combined(cosines[query, best].numpy(), agreed.scores_K)
         np.testing.assert_allclose(found[query, best], expected, atol=1e-6)
         others = sorted(set(range(VERIFIED + 5)) - set(best.tolist()))
         assert found[query, others].max() < found[query, best].min()

@@ -40,6 +40,6 @@ class Verifier:
         best_QK = cosines_QG.topk(min(VERIFIED, cosines_QG.shape[1]), dim=1).indices.numpy()
         for query in Progress("verifying", len(best_QK), unit="query").over(range(len(best_QK))):
             best_K = best_QK[query]
-            agreed_K = agreement(self.queries[query].float().numpy(), self.gallery_GL[best_K])
-            scores_QG[query, best_K] = combined(cosines_QG[query, best_K].numpy(), agreed_K)
+            agreed = agreement(self.queries[query].float().numpy(), self.gallery_GL[best_K])
+            scores_QG[query, best_K] = combined(cosines_QG[query, best_K].numpy(), agreed.scores_K)
         return torch.from_numpy(scores_QG)

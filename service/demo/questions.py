@@ -22,22 +22,24 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The first match, beside the truth; the distance is from its middle, metres."""
+    """The first match, beside the truth; distances are from its middle and the estimate, metres."""
 
     question: Question
     image_id: str
     score: float
     confidence: float
     distance_m: float
+    estimate_m: float | None
     is_right: bool
 
     def __str__(self) -> str:
         asked = self.question
+        nearer = "" if self.estimate_m is None else f", the estimate {self.estimate_m:.0f} m"
         return (
             f"POST {asked.route}  {asked.shot.path}\n"
             f"  truth   {asked.shot.latitude:.6f}, {asked.shot.longitude:.6f}\n"
             f"  answer  {self.image_id} (score {self.score:.3f}, confidence "
-            f"{self.confidence:.2f}), its middle {self.distance_m:.0f} m away\n"
+            f"{self.confidence:.2f}), its middle {self.distance_m:.0f} m away{nearer}\n"
             f"  {'right: it shows' if self.is_right else 'WRONG: it does not show'} the true point"
         )
 
@@ -72,11 +74,14 @@ def judge(asked: Question, body: dict[str, Any], truth: Truth) -> Verdict:
     if found is None:
         raise DemoError(f"{asked.route} answered {best['image_id']}, which is not of this world")
     here = (asked.shot.latitude, asked.shot.longitude)
+    fused = body["estimate"]
+    estimate_m = fused and distance_m(*here, fused["latitude"], fused["longitude"])
     return Verdict(
         question=asked,
         image_id=best["image_id"],
         score=best["score"],
         confidence=body["confidence"],
         distance_m=distance_m(*here, found.latitude, found.longitude),
+        estimate_m=estimate_m,
         is_right=found.shows(*here),
     )

@@ -2,7 +2,7 @@
 
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { scoreColours } from "./colour.js";
-import { element, icon, metresText, positionText } from "./dom.js";
+import { element, headingText, icon, metresText, placeAway, positionText } from "./dom.js";
 import { boxOf } from "./map_view.js";
 
 const ESTIMATE = "#0b62d6";
@@ -96,6 +96,11 @@ export class AnswerLayers {
     for (const [radius, look] of rings) {
       const ring = L.circle(position, { ...style, ...look, radius }).addTo(this.group);
       this.bounds.extend(ring.getBounds());
+    }
+    if (Number.isFinite(estimate.heading_deg)) {
+      const edge = placeAway(estimate, estimate.heading_deg, estimate.accuracy_m_95);
+      L.polyline([position, edge], { ...style, weight: 2.5 }).addTo(this.group);
+      this.legend.push([`estimate ${status}`, `Line: top of the photo, ${headingText(estimate.heading_deg)}`]);
     }
     const cross = icon("cross", "-24 -24 48 48", "M0-23V-12M0 12V23M-23 0H-12M12 0H23");
     const words = `Estimate ${positionText(...position)}`;

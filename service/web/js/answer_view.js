@@ -1,6 +1,6 @@
 // What the service answered, in words: the status, the position, and what to do with it.
 
-import { distanceM, element, icon, metresText, percentText, positionText } from "./dom.js";
+import { distanceM, element, headingText, icon, metresText, percentText, positionText } from "./dom.js";
 
 const LOOKS = {
   match: ["Match", "M4 13l5 5L20 6"],
@@ -59,13 +59,16 @@ function advice(answer, parameters, route) {
 /** Coordinates of the estimate with a copy button and distances to where the photo says it is. */
 export function estimateLine(answer, owns, onCopy) {
   if (!answer.estimate) return null;
-  const { latitude, longitude, accuracy_m_68, accuracy_m_95 } = answer.estimate;
+  const { latitude, longitude, accuracy_m_68, accuracy_m_95, heading_deg } = answer.estimate;
   const text = positionText(latitude, longitude);
   const press = { type: "button", "aria-label": "Copy coordinates", click: () => onCopy(text) };
   const copy = element("button", press, "Copy");
   const circles = `68 % within ${metresText(accuracy_m_68)}, 95 % within ${metresText(accuracy_m_95)}`;
   const lines = [element("p", { class: "coordinates" }, element("output", {}, text), copy)];
   lines.push(element("p", { class: "facts" }, circles));
+  if (Number.isFinite(heading_deg)) {
+    lines.push(element("p", { class: "facts" }, `The top of the photo points to ${headingText(heading_deg)}`));
+  }
   for (const own of owns.slice(0, 1)) {
     const away = metresText(distanceM(own, answer.estimate));
     lines.push(element("p", { class: "facts" }, `${own.label}: ${away} away.`));

@@ -56,6 +56,20 @@ export function durationText(milliseconds) {
   return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
 }
 
+/** "137° (SE)": degrees clockwise from true north, and the nearest of eight winds. */
+export function headingText(degrees) {
+  const wind = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"][Math.round(degrees / 45) % 8];
+  return `${Math.round(degrees) % 360}° (${wind})`;
+}
+
+/** [latitude, longitude] that lies so many metres away in a direction; for short ways. */
+export function placeAway({ latitude, longitude }, degrees, metres) {
+  const rad = Math.PI / 180;
+  const arc = metres / 6371008.8 / rad;
+  const east = (arc * Math.sin(degrees * rad)) / Math.cos(latitude * rad);
+  return [latitude + arc * Math.cos(degrees * rad), longitude + east];
+}
+
 /** Great-circle metres between two {latitude, longitude} (haversine, mean radius of WGS 84). */
 export function distanceM(a, b) {
   const rad = Math.PI / 180;

@@ -2,7 +2,7 @@
 
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { scoreColours } from "./colour.js";
-import { element, headingText, icon, metresText, placeAway, positionText } from "./dom.js";
+import { element, headingText, icon, metresText, positionText } from "./dom.js";
 import { boxOf } from "./map_view.js";
 
 const ESTIMATE = "#0b62d6";
@@ -97,17 +97,16 @@ export class AnswerLayers {
       const ring = L.circle(position, { ...style, ...look, radius }).addTo(this.group);
       this.bounds.extend(ring.getBounds());
     }
-    if (Number.isFinite(estimate.heading_deg)) {
-      const edge = placeAway(estimate, estimate.heading_deg, estimate.accuracy_m_95);
-      L.polyline([position, edge], { ...style, weight: 2.5 }).addTo(this.group);
-      this.legend.push([`estimate ${status}`, `Line: top of the photo, ${headingText(estimate.heading_deg)}`]);
-    }
     const cross = icon("cross", "-24 -24 48 48", "M0-23V-12M0 12V23M-23 0H-12M12 0H23");
     const words = `Estimate ${positionText(...position)}`;
-    pin(position, `estimate-pin ${status}`, cross, words, { zIndexOffset: 1000 }).addTo(this.group);
+    const node = element("span", {}, cross);
+    const isTurned = Number.isFinite(estimate.heading_deg);
+    if (isTurned) node.append(topArrow(estimate.heading_deg));
+    pin(position, `estimate-pin ${status}`, node, words, { zIndexOffset: 1000 }).addTo(this.group);
     const inner = `inner circle ${metresText(estimate.accuracy_m_68)} (68 %)`;
     const outer = `outer ${metresText(estimate.accuracy_m_95)} (95 %)`;
-    this.legend.push([`estimate ${status}`, `Estimate; ${inner}, ${outer}`]);
+    const arrow = isTurned ? `; arrow: top of the photo, ${headingText(estimate.heading_deg)}` : "";
+    this.legend.push([`estimate ${status}`, `Estimate; ${inner}, ${outer}${arrow}`]);
   }
 
   drawOwn({ latitude, longitude, label }) {
@@ -127,6 +126,13 @@ export class AnswerLayers {
     line.forEach((position) => this.bounds.extend(position));
     this.legend.push(["flight", `Flight ${flight.flight_id}, ${line.length} images`, color]);
   }
+}
+
+/** An arrow beyond the cross that points where the top of the photo does. */
+function topArrow(headingDeg) {
+  const arrow = icon("photo-top", "-48 -48 96 96", "M0-47 9-29 0-34-9-29Z");
+  arrow.style.transform = `rotate(${headingDeg}deg)`;
+  return arrow;
 }
 
 /** An arrow that points where the drone looked; a dot where that is unknown. */

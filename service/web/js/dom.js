@@ -62,14 +62,6 @@ export function headingText(degrees) {
   return `${Math.round(degrees) % 360}° (${wind})`;
 }
 
-/** [latitude, longitude] that lies so many metres away in a direction; for short ways. */
-export function placeAway({ latitude, longitude }, degrees, metres) {
-  const rad = Math.PI / 180;
-  const arc = metres / 6371008.8 / rad;
-  const east = (arc * Math.sin(degrees * rad)) / Math.cos(latitude * rad);
-  return [latitude + arc * Math.cos(degrees * rad), longitude + east];
-}
-
 /** Great-circle metres between two {latitude, longitude} (haversine, mean radius of WGS 84). */
 export function distanceM(a, b) {
   const rad = Math.PI / 180;

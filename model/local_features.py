@@ -52,9 +52,7 @@ def upright(local_BTL: Tensor, scales: int) -> Tensor:
         scales: S.
     """
     batch, turns, length = local_BTL.shape
-    if length == 0:
-        return local_BTL[:, :scales]
-    grids = local_BTL.reshape(batch, turns, SIDE, SIDE, -1)
+    grids = local_BTL.reshape(batch, turns, SIDE, SIDE, length // SIDE**2)
     step = 4 // turns
     back = [torch.rot90(grids[:, turn], -step * turn, (1, 2)) for turn in range(turns)]
     means = [torch.stack(back[scale::scales]).mean(dim=0) for scale in range(scales)]
@@ -63,7 +61,5 @@ def upright(local_BTL: Tensor, scales: int) -> Tensor:
 
 def unit_cells(local: Tensor) -> Tensor:
     """Every cell's features to unit length; shape [..., L] stays."""
-    if local.shape[-1] == 0:
-        return local
-    grids = local.reshape(*local.shape[:-1], SIDE * SIDE, -1)
+    grids = local.reshape(*local.shape[:-1], SIDE * SIDE, local.shape[-1] // SIDE**2)
     return functional.normalize(grids, dim=-1).flatten(-2)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import map_coordinates
+from threadpoolctl import threadpool_info
 
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
@@ -131,6 +132,13 @@ def test_of_several_views_the_place_is_averaged_and_the_first_one_tells_the_turn
 def test_no_candidates_have_no_agreement() -> None:
     none = np.empty((0, SIDE**2 * WIDTH), dtype=np.int8)
     assert agreement(flat(grids(1, 5))[None], none).scores_K.shape == (0,)
+
+
+def test_verifying_leaves_the_other_cores_alone() -> None:
+    agreement(flat(grids(1, 5))[None], quantised(flat(grids(1, 6))))
+    blas = [found for found in threadpool_info() if found["user_api"] == "blas"]
+    assert blas
+    assert {found["num_threads"] for found in blas} == {1}
 
 
 def test_scores_are_weighted_means() -> None:

@@ -167,7 +167,8 @@ def fuse_positions(matches: Sequence[Match], temperature: float) -> Fused:
     """
     best = matches[0]
     reach = reach_m(best)
-    weights = _weights(matches, POSED_TEMPERATURE if placed(best).is_posed else temperature)
+    is_posed = placed(best).heading_deg is not None
+    weights = _weights(matches, POSED_TEMPERATURE if is_posed else temperature)
     near = [
         (weight, match, placed(match))
         for weight, match in zip(weights, matches, strict=True)

@@ -12,14 +12,13 @@ from indexer.records import Match
 class Placed:
     """Metres from the match's centre to the query's, and where the query's top points.
 
-    `heading_deg` is clockwise from true north, None where the match does not tell; `is_posed`:
-    more is known than that the query lies about the match's centre.
+    `heading_deg` is clockwise from true north; None where no more is known than that the query lies
+    about the match's centre.
     """
 
     north_m: float = 0.0
     east_m: float = 0.0
     heading_deg: float | None = None
-    is_posed: bool = False
 
 
 def placed(match: Match) -> Placed:
@@ -44,5 +43,4 @@ def placed(match: Match) -> Placed:
         north_m=moved.real,
         east_m=moved.imag,
         heading_deg=(math.degrees(cmath.phase(up)) + pose.turn_deg) % 360,
-        is_posed=True,
     )

@@ -157,7 +157,7 @@ def _turned(view_SCE: NDArray[np.float32]) -> NDArray[np.float32]:
 def _spectra(grids_NCE: NDArray[np.float32]) -> NDArray[np.complex64]:
     """Two-dimensional Fourier transforms of grids with SHIFT empty cells: complex64 [F, N, E].
 
-    Shifting and multiplying is a product of spectra: it takes two fifths of the time of every shift alone.
+    Shifting and multiplying is a product of spectra: two fifths of the time of every shift alone.
     """
     count, _, width = grids_NCE.shape
     grids_CX = grids_NCE.transpose(1, 0, 2).reshape(SIDE**2, count * width)

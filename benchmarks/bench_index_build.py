@@ -15,8 +15,8 @@ import numpy as np
 from figure import CannotRun, Figure
 from PIL import Image
 
-from indexer import operations
-from indexer.ingest import BATCH
+from indexer.building import operations
+from indexer.building.ingest import BATCH
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import SHIPPED_WEIGHTS, Embedder, Rows

@@ -7,9 +7,9 @@ from figure import Figure, seconds_of
 from torch import Tensor
 
 from model.network import SafeNet
-from training.learner import Learner
-from training.optimization import build_optimizer
-from training.recipes import recipe
+from training.learning.learner import Learner
+from training.learning.optimization import build_optimizer
+from training.learning.recipes import recipe
 
 PLACES = 701
 """Classes of University-1652."""

@@ -16,11 +16,11 @@ from clustered import OVERLAP_COSINE, Spread
 from figure import Figure, seconds_of
 from numpy.typing import NDArray
 
-from indexer import vectors
-from indexer.answer import JUDGED
-from indexer.descriptors import DescriptorFile
-from indexer.searcher import Searcher
-from indexer.vectors import INDEX_KINDS
+from indexer.gallery import vectors
+from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.vector_search import Searcher
+from indexer.gallery.vectors import INDEX_KINDS
+from indexer.localization.estimate import JUDGED
 from model.embedder import Rows
 
 SIZE, TILES, QUERIES, CHUNK = 100_000, 5, 500, 5_000

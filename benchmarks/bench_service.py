@@ -27,7 +27,7 @@ import numpy as np
 from figure import CannotRun, Figure, seconds_of
 from PIL import Image
 
-from indexer.operations import build
+from indexer.building.operations import build
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import SHIPPED_WEIGHTS, Embedder

@@ -12,7 +12,7 @@ from fastapi import Request
 from litserve import LitAPI, LitServer
 from servers import found
 
-from indexer.gallery import Gallery
+from indexer.gallery.gallery import Gallery
 from model.embedder import Embedder
 from model.fusion import fuse
 from model.images import open_image

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from indexer.gallery import Gallery
+from indexer.gallery.gallery import Gallery
 from model.embedder import Embedder
 from model.fusion import Query, fuse
 from model.images import open_image

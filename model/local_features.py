@@ -15,8 +15,8 @@ from model.verification import SIDE
 class LocalFeatures(nn.Module):
     """Cells of the backbone's map, whitened to fewer dimensions by principal components.
 
-    Nothing here is trained by descent: `training/whitening.py` fits mean and projection. Source:
-    whitening as in R-MAC and DELG.
+    Nothing here is trained by descent: `training/learning/whitening.py` fits mean and projection.
+    Source: whitening as in R-MAC and DELG.
 
     Raises:
         ConfigError: more features than the map has channels.

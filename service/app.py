@@ -6,17 +6,27 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from model.embedder import DescriptorModel
-from service import docs_page, footprints, page, problems, tiles
+from service import problems
 from service.errors import SettingsError
-from service.headers import SecurityHeaders
-from service.keys import KeyRing, Keys
 from service.lifespan import lifespan_of
-from service.lingering import Lingering
-from service.metrics import Metrics
-from service.observing import Observing
-from service.routes import admin, explanations, galleries, health, questions
+from service.middleware.api_keys import KeyRing, Keys
+from service.middleware.body_drain import Lingering
+from service.middleware.request_log import Observing
+from service.middleware.security_headers import SecurityHeaders
+from service.routes import (
+    admin,
+    api_docs,
+    explanations,
+    footprints,
+    galleries,
+    health,
+    map_tiles,
+    page,
+    questions,
+)
 from service.settings import Settings
-from service.telemetry import tracing_of
+from service.telemetry.metrics import Metrics
+from service.telemetry.traces import tracing_of
 
 
 def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> FastAPI:
@@ -48,8 +58,8 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
     app.state.metrics = metrics
     app.state.tracing = tracing
     problems.install(app)
-    docs_page.install(app, keys_required=settings.keys_required)
-    for module in (health, questions, explanations, galleries, tiles, footprints, admin, page):
+    api_docs.install(app, keys_required=settings.keys_required)
+    for module in (health, questions, explanations, galleries, map_tiles, footprints, admin, page):
         app.include_router(module.router)
     _add_layers(app, settings, ring, metrics)
     return app

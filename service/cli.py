@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from model.errors import SafeNetError
-from service import logs
 from service.app import create_app
-from service.keys import key_digest, new_key
+from service.middleware.api_keys import key_digest, new_key
 from service.server import Server
 from service.settings import read_settings
+from service.telemetry import logs
 
 app = typer.Typer(add_completion=False, help="Serve /localize and /navigate as SAFENET_* says.")
 

@@ -13,15 +13,15 @@ from fastapi import FastAPI
 
 from model.embedder import DescriptorModel, Embedder
 from model.errors import SafeNetError
-from service.admission import Admission
-from service.batching import BatchWorker
-from service.board import GalleryBoard
-from service.decoding import Decoder
-from service.explanations import Explanations
-from service.metrics import Metrics
+from service.open_galleries import GalleryBoard
+from service.questions.batching import BatchWorker
+from service.questions.decoding import Decoder
+from service.questions.explanations import Explanations
+from service.questions.limits import Admission
 from service.settings import Settings
 from service.state import Running
-from service.telemetry import Tracing
+from service.telemetry.metrics import Metrics
+from service.telemetry.traces import Tracing
 
 _log = logging.getLogger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

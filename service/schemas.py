@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from indexer.records import Filters, Prior
-from service.bounds import read_bounds
+from service.questions.bounds import read_bounds
 
 Format = Literal["json", "geojson", "gpx", "kml", "csv"]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, cast
 from fastapi import Depends, Request
 
 from model.embedder import DescriptorModel
-from service.admission import Admission
-from service.batching import BatchWorker
-from service.board import GalleryBoard
-from service.decoding import Decoder
 from service.errors import NotReadyError
-from service.explanations import Explanations
+from service.open_galleries import GalleryBoard
+from service.questions.batching import BatchWorker
+from service.questions.decoding import Decoder
+from service.questions.explanations import Explanations
+from service.questions.limits import Admission
 from service.settings import Settings
-from service.telemetry import Tracing
+from service.telemetry.traces import Tracing
 
 if TYPE_CHECKING:  # metrics reads the running parts
-    from service.metrics import Metrics
+    from service.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, kw_only=True)

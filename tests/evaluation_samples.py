@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
 
-from training.eval_cli import eval_app
+from training.commands.evaluate import eval_app
 
 
 def scene(place: int, view: int) -> Image.Image:

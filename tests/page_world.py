@@ -8,8 +8,8 @@ import numpy as np
 from conftest import ColourEmbedder
 from PIL import Image
 
+from indexer.building.operations import build
 from indexer.geo import tile_corner
-from indexer.operations import build
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import Explanation

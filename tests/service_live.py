@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.operations import build
+from indexer.building.operations import build
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from service.app import create_app

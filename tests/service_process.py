@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from conftest import ColourEmbedder
 
-from service import logs
 from service.app import create_app
 from service.server import Server
 from service.settings import Settings
+from service.telemetry import logs
 
 
 class SlowColours(ColourEmbedder):

@@ -5,12 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from indexer import calibration
-from indexer.answer import JUDGED, UNCALIBRATED, Evidence, answer, confidence, evidence
-from indexer.calibration import Sample
 from indexer.geo import distance_m, offset, square_corners
+from indexer.localization import calibration
+from indexer.localization.calibration import Sample
+from indexer.localization.estimate import (
+    JUDGED,
+    UNCALIBRATED,
+    Evidence,
+    answer,
+    confidence,
+    evidence,
+)
+from indexer.localization.reliability import diagram
 from indexer.records import ImageRecord, Match, Pose
-from indexer.reliability import diagram
 
 HOME = (49.5, 17.2)
 

@@ -10,9 +10,9 @@ from affine import Affine
 from indexer_samples import picture, table_folder, tile_folder
 from typer.testing import CliRunner
 
-from indexer import cli_options
-from indexer.cli import app
-from indexer.gallery import current_version, list_galleries
+from indexer.commands import options
+from indexer.commands.app import app
+from indexer.gallery.gallery import current_version, list_galleries
 
 COMMANDS = (
     "build", "add", "update", "remove", "compact", "verify", "rebuild", "info", "export", "search",
@@ -23,7 +23,7 @@ COMMANDS = (
 def run(monkeypatch, tmp_path, embedder):
     """Run a command in an empty folder; weights are the colour thumbnail."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_options, "load_weights", lambda weights, device: embedder)
+    monkeypatch.setattr(options, "load_weights", lambda weights, device: embedder)
 
     def invoke(*arguments: object, ok: bool = True):
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -285,7 +285,7 @@ def test_weights_of_another_dimension_are_refused(run, tmp_path, monkeypatch, em
     class Other(type(embedder)):
         name, sha256, descriptor_dim = "other", "f" * 64, 5
 
-    monkeypatch.setattr(cli_options, "load_weights", lambda weights, device: Other())
+    monkeypatch.setattr(options, "load_weights", lambda weights, device: Other())
     picture(1).save(tmp_path / "q.png")
     for arguments in (("build", "map", "tiles"), ("search", "map", "q.png"), ("rebuild", "map")):
         assert "colour-thumbnail" in refused(run(*arguments, ok=False))

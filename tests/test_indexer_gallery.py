@@ -7,20 +7,20 @@ import pytest
 from conftest import ColourEmbedder
 from indexer_samples import picture, table_folder, tile_folder
 
-from indexer import operations
+from indexer.building import operations
+from indexer.building.repair import rebuild
 from indexer.errors import (
     BadFilterError,
     GalleryMismatchError,
     UnknownGalleryError,
     UnknownImageError,
 )
-from indexer.gallery import Gallery, current_version, list_galleries
+from indexer.gallery.gallery import Gallery, current_version, list_galleries
+from indexer.gallery.metadata_search import MAX_BOXES
 from indexer.geo import distance_m
-from indexer.lookup import MAX_BOXES
+from indexer.localization.evaluation import search_files
 from indexer.polygons import join_holes
-from indexer.query import search_files
 from indexer.records import Filters, Prior
-from indexer.repair import rebuild
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 

@@ -14,17 +14,17 @@ import pytest
 from conftest import ColourEmbedder
 from indexer_samples import picture, tile_folder
 
-from indexer import operations
-from indexer.compact import compact
-from indexer.descriptors import DescriptorFile
+from indexer.building import operations
+from indexer.building.compact import compact
+from indexer.building.repair import rebuild, verify
 from indexer.errors import GalleryBusyError, UnknownGalleryError, UnknownImageError
-from indexer.gallery import Gallery, current_version
-from indexer.layout import gallery_folder
-from indexer.repair import rebuild, verify
+from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.gallery import Gallery, current_version
+from indexer.gallery.layout import gallery_folder
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 
-PRELOADED = ["indexer.operations", "indexer.compact", "indexer.repair"]
+PRELOADED = ["indexer.building.operations", "indexer.building.compact", "indexer.building.repair"]
 GONE = ["more-19-287284-178880", "19-287285-178881", "19-287286-178882"]
 
 
@@ -229,8 +229,8 @@ def compare(unbroken: Path, broken: Path) -> None:
 
 
 def hold(root: Path, ready, done) -> None:
-    from indexer.progress import Silent
-    from indexer.writer import open_writer
+    from indexer.building.progress import Silent
+    from indexer.building.writer import open_writer
 
     with open_writer(root, "map", Silent()):
         ready.set()

@@ -9,17 +9,17 @@ from indexer_samples import picture, table_folder, tile_folder
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
-from indexer import cli_options
-from indexer.cli import app
-from indexer.cli_errors import error_text, one_line_errors
-from indexer.progress import JsonLines
+from indexer.building.progress import JsonLines
+from indexer.commands import options
+from indexer.commands.app import app
+from indexer.commands.errors import error_text, one_line_errors
 
 
 @pytest.fixture
 def run(monkeypatch, tmp_path, embedder):
     """Run a command line in an empty folder; weights are the colour thumbnail."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_options, "load_weights", lambda weights, device: embedder)
+    monkeypatch.setattr(options, "load_weights", lambda weights, device: embedder)
     return lambda line: CliRunner().invoke(app, line.split())
 
 

@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 from indexer_samples import picture, table_folder, tile_folder
 
-from indexer import operations
-from indexer.compact import compact
+from indexer.building import operations
+from indexer.building.compact import compact
+from indexer.building.progress import JsonLines, PlainLines
+from indexer.building.repair import rebuild, verify
+from indexer.building.writer import FULL, disk_full_named
 from indexer.errors import (
     DuplicateIdError,
     EmptySourceError,
@@ -26,16 +29,13 @@ from indexer.errors import (
     UnknownGalleryError,
     UnknownImageError,
 )
-from indexer.export import export
-from indexer.gallery import Gallery, current_version
-from indexer.layout import gallery_folder
-from indexer.pictures import PictureStore
-from indexer.progress import JsonLines, PlainLines
-from indexer.repair import rebuild, verify
+from indexer.gallery.export import export
+from indexer.gallery.gallery import Gallery, current_version
+from indexer.gallery.layout import gallery_folder
+from indexer.gallery.pictures import PictureStore
+from indexer.gallery.vectors import INDEX_KINDS
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from indexer.vectors import INDEX_KINDS
-from indexer.writer import FULL, disk_full_named
 
 
 @pytest.fixture

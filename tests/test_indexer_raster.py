@@ -11,9 +11,9 @@ from indexer_samples import picture, tile_folder
 from pyproj import Geod, Transformer
 from rasterio.enums import ColorInterp
 
-from indexer import operations
+from indexer.building import operations
 from indexer.errors import EmptySourceError, NotGeoreferencedError, SourceError
-from indexer.gallery import Gallery
+from indexer.gallery.gallery import Gallery
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 

@@ -9,21 +9,21 @@ import pytest
 from conftest import ColourEmbedder
 from indexer_samples import picture, table_folder, tile_folder
 
-from indexer import operations
-from indexer.compact import compact
+from indexer.building import operations
+from indexer.building.compact import compact
+from indexer.building.progress import Silent
+from indexer.building.repair import rebuild, verify
+from indexer.building.writer import open_writer
 from indexer.errors import (
     EmptySourceError,
     GalleryBusyError,
     GalleryMismatchError,
     UnknownGalleryError,
 )
-from indexer.gallery import Gallery, current_version
-from indexer.layout import gallery_folder
-from indexer.progress import Silent
-from indexer.repair import rebuild, verify
+from indexer.gallery.gallery import Gallery, current_version
+from indexer.gallery.layout import gallery_folder
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from indexer.writer import open_writer
 
 
 class Stopping(ColourEmbedder):

@@ -15,9 +15,9 @@ from PIL import Image
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
-from indexer import operations
+from indexer.building import operations
 from indexer.errors import BadTableError, EmptySourceError, SourceError, UnknownSourceError
-from indexer.gallery import Gallery
+from indexer.gallery.gallery import Gallery
 from indexer.geo import tile_corner
 from indexer.sources.candidate import SourceOptions, options_from_text, options_text
 from indexer.sources.detect import open_source

@@ -12,16 +12,16 @@ import pytest
 from conftest import ColourEmbedder
 from indexer_samples import FIRST_X, FIRST_Y, LocalEmbedder, picture, tile_folder
 
-from indexer import operations
-from indexer.compact import compact
-from indexer.describe import describe
-from indexer.descriptors import DescriptorFile
-from indexer.gallery import Gallery, current_version
-from indexer.layout import gallery_folder
-from indexer.manifest import file_sha256
-from indexer.query import search_files
+from indexer.building import operations
+from indexer.building.compact import compact
+from indexer.building.repair import rebuild, verify
+from indexer.commands.info import describe
+from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.gallery import Gallery, current_version
+from indexer.gallery.layout import gallery_folder
+from indexer.gallery.manifest import file_sha256
+from indexer.localization.evaluation import search_files
 from indexer.records import Filters
-from indexer.repair import rebuild, verify
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import Rows

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from service_live import encoded, serving, settings_of
 
 from service.app import create_app
-from service.keys import key_digest
+from service.middleware.api_keys import key_digest
 
 PANEL = "#panel-localize"
 KEY = "a-key-of-the-tests"

@@ -6,10 +6,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from indexer.cli import app as index_app
+from indexer.commands.app import app as index_app
 from model.conversion import app as convert_app
-from training.cli import eval_app, train_app
-from training.shipping import app as shipping_app
+from training.commands.train import eval_app, train_app
+from training.learning.shipping import app as shipping_app
 from training.world.cli import app as world_app
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from service_live import picture
 
 from model.fusion import Seen
-from service.batching import BatchWorker
 from service.errors import QueueFullError
+from service.questions.batching import BatchWorker
 
 Pixels = NDArray[np.uint8]
 

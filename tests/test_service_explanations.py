@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from service_live import encoded, picture, serving, settings_of, write_source
 
-from indexer.operations import build
+from indexer.building.operations import build
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import Embedder, Explanation
 from service.app import create_app
 from service.errors import UnknownExplanationError
-from service.explanations import SIDE_PX, Explainable, Explanations, draw
+from service.questions.explanations import SIDE_PX, Explainable, Explanations, draw
 
 JPEG = {"Content-Type": "image/jpeg"}
 NO_TURN = np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from service_live import encoded, picture
 
-from service.forms import DECIMALS, geojson, gpx, kml, table
+from service.questions.formats import DECIMALS, geojson, gpx, kml, table
 from service.schemas import AnswerBody
 
 JPEG = {"Content-Type": "image/jpeg"}

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
-from service.keys import key_digest, new_key
+from service.middleware.api_keys import key_digest, new_key
 from service.settings import Settings
 
 EXAMPLES = 25

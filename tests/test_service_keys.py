@@ -14,8 +14,8 @@ from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
 from service.errors import AccessError, RateLimitedError, SettingsError
-from service.keys import KeyRing, key_digest, new_key
-from service.logs import JsonFormatter
+from service.middleware.api_keys import KeyRing, key_digest, new_key
+from service.telemetry.logs import JsonFormatter
 
 JPEG = {"Content-Type": "image/jpeg"}
 KEY, OTHER = new_key(), new_key()

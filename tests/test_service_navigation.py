@@ -6,7 +6,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from service_live import encoded, picture, position
 
-from service.image_gps import position_inside
+from service.questions.image_gps import position_inside
 
 JPEG = {"Content-Type": "image/jpeg"}
 

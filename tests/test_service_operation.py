@@ -13,7 +13,7 @@ from PIL import Image
 from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
-from service.logs import JsonFormatter
+from service.telemetry.logs import JsonFormatter
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -104,7 +104,7 @@ def test_each_request_is_one_json_line_with_its_id(live: httpx.Client) -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    logger = logging.getLogger("service.observing")
+    logger = logging.getLogger("service.middleware.request_log")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

@@ -9,8 +9,8 @@ from indexer_samples import LocalEmbedder
 from PIL import Image
 from service_live import PLACES, encoded, picture, position, serving, settings_of, write_source
 
-from indexer.gallery import Gallery
-from indexer.operations import build
+from indexer.building.operations import build
+from indexer.gallery.gallery import Gallery
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.fusion import fuse

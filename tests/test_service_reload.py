@@ -12,9 +12,9 @@ from service_live import encoded, picture, publish, serving, settings_of
 
 from indexer.errors import UnknownGalleryError
 from service.app import create_app
-from service.board import GalleryBoard
 from service.errors import GalleryRefusedError
-from service.keys import key_digest, new_key
+from service.middleware.api_keys import key_digest, new_key
+from service.open_galleries import GalleryBoard
 
 JPEG = {"Content-Type": "image/jpeg"}
 KEY = new_key()

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from service import cli
 from service.errors import SettingsError
-from service.keys import key_digest
+from service.middleware.api_keys import key_digest
 from service.settings import PREFIX, Settings, read_settings
 
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"

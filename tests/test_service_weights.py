@@ -10,7 +10,7 @@ import pytest
 import torch
 from service_live import encoded, picture, serving, settings_of, write_source
 
-from indexer.operations import build
+from indexer.building.operations import build
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import SHIPPED_WEIGHTS, Embedder

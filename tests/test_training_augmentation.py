@@ -12,7 +12,8 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.network import SafeNet
-from training.augmentation import (
+from training.errors import RecipeError
+from training.learning.augmentation import (
     FLAT_AS_FLOWN,
     PaperAugmentation,
     StrongAugmentation,
@@ -23,10 +24,9 @@ from training.augmentation import (
     warp,
     worsen_weather,
 )
-from training.cpu_speed import freeze_stages, quicken_depthwise
-from training.errors import RecipeError
-from training.optimization import build_optimizer, build_scheduler
-from training.recipes import recipe
+from training.learning.cpu_speed import freeze_stages, quicken_depthwise
+from training.learning.optimization import build_optimizer, build_scheduler
+from training.learning.recipes import recipe
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -139,7 +139,7 @@ def test_worse_weather_changes_some_images_and_stays_in_range() -> None:
 def test_freed_memory_stays_with_the_process() -> None:
     program = (
         "import resource\nimport numpy as np\n"
-        "from training.cpu_speed import keep_freed_memory\n"
+        "from training.learning.cpu_speed import keep_freed_memory\n"
         "{call}\n"
         "for _ in range(3): np.full((64, 1024, 1024), 1.0)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"

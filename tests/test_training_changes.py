@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from training.changes import mirrored, rotated, shifted
-from training.describing import changed
-from training.weather import weathers
+from training.evaluation.describing import changed
+from training.evaluation.perturbations import mirrored, rotated, shifted
+from training.evaluation.weather import weathers
 
 PIXELS = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from evaluation_samples import ask, save, university_test
 
-from training.evaluation import Described, fused_queries
-from training.image_sets import ImageSet
+from training.data.image_sets import ImageSet
+from training.evaluation.evaluation import Described, fused_queries
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from evaluation_samples import save, university_test
 
+from training.data.layouts import read_benchmark
+from training.data.sues import sues_training_places, training_ids
+from training.data.training_data import training_places
 from training.errors import DataError
-from training.layouts import read_benchmark
-from training.sues import sues_training_places, training_ids
-from training.training_data import training_places
 
 
 def test_university_reads_upper_case_extensions_both_ways(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from model.checkpoint import load_checkpoint
-from training.cli import train_app
+from training.commands.train import train_app
+from training.data.training_data import training_places
 from training.errors import DataError, RecipeError
-from training.loading import draw_epoch
-from training.recipes import recipe
-from training.training_data import training_places
+from training.learning.loading import draw_epoch
+from training.learning.recipes import recipe
 
 TINY = [
     "--set=model.backbone=test_efficientnet",
@@ -88,7 +88,7 @@ def test_a_killed_run_resumes_to_the_weights_of_an_unbroken_one(
     common = [university, "--recipe=paper", "--set=epochs=8", *TINY]
     assert run(*common, "--out", tmp_path / "whole")[0] == 0
     broken = [str(part) for part in (*common, "--out", tmp_path / "broken")]
-    code = "from training.cli import train_app; train_app()"
+    code = "from training.commands.train import train_app; train_app()"
     process = subprocess.Popen([sys.executable, "-c", code, *broken], stderr=subprocess.DEVNULL)
     log = tmp_path / "broken" / "log.jsonl"
     deadline = time.monotonic() + 120

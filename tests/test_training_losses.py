@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.network import descriptor
-from training.averaging import Average
 from training.errors import RecipeError
-from training.losses import SymmetricInfoNCE
-from training.metric_losses import MetricLoss, symmetric_kl
-from training.recipes import recipe
+from training.learning.averaging import Average
+from training.learning.losses import SymmetricInfoNCE
+from training.learning.metric_losses import MetricLoss, symmetric_kl
+from training.learning.recipes import recipe
 
 
 def views(places: int = 4, heads: int = 2, width: int = 6) -> tuple[list[Tensor], Tensor]:

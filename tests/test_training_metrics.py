@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.metrics import alike, best_matches, retrieval, trapezoid_average_precision
+from training.evaluation.metrics import alike, best_matches, retrieval, trapezoid_average_precision
 
 
 def slow_average_precision(good: list[bool]) -> float:
@@ -47,7 +47,7 @@ def test_recall_ap_and_one_percent_of_a_random_gallery_equal_the_loop(
     gallery = torch.nn.functional.normalize(torch.randn(300, 8, generator=generator))
     query_places = torch.randint(0, 40, (60,), generator=generator)
     gallery_places = torch.randint(0, 40, (300,), generator=generator)
-    monkeypatch.setattr("training.metrics.CHUNK", 7)
+    monkeypatch.setattr("training.evaluation.metrics.CHUNK", 7)
     found = retrieval(alike(query, gallery), query_places, gallery_places)
     firsts, precisions = [], []
     for descriptor, place in zip(query.numpy(), query_places.numpy(), strict=True):

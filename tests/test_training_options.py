@@ -11,10 +11,10 @@ import torch
 from evaluation_samples import save
 
 from model.checkpoint import load_checkpoint
+from training.data.training_data import training_places
 from training.errors import DataError
-from training.loop import RunOptions, start, train
-from training.recipes import Recipe, recipe
-from training.training_data import training_places
+from training.learning.loop import RunOptions, start, train
+from training.learning.recipes import Recipe, recipe
 
 TINY = [
     "model.backbone=test_efficientnet",
@@ -111,9 +111,9 @@ def test_a_run_from_before_a_setting_existed_goes_on(data: Path, tmp_path: Path)
 RANK = """
 import json, os, sys
 from pathlib import Path
-from training.loop import RunOptions, start
-from training.training_data import training_places
-from training.recipes import recipe
+from training.learning.loop import RunOptions, start
+from training.data.training_data import training_places
+from training.learning.recipes import recipe
 
 class Seen(list):
     touched = set()
@@ -155,7 +155,7 @@ def test_two_processes_see_disjoint_places_and_end_with_equal_weights(
 
 LIMITED = """
 import resource, sys
-from training.cli import train_app
+from training.commands.train import train_app
 limit = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 train_app()

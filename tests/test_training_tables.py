@@ -11,10 +11,10 @@ from PIL import Image
 
 from model.config import ModelConfig
 from model.network import SafeNet
-from training.paper_tables import TABLES
-from training.pictures import GREEN, RED, aligned, ringed
-from training.recipes import recipe
-from training.table_runs import operations_g, parameters_m
+from training.learning.recipes import recipe
+from training.paper.paper_tables import TABLES
+from training.paper.pictures import GREEN, RED, aligned, ringed
+from training.paper.table_runs import operations_g, parameters_m
 
 TINY = [
     "--set=model.backbone=test_efficientnet",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from training.sues import sues_benchmark
+from training.data.sues import sues_benchmark
 from training.world.camera import Jitter, fly
 from training.world.chance import Dice
 from training.world.cli import app

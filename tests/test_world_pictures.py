@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from training.places import paired_places
+from training.data.places import paired_places
 from training.world.chance import Dice
 from training.world.cli import app
 from training.world.errors import MapSourceError

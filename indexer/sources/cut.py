@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from indexer.pictures import MAX_SIDE_PX
+from indexer.gallery.pictures import MAX_SIDE_PX
 from indexer.records import ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
 from indexer.sources.grids import PixelGrid, Span, Window

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.pictures import MAX_SIDE_PX
+from indexer.gallery.pictures import MAX_SIDE_PX
 from model.images import open_image
 
 _ORIENTATION = 274

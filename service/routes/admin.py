@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from service.docs_page import problem_responses
+from service.routes.api_docs import problem_responses
 from service.schemas import RefusedGallery, ReloadBody
 from service.state import RunningService
 

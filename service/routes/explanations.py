@@ -8,9 +8,9 @@ from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 from model.images import open_image
-from service.docs_page import problem_responses
 from service.errors import ParameterError
-from service.explanations import Explainable, ExplainingModel, Kind, draw
+from service.questions.explanations import Explainable, ExplainingModel, Kind, draw
+from service.routes.api_docs import problem_responses
 from service.state import Running, RunningService
 
 router = APIRouter(tags=["questions"])

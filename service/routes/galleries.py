@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.answering import gallery_body, meta_body
-from service.docs_page import problem_responses
+from service.questions.response import gallery_body, meta_body
+from service.routes.api_docs import problem_responses
 from service.schemas import GalleriesBody, GalleryBody, MetaBody, RefusedGallery
 from service.state import RunningService
 

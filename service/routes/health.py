@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Request
 
-from service.docs_page import problem_responses
 from service.errors import NotReadyError
+from service.routes.api_docs import problem_responses
 from service.schemas import HealthBody
 from service.state import RunningService
 

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from indexer.records import View
-from service.answering import answer_body, explanation_body
-from service.asking import Outcome, Question, ask, check_view, choose_gallery
-from service.docs_page import problem_responses
 from service.errors import ParameterError
-from service.explanations import MAX_MATCHES, MAX_QUERIES, Explainable, ExplainingModel
-from service.forms import FORMS
-from service.patience import while_wanted
+from service.questions.deadline import while_wanted
+from service.questions.explanations import MAX_MATCHES, MAX_QUERIES, Explainable, ExplainingModel
+from service.questions.formats import FORMS
+from service.questions.pipeline import Outcome, Question, ask, check_view, choose_gallery
+from service.questions.response import answer_body, explanation_body
+from service.questions.uploads import UploadLimits, read_images
+from service.routes.api_docs import problem_responses
 from service.schemas import AnswerBody, PicturesBody, QuestionParameters
 from service.state import Running, RunningService
-from service.uploads import UploadLimits, read_images
 
 router = APIRouter(tags=["questions"])
 Parameters = Annotated[QuestionParameters, Query()]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.places import SUFFIXES
+from training.data.places import SUFFIXES
 from training.world.camera import Camera, aimed
 from training.world.chance import Dice
 from training.world.drape import Drape, drape, draped_view

@@ -1,0 +1,226 @@
+"""What is looked at before a gallery changes: is it there, and does the source fit into it?"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.building.progress import Progress
+from indexer.building.publish import newest_revision, refuse_missing_rows
+from indexer.building.work_folder import lost
+from indexer.building.writer import Writer, open_writer
+from indexer.errors import (
+    DuplicateIdError,
+    EmptySourceError,
+    GalleryBusyError,
+    GalleryExistsError,
+    GalleryMismatchError,
+    UnknownGalleryError,
+)
+from indexer.gallery.database import Database
+from indexer.gallery.layout import gallery_folder
+from indexer.gallery.schema import DONE, REPLACING, RUNNING, GalleryRow, SourceRow
+from indexer.sources.candidate import Candidate, Source, identity, pages
+from indexer.sources.detect import open_source
+from indexer.sources.reading import SkippedImage
+from model.errors import SafeNetError
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+
+def require(store: Path, name: str) -> None:
+    """Refuse to work on a gallery that is not there.
+
+    Raises:
+        UnknownGalleryError: it was never built.
+    """
+    folder = gallery_folder(store, name)
+    if not folder.database.exists() and not folder.current.exists():
+        raise UnknownGalleryError(
+            f"no gallery {name!r} is here; build it with: safenet-index build"
+        )
+
+
+@contextmanager
+def changing(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
+    """Hold a gallery that was built, to change it.
+
+    Raises:
+        UnknownGalleryError: it was never built, or its first build stored nothing.
+        GalleryMismatchError: the writer's half is lost or damaged.
+        GalleryBusyError: another process writes it, or a replacing build waits to be finished.
+    """
+    require(store, name)
+    with open_writer(store, name, progress) as writer:
+        refuse_unfinished(writer)
+        refuse_missing_rows(writer.folder, writer.row)
+        yield writer
+
+
+def refuse_unfinished(writer: Writer) -> None:
+    """Keep what is published until a replacing build is whole, and publish nothing empty.
+
+    Raises:
+        UnknownGalleryError: the first build stored nothing.
+        GalleryBusyError: a replacing build was interrupted.
+    """
+    name = writer.folder.root.name
+    if not writer.folder.current.exists() and not writer.database.count():
+        raise UnknownGalleryError(
+            f"gallery {name!r} holds no image yet: its build stopped before the first; "
+            "run again: safenet-index build"
+        )
+    for info in writer.database.sources():
+        if info.state == REPLACING:
+            raise GalleryBusyError(
+                f"gallery {name!r} is half replaced by {info.location}; finish with: safenet-index "
+                f"build --replace (to keep the published version instead, delete "
+                f"{writer.folder.work} and run: safenet-index rebuild {name})"
+            )
+
+
+def refuse_unusable(source: Source, name: str) -> None:
+    """Let a source replace nothing unless one of its images can be read.
+
+    Raises:
+        EmptySourceError: none can.
+    """
+    reasons: list[str] = []
+    for candidate in source.candidates():
+        try:
+            candidate.read()
+            return
+        except (SkippedImage, SafeNetError, OSError) as reason:
+            reasons.append(str(reason))
+    raise EmptySourceError(
+        f"none of the {len(reasons)} images of {source.path.name} could be used (the first: "
+        f"{reasons[0]}); gallery {name!r} stays as it is"
+    )
+
+
+def survey(source: Source, database: Database | None = None) -> int:
+    """Look at every candidate's metadata; returns how many there are.
+
+    Raises:
+        EmptySourceError: there is none.
+        DuplicateIdError: an id comes twice, or belongs to another source of the gallery.
+    """
+    seen: set[str] = set()
+    location = identity(source)[0]
+    stored = [] if database is None else database.sources()
+    own = {info.id for info in stored if info.location == location}
+    for page in pages(source.candidates()):
+        for candidate in page:
+            image_id = candidate.record.image_id
+            if image_id in seen:
+                raise DuplicateIdError(
+                    f"{source.path.name}: id {image_id!r} comes twice (again at "
+                    f"{Path(candidate.location).name}); make the ids unique"
+                )
+            seen.add(image_id)
+        if database is not None:
+            _refuse_taken(page, database, own, source.path.name)
+    if not seen:
+        raise EmptySourceError(_why_empty(source))
+    return len(seen)
+
+
+def _why_empty(source: Source) -> str:
+    if source.options.bounds is not None or source.options.mask:
+        everywhere = replace(source.options, bounds=None, mask=())
+        records = [one.record for one in open_source(source.path, everywhere).candidates()]
+        if records:
+            latitudes = [record.latitude for record in records]
+            longitudes = [record.longitude for record in records]
+            return (
+                f"none of the {len(records)} images of {source.path} lies in --bbox or --mask; "
+                f"their centres lie in {min(longitudes):.6f},{min(latitudes):.6f},"
+                f"{max(longitudes):.6f},{max(latitudes):.6f} (west,south,east,north)"
+            )
+    return f"{source.path} ({source.kind}) holds no {source.view} image; check path and options"
+
+
+def _refuse_taken(page: Sequence[Candidate], database: Database, own: set[int], name: str) -> None:
+    known = database.known([candidate.record.image_id for candidate in page])
+    for image_id, stored in known.items():
+        if stored.source_id not in own:
+            raise DuplicateIdError(
+                f"{name}: id {image_id!r} is taken by another source of the gallery; "
+                "choose a prefix with --id-prefix"
+            )
+
+
+def new_row(name: str, source: Source, embedder: "DescriptorModel", index_kind: str) -> GalleryRow:
+    """A new gallery's own row."""
+    return GalleryRow(
+        id=1,
+        name=name,
+        view=source.view,
+        weights_name=embedder.name,
+        weights_sha256=embedder.sha256,
+        descriptor_dim=embedder.descriptor_dim,
+        local_bytes=embedder.local_bytes,
+        index_kind=index_kind,
+        next_slot=0,
+        generation=0,
+        revision=0,
+    )
+
+
+def check_fits(row: GalleryRow, source: Source, embedder: "DescriptorModel") -> None:
+    """Refuse weights or a view that the gallery was not made with.
+
+    Raises:
+        GalleryMismatchError: they differ.
+    """
+    if row.weights_sha256 != embedder.sha256:
+        raise GalleryMismatchError(
+            f"gallery {row.name!r} was made with weights {row.weights_name} "
+            f"({row.weights_sha256[:8]}, {row.descriptor_dim}-d), these are {embedder.name} "
+            f"({embedder.sha256[:8]}, {embedder.descriptor_dim}-d); "
+            "use those, or: safenet-index build --replace"
+        )
+    if row.view != source.view:
+        raise GalleryMismatchError(
+            f"gallery {row.name!r} holds {row.view} images, {source.path.name} gives "
+            f"{source.view} ones; put them into a gallery of their own"
+        )
+
+
+def starts_anew(writer: Writer, source: Source, embedder: "DescriptorModel", anew: bool) -> bool:
+    """Whether a build has to forget what the gallery holds.
+
+    Raises:
+        GalleryExistsError: it holds something else, and `anew` does not allow to forget that.
+        GalleryMismatchError: the writer's half is lost, and `anew` does not allow to go on.
+    """
+    row, sources = writer.database.gallery(), writer.database.sources()
+    if row is None:
+        if writer.folder.current.exists() and not anew:
+            raise lost(writer.folder)
+        return True
+    own = identity(source)
+    others = [info for info in sources if (info.location, info.options) != own]
+    if anew:
+        fits = (row.weights_sha256, row.view) == (embedder.sha256, source.view)
+        return bool(others) or not (fits and any(info.state != DONE for info in sources))
+    if len(others) == len(sources) > 0:
+        if not writer.database.count() and not writer.folder.current.exists():
+            return True
+        raise GalleryExistsError(
+            f"gallery {writer.folder.root.name!r} already holds "
+            f"{Path(others[0].location).name!r} (cut as {others[0].options}); "
+            "use: safenet-index add, or build --replace"
+        )
+    return False
+
+
+def start_anew(writer: Writer, source: Source, row: GalleryRow) -> None:
+    """Forget what the writer's half holds; the source will fill it, beside what is published."""
+    location, options = identity(source)
+    state = REPLACING if writer.folder.current.exists() else RUNNING
+    row.revision = newest_revision(writer.folder)
+    entry = SourceRow(location=location, options=options, kind=source.kind, state=state)
+    writer.database.begin(row, entry)

@@ -1,0 +1,167 @@
+"""Brings a source's images into a gallery, a batch at a time.
+
+Order within a batch: pictures, then descriptors, then one database transaction. A process that
+dies in between leaves rows that no committed slot names; the next run writes over them.
+"""
+
+import csv
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.building.decoding import Outcome, Prepared, Preparer, Unchanged, outcomes
+from indexer.building.publish import refuse_missing_rows
+from indexer.building.writer import Writer
+from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.layout import write_atomically
+from indexer.gallery.rows import Known, Problem, SourceInfo, StoredImage
+from indexer.sources.candidate import Candidate, Source, identity, pages
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+BATCH = 32
+"""Images per forward pass and per transaction; what a kill can cost at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many images a run looked at, by outcome."""
+
+    added: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            added=self.added + other.added,
+            skipped=self.skipped + other.skipped,
+            failed=self.failed + other.failed,
+            unchanged=self.unchanged + other.unchanged,
+        )
+
+
+def ingest(
+    writer: Writer, source: Source, embedder: "DescriptorModel", *, total: int, reread: bool
+) -> Tally:
+    """Bring every candidate of a source in.
+
+    Args:
+        writer: the gallery.
+        source: where the images come from.
+        embedder: the gallery's weights.
+        total: how many candidates will come, for the progress.
+        reread: look again at images whose files changed.
+    """
+    info = writer.database.enter_source(*identity(source), source.kind)
+    for note in source.notes:
+        writer.progress.note(note)
+    writer.progress.start(total)
+    try:
+        tally = _Run(writer, info, embedder).everything(source, reread)
+    finally:
+        writer.progress.stop()
+    return tally
+
+
+class _Run:
+    """One pass over one source."""
+
+    def __init__(self, writer: Writer, info: SourceInfo, embedder: "DescriptorModel") -> None:
+        self._writer = writer
+        self._info = info
+        self._embedder = embedder
+        self._tally = Tally()
+
+    def everything(self, source: Source, reread: bool) -> Tally:
+        row = self._writer.row
+        refuse_missing_rows(self._writer.folder, row)
+        path = self._writer.folder.descriptors(row.generation)
+        rows = DescriptorFile(path, row.descriptor_dim, row.local_bytes, writable=True)
+        try:
+            prepare = Preparer(self._embedder, self._writer.pictures)
+            batch: list[Outcome] = []
+            for outcome in outcomes(self._work(source, reread), prepare):
+                batch.append(outcome)
+                if len(batch) == BATCH:
+                    self._commit(batch, rows)
+                    batch = []
+            self._commit(batch, rows)
+        finally:
+            rows.close()
+        if self._writer.database.count():
+            self._writer.database.finish_source(self._info.id)
+        self._list_failures()
+        return self._tally
+
+    def _work(self, source: Source, reread: bool) -> Iterator[tuple[Candidate, Known | None]]:
+        for page in pages(source.candidates()):
+            ids = [candidate.record.image_id for candidate in page]
+            known = self._writer.database.known(ids)
+            removed = self._writer.database.removed(self._info.id, ids) if reread else set()
+            for plain in page:
+                candidate = replace(plain, fingerprint=_fingerprint(plain))
+                before = known.get(candidate.record.image_id)
+                if candidate.record.image_id not in removed and (
+                    before is None or (reread and self._differs(candidate, before))
+                ):
+                    yield candidate, before
+                else:
+                    self._count(Tally(unchanged=1))
+
+    def _differs(self, candidate: Candidate, before: Known) -> bool:
+        # The same map cut another way shares images; the source that brought them looks at them.
+        own = before.source_id == self._info.id
+        return own and before.fingerprint != candidate.fingerprint
+
+    def _commit(self, batch: Sequence[Outcome], rows: DescriptorFile) -> None:
+        prepared = [outcome for outcome in batch if isinstance(outcome, Prepared)]
+        problems = [outcome for outcome in batch if isinstance(outcome, Problem)]
+        same = [outcome for outcome in batch if isinstance(outcome, Unchanged)]
+        images = self._store(prepared, rows) if prepared else []
+        if images or problems:
+            self._writer.database.commit_batch(self._info.id, images, problems)
+        if same:
+            marks = {outcome.image_id: outcome.fingerprint for outcome in same}
+            self._writer.database.touch(marks)
+        failed = sum(problem.kind == "failed" for problem in problems)
+        skipped = len(problems) - failed
+        self._count(Tally(added=len(images), skipped=skipped, failed=failed, unchanged=len(same)))
+
+    def _store(self, prepared: Sequence[Prepared], rows: DescriptorFile) -> list[StoredImage]:
+        pixels_N3SS = np.stack([item.pixels_3SS for item in prepared])
+        first = self._writer.row.next_slot
+        crcs = rows.write(first, self._embedder.embed_gallery_pixels(pixels_N3SS))
+        return [
+            StoredImage(
+                record=item.record,
+                slot=first + position,
+                source_id=self._info.id,
+                fingerprint=item.fingerprint,
+                picture_sha256=item.picture_sha256,
+                descriptor_crc32=crc,
+            )
+            for position, (item, crc) in enumerate(zip(prepared, crcs, strict=True))
+        ]
+
+    def _count(self, part: Tally) -> None:
+        self._tally += part
+        self._writer.progress.advance(**asdict(part))
+
+    def _list_failures(self) -> None:
+        text = io.StringIO()
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(("image_id", "location", "reason"))
+        for problem in self._writer.database.problems():
+            if problem.kind == "failed":
+                lines.writerow((problem.image_id, problem.location, problem.reason))
+        write_atomically(self._writer.folder.failed_csv, text.getvalue().encode())
+
+
+def _fingerprint(candidate: Candidate) -> str:
+    return f"{candidate.fingerprint}-{zlib.crc32(repr(candidate.record).encode()):08x}"

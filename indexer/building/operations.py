@@ -1,0 +1,218 @@
+"""What a user can do to a gallery's images: build, add, update, remove."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.building.checks import (
+    changing,
+    check_fits,
+    new_row,
+    refuse_unusable,
+    require,
+    start_anew,
+    starts_anew,
+    survey,
+)
+from indexer.building.ingest import Tally, ingest
+from indexer.building.progress import Progress, Silent
+from indexer.building.publish import KEEP, published
+from indexer.building.selection import selected_ids
+from indexer.building.work_folder import drop_unreadable, refuse_lost
+from indexer.building.writer import Writer, open_writer
+from indexer.errors import EmptySourceError, SourceError, UnknownImageError
+from indexer.records import Filters
+from indexer.sources.candidate import Source, options_from_text
+from indexer.sources.detect import open_source
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an operation did; `size` counts the gallery's images after it."""
+
+    tally: Tally
+    version: str
+    size: int
+
+
+def build(
+    store: Path,
+    name: str,
+    source: Source,
+    embedder: "DescriptorModel",
+    *,
+    index_kind: str = "auto",
+    anew: bool = False,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Make a gallery of one source, or go on where an interrupted run stopped.
+
+    Args:
+        store: folder of the galleries.
+        name: the gallery's name.
+        source: where the images come from.
+        embedder: the weights.
+        index_kind: one of `vectors.INDEX_KINDS`.
+        anew: start anew even if the gallery holds something else; readers keep the old
+            version until the new one is published.
+        keep: how many versions stay.
+        progress: where to report.
+
+    Raises:
+        GalleryExistsError: the gallery was made of something else.
+        GalleryMismatchError: it was made with other weights.
+        DuplicateIdError: two images of the source claim one id; nothing was changed.
+        SourceError: the source is not usable; nothing was changed.
+    """
+    source.check()
+    total = survey(source)
+    prepare = drop_unreadable if anew else refuse_lost
+    with open_writer(store, name, progress or Silent(), prepare) as writer:
+        if starts_anew(writer, source, embedder, anew):
+            if writer.folder.current.exists():
+                refuse_unusable(source, name)
+            start_anew(writer, source, new_row(name, source, embedder, index_kind))
+        else:
+            check_fits(writer.row, source, embedder)
+        return _bring_in(writer, source, embedder, total=total, reread=False, keep=keep)
+
+
+def add(
+    store: Path,
+    name: str,
+    source: Source,
+    embedder: "DescriptorModel",
+    *,
+    reread: bool = False,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Bring another source in, or what is new in a known one; failed images are tried again.
+
+    `reread` also looks again at files that changed since (update).
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        GalleryMismatchError: it was made with other weights, or holds the other view.
+        GalleryBusyError: a replacing build waits to be finished.
+        DuplicateIdError: an id is taken by another source; nothing was changed.
+        SourceError: the source is not usable; nothing was changed.
+    """
+    require(store, name)
+    source.check()
+    survey(source)
+    with changing(store, name, progress or Silent()) as writer:
+        check_fits(writer.row, source, embedder)
+        total = survey(source, writer.database)
+        return _bring_in(writer, source, embedder, total=total, reread=reread, keep=keep)
+
+
+def update(
+    store: Path,
+    name: str,
+    embedder: "DescriptorModel",
+    *,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Look at every source again: new images come in, changed files (by content) replace theirs.
+
+    Images whose files are gone stay until `remove`; what `remove` took out stays out until `add`.
+    A source that is gone is passed over with a note.
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        EmptySourceError: the gallery has no source left.
+        SourceError: a source cannot be read any more; the others are up to date and published.
+    """
+    progress = progress or Silent()
+    with changing(store, name, progress) as writer:
+        sources = writer.database.sources()
+        outcome = Outcome(tally=Tally(), version=writer.publish(keep), size=writer.database.count())
+    if not sources:
+        raise EmptySourceError(f"gallery {name!r} has no source left; use: safenet-index add")
+    faults: list[SourceError] = []
+    for info in sources:
+        place = Path(info.location)
+        if not place.exists():
+            progress.note(f"{place} is gone; its images stay until: remove --source {place}")
+            continue
+        try:
+            source = open_source(place, options_from_text(info.options))
+        except SourceError as error:
+            faults.append(error)
+            continue
+        done = add(store, name, source, embedder, reread=True, keep=keep, progress=progress)
+        outcome = replace(done, tally=outcome.tally + done.tally)
+    if faults:
+        raise faults[0]
+    return outcome
+
+
+def remove(
+    store: Path,
+    name: str,
+    image_ids: Sequence[str],
+    *,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Take images out, all in one transaction; ids that are gone already are no error.
+
+    A source that keeps no image is forgotten.
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        UnknownImageError: none of the ids is in the gallery, and nothing waits to be published.
+        GalleryBusyError: a replacing build waits to be finished.
+    """
+    with changing(store, name, progress or Silent()) as writer:
+        removed = writer.database.remove(image_ids)
+        before = published(writer.folder)
+        if not removed and (before is None or before.revision == writer.row.revision):
+            raise UnknownImageError(
+                f"gallery {name!r} holds none of the {len(image_ids)} ids given "
+                f"(first: {image_ids[0] if image_ids else 'none'!r}); list them with: "
+                "safenet-index export"
+            )
+        version = writer.publish(keep)
+        return Outcome(tally=Tally(added=-removed), version=version, size=writer.database.count())
+
+
+def select_ids(store: Path, name: str, filters: Filters) -> list[str]:
+    """Ids of the writer's images that satisfy the filters; their source by name or by path.
+
+    Raises:
+        UnknownGalleryError: there is no such gallery.
+        BadFilterError: a filter is out of its range.
+    """
+    require(store, name)
+    with open_writer(store, name, Silent()) as writer:
+        return selected_ids(writer.database, filters)
+
+
+def _bring_in(
+    writer: Writer,
+    source: Source,
+    embedder: "DescriptorModel",
+    *,
+    total: int,
+    reread: bool,
+    keep: int,
+) -> Outcome:
+    tally = ingest(writer, source, embedder, total=total, reread=reread)
+    size = writer.database.count()
+    if size == 0:
+        first = next(writer.database.problems(), None)
+        more = f"; see {writer.folder.failed_csv}" if tally.failed else ""
+        raise EmptySourceError(
+            f"none of the {total} images of {source.path.name} could be used ({tally.skipped} "
+            f"skipped, {tally.failed} failed; the first: "
+            f"{'none is new' if first is None else first.reason}){more}"
+        )
+    return Outcome(tally=tally, version=writer.publish(keep), size=size)

@@ -1,0 +1,188 @@
+"""Finds what drifted apart in a gallery, and repairs it from what is still true.
+
+The database is the truth. A descriptor that does not match its check sum is made again from the
+stored picture; a missing picture is taken from the source file; the index is built anew.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.building.checks import refuse_unfinished, require
+from indexer.building.progress import Progress, Silent
+from indexer.building.publish import KEEP, publish
+from indexer.building.work_folder import faults, restore_lost
+from indexer.building.writer import Writer, open_writer
+from indexer.errors import GalleryMismatchError
+from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.gallery import Gallery
+from indexer.gallery.layout import current_version, gallery_folder
+from indexer.gallery.manifest import file_sha256, read_manifest
+from indexer.gallery.pictures import PictureStore, encode
+from indexer.gallery.rows import StoredImage
+from indexer.sources.candidate import options_from_text
+from indexer.sources.detect import open_source
+from model.errors import SafeNetError
+from model.images import open_image
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """One thing that is not as the database says; `what` is the part, `detail` the finding."""
+
+    what: str
+    detail: str
+
+
+def verify(store: Path, name: str) -> list[Drift]:
+    """Compare every part of the gallery with every other, the writer's too; [] means sound.
+
+    Raises:
+        UnknownGalleryError: nothing is published under that name.
+    """
+    version = current_version(store, name)
+    folder = gallery_folder(store, name)
+    place = folder.version(version)
+    try:
+        manifest = read_manifest(place / "manifest.json")
+        gallery = Gallery.open(store, name, embedder=None)
+    except GalleryMismatchError as error:
+        return [Drift(what="files", detail=str(error))]
+    found = []
+    try:
+        if file_sha256(place / "descriptors.f16", manifest.descriptors_bytes) != (
+            manifest.descriptors_sha256
+        ):
+            found.append(Drift(what="descriptors", detail="the file is not the published one"))
+        slots = gallery.database.slots()
+        if not np.array_equal(np.sort(gallery.index_slots()), slots):
+            found.append(Drift(what="index", detail="it holds other rows than the database"))
+        path = place / "descriptors.f16"
+        rows = DescriptorFile(path, manifest.descriptor_dim, manifest.local_bytes)
+        found += list(_check_images(gallery.database.stored(), rows, PictureStore(folder.pictures)))
+        rows.close()
+        found += [Drift(what="database", detail=text) for text in gallery.database.complaints()]
+        found += [Drift(what="writer", detail=text) for text in faults(folder, manifest)]
+    finally:
+        gallery.close()
+    return found
+
+
+def _check_images(
+    images: Iterator[StoredImage], rows: DescriptorFile, pictures: PictureStore
+) -> Iterator[Drift]:
+    for image in images:
+        image_id = image.record.image_id
+        if not rows.sound(image.slot, image.descriptor_crc32):
+            yield Drift(what="descriptor", detail=f"of {image_id!r} has another check sum")
+        if not pictures.sound(image.picture_sha256):
+            yield Drift(what="picture", detail=f"of {image_id!r} is missing or changed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """What a rebuild did; `lost` are images that had to be dropped, their ids."""
+
+    descriptors: int
+    pictures: int
+    lost: tuple[str, ...]
+    version: str
+    size: int
+
+
+def rebuild(
+    store: Path,
+    name: str,
+    embedder: "DescriptorModel",
+    *,
+    index_kind: str | None = None,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Repair:
+    """Repair every drift and publish; the index is always built anew.
+
+    Raises:
+        GalleryMismatchError: the weights are not the gallery's.
+        UnknownGalleryError: there is no such gallery.
+        GalleryBusyError: a replacing build waits to be finished.
+    """
+    require(store, name)
+    with open_writer(store, name, progress or Silent(), prepare=restore_lost) as writer:
+        refuse_unfinished(writer)
+        row = writer.row
+        if row.weights_sha256 != embedder.sha256:
+            raise GalleryMismatchError(
+                f"gallery {name!r} was made with weights {row.weights_name}, these are "
+                f"{embedder.name}; use those"
+            )
+        descriptors, pictures, lost = _repair_images(writer, embedder)
+        writer.database.lose(lost)
+        writer.database.place_again()
+        writer.database.set_index_kind(index_kind or row.index_kind)
+        version = publish(writer.folder, writer.database, writer.row, keep)
+        return Repair(
+            descriptors=descriptors,
+            pictures=pictures,
+            lost=tuple(lost),
+            version=version,
+            size=writer.database.count(),
+        )
+
+
+def _repair_images(writer: Writer, embedder: "DescriptorModel") -> tuple[int, int, list[str]]:
+    row = writer.row
+    writer.progress.start(writer.database.count())
+    path = writer.folder.descriptors(row.generation)
+    rows = DescriptorFile(path, row.descriptor_dim, row.local_bytes, writable=True)
+    pictures, lost = _repair_pictures(writer)
+    descriptors = 0
+    for image in writer.database.stored():
+        writer.progress.advance(added=0, skipped=0, failed=0, unchanged=1)
+        if image.record.image_id in lost or rows.sound(image.slot, image.descriptor_crc32):
+            continue
+        picture = open_image(writer.pictures.read(image.picture_sha256))
+        pixels_1 = embedder.preprocess(picture)[None]
+        crc = rows.write(image.slot, embedder.embed_gallery_pixels(pixels_1))[0]
+        writer.database.set_crc(image.slot, crc)
+        descriptors += 1
+    rows.reach(row.next_slot)
+    rows.close()
+    writer.progress.stop()
+    return descriptors, pictures, lost
+
+
+def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:
+    """How many pictures were read again, and the ids of images whose picture nothing brings back.
+
+    Images may share a picture, so one is lost only after every image's source was asked.
+    """
+    repaired, bad = 0, []
+    for image in writer.database.stored():
+        if not writer.pictures.sound(image.picture_sha256):
+            if _take_again(writer, image):
+                repaired += 1
+            else:
+                bad.append(image)
+    lost = [
+        image.record.image_id for image in bad if not writer.pictures.sound(image.picture_sha256)
+    ]
+    return repaired, lost
+
+
+def _take_again(writer: Writer, image: StoredImage) -> bool:
+    info = next(info for info in writer.database.sources() if info.id == image.source_id)
+    try:
+        source = open_source(Path(info.location), options_from_text(info.options))
+        wanted = image.record.image_id
+        candidate = next(c for c in source.candidates() if c.record.image_id == wanted)
+        raw = candidate.read()
+        stored = writer.pictures.add(raw.jpeg or encode(raw.image), repair=True)
+    except (SafeNetError, OSError, StopIteration):
+        return False
+    return stored == image.picture_sha256

@@ -1,0 +1,34 @@
+"""Which of the writer's images a user means: by place, or by source, named or given as a path."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from indexer.gallery.database import Database
+from indexer.gallery.metadata_search import slots_within
+from indexer.records import Filters
+
+
+def selected_ids(database: Database, filters: Filters) -> list[str]:
+    """Ids of the images that satisfy the filters; `source` may be a source's path.
+
+    Raises:
+        BadFilterError: a filter is out of its range.
+    """
+    own = _at_path(database, filters.source)
+    if not own:
+        slots = slots_within(database, filters, None)
+        return [] if slots is None else database.image_ids_at(slots.tolist())
+    found = database.slots_of(own)
+    slots = slots_within(database, replace(filters, source=None), None)
+    both = found if slots is None else np.intersect1d(found, slots)
+    return database.image_ids_at(both.tolist())
+
+
+def _at_path(database: Database, source: str | None) -> list[int]:
+    """The sources at a path; none where it is only a name."""
+    if source is None or len(Path(source).parts) < 2:
+        return []
+    location = str(Path(source).resolve())
+    return [info.id for info in database.sources() if info.location == location]

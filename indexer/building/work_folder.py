@@ -1,0 +1,137 @@
+"""The writer's half of a gallery (`work/`): what is wrong with it, and how it comes back.
+
+A published version holds the same database and rows, so it can stand in for a lost half.
+"""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
+
+from indexer.building.publish import link, missing_rows
+from indexer.errors import GalleryMismatchError
+from indexer.gallery.database import Database
+from indexer.gallery.layout import GalleryFolder, sync_file, sync_folder
+from indexer.gallery.manifest import Manifest
+
+
+def faults(folder: GalleryFolder, manifest: Manifest) -> list[str]:
+    """What is wrong with the writer's half beside a sound published version; [] is good."""
+    if not folder.database.is_file():
+        return [f"{folder.database} is missing"]
+    database = Database.open_beside_writer(folder.database)
+    try:
+        row = database.gallery()
+        if row is None:
+            return [f"{folder.database} holds no gallery"]
+        found = database.complaints()
+        if row.revision == manifest.revision and database.count() != manifest.size:
+            found.append(f"it holds {database.count()} images, {manifest.size} are published")
+        rows = missing_rows(folder, row)
+        return found if rows is None else [*found, rows]
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        # A full disk, or one that may not be written, hides the newest pages: nothing is known.
+        hidden = any(text in str(error) for text in ("disk I/O error", "unable to open", "locked"))
+        what = "could not be looked at: is the disk full?" if hidden else "cannot be read"
+        return [f"{folder.database} {what} ({_cause(error)})"]
+    finally:
+        database.close()
+
+
+def refuse_lost(folder: GalleryFolder) -> None:
+    """Let no writer begin anew beside a published version by accident.
+
+    Raises:
+        GalleryMismatchError: a version is published and the writer's database is gone.
+    """
+    if folder.current.exists() and not folder.database.is_file():
+        raise lost(folder)
+
+
+def drop_unreadable(folder: GalleryFolder) -> None:
+    """Delete a writer's database that cannot be read: the gallery starts anew."""
+    if folder.database.exists() and not _readable(folder.database):
+        _delete(folder.database)
+
+
+def restore_lost(folder: GalleryFolder) -> None:
+    """Bring back from the published version what the writer's half lacks.
+
+    Raises:
+        GalleryMismatchError: the version's own database cannot be read either.
+    """
+    if not folder.current.exists():
+        return
+    place = folder.version(folder.current.read_text().strip())
+    if not _readable(folder.database):
+        if not _readable(place / "gallery.sqlite"):
+            raise GalleryMismatchError(
+                f"neither {folder.database} nor the one of version {place.name} can be read; "
+                "start anew with: safenet-index build --replace"
+            )
+        partial = folder.database.with_suffix(".partial")
+        shutil.copyfile(place / "gallery.sqlite", partial)
+        sync_file(partial)
+        _delete(folder.database)
+        partial.replace(folder.database)
+        sync_folder(folder.work)
+    rows = folder.descriptors(_generation(folder.database))
+    if not rows.exists() and _generation(place / "gallery.sqlite") == _generation(folder.database):
+        with contextlib.suppress(FileNotFoundError):
+            link(place / "descriptors.f16", rows)
+
+
+def lost(folder: GalleryFolder) -> GalleryMismatchError:
+    """The error for a writer's database that is gone while a version is published."""
+    return GalleryMismatchError(
+        f"{folder.database} is gone and gallery {folder.root.name!r} is published; bring it back "
+        f"with: safenet-index rebuild {folder.root.name} (or start anew: build --replace)"
+    )
+
+
+def name_damage(folder: GalleryFolder, error: Exception) -> GalleryMismatchError:
+    """The error for a writer's database that SQLite cannot use."""
+    return GalleryMismatchError(
+        f"{folder.database} cannot be read ({_cause(error)}); bring it back with: "
+        f"safenet-index rebuild {folder.root.name}"
+    )
+
+
+def _cause(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)
+
+
+def _delete(database: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+
+def _readable(path: Path) -> bool:
+    """Whether a database is there, sound and a gallery's; a full disk raises."""
+    if not path.is_file():
+        return False
+    try:
+        with _raw(path) as database:
+            if database.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                return False
+            tables = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'")
+            rows = "SELECT 1 FROM gallery"
+            return bool(tables.fetchone() and database.execute(rows).fetchone())
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        return False
+
+
+def _generation(path: Path) -> int:
+    with _raw(path) as database:
+        return int(database.execute("SELECT generation FROM gallery").fetchone()[0])
+
+
+@contextlib.contextmanager
+def _raw(path: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        yield database

@@ -1,0 +1,134 @@
+"""`safenet-index`: galleries from the shell."""
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from indexer.commands import options as opt
+from indexer.commands.build import add, build, rebuild, update
+from indexer.commands.calibrate import calibrate
+from indexer.commands.errors import one_line_errors
+from indexer.commands.search import search
+from model.usage_errors import OneLineGroup
+
+app = typer.Typer(
+    cls=OneLineGroup,
+    help="Build, change, check and search galleries of geo-tagged images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in (build, add, update, rebuild, search, calibrate):
+    app.command()(_command)
+
+
+@app.command()
+def remove(
+    name: opt.Name,
+    image_ids: Annotated[list[str] | None, typer.Argument(help="Ids of images.")] = None,
+    store: opt.Store = opt.DEFAULT_STORE,
+    source: Annotated[str | None, typer.Option(help="All images of this source.")] = None,
+    bbox: Annotated[
+        str | None, typer.Option("--bbox", help="All within west,south,east,north, degrees.")
+    ] = None,
+    keep: opt.Keep = 3,
+) -> None:
+    """Take images out: by id, by source, by place."""
+    with one_line_errors():
+        from indexer.building import operations
+        from indexer.errors import UnknownImageError
+        from indexer.records import Filters
+
+        box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
+        ids = list(image_ids or [])
+        if not ids and source is None and box is None:
+            raise typer.BadParameter("name image ids, --source or --bbox")
+        if source is not None or box is not None:
+            filters = Filters(source=source, bounds=cast(Any, box))
+            ids += operations.select_ids(store, name, filters)
+        try:
+            outcome = operations.remove(store, name, ids, keep=keep)
+        except UnknownImageError as error:
+            if ids:
+                raise
+            given = {"--source": source, "--bbox": bbox}
+            said = " ".join(f"{key} {value}" for key, value in given.items() if value is not None)
+            raise UnknownImageError(
+                f"gallery {name!r} holds no image of {said}; see: safenet-index info {name}"
+            ) from error
+        print(
+            f"{name}: {-outcome.tally.added} removed, {outcome.size} images left, "
+            f"version {outcome.version}"
+        )
+
+
+@app.command()
+def compact(name: opt.Name, store: opt.Store = opt.DEFAULT_STORE, keep: opt.Keep = 3) -> None:
+    """Give back the room of removed and replaced images."""
+    with one_line_errors():
+        from indexer.building.compact import compact as run
+
+        done = run(store, name, keep=keep)
+        print(
+            f"{name}: {done.rows} descriptors and {done.pictures} pictures dropped, "
+            f"{done.freed_bytes / 1e6:.1f} MB (kept versions still hold theirs), "
+            f"version {done.version}"
+        )
+
+
+@app.command()
+def verify(name: opt.Name, store: opt.Store = opt.DEFAULT_STORE) -> None:
+    """Check that index, database, descriptors and pictures belong together."""
+    with one_line_errors():
+        from indexer.building.repair import verify as run
+        from indexer.gallery.gallery import current_version
+
+        found = run(store, name)
+        for drift in found:
+            print(f"{drift.what}: {drift.detail}")
+        if found:
+            print(f"{name}: {len(found)} findings; repair with: safenet-index rebuild {name}")
+            raise typer.Exit(1)
+        print(f"{name}: version {current_version(store, name)} is sound")
+
+
+@app.command()
+def info(
+    name: opt.Name,
+    store: opt.Store = opt.DEFAULT_STORE,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """What a gallery is made of."""
+    with one_line_errors():
+        import json
+
+        from indexer.commands.info import describe
+
+        facts = describe(store, name)
+        if as_json:
+            print(json.dumps(facts, indent=2))
+            return
+        for key, value in facts.items():
+            print(f"{key:20} {value}")
+
+
+@app.command()
+def export(
+    name: opt.Name,
+    out: Annotated[Path, typer.Argument(help="File ending in .geojson, .csv or .gpkg.")],
+    store: opt.Store = opt.DEFAULT_STORE,
+) -> None:
+    """Write the footprints for a GIS."""
+    with one_line_errors():
+        from indexer.gallery.export import export as run
+        from indexer.gallery.gallery import Gallery
+
+        gallery = Gallery.open(store, name, embedder=None)
+        count = run(gallery.records(), out)
+        gallery.close()
+        print(f"{out}: {count} footprints of {name}")
+
+
+if __name__ == "__main__":
+    app()

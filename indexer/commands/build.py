@@ -1,0 +1,188 @@
+"""`safenet-index build`, `add`, `update` and `rebuild`: the commands that embed images."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from indexer.commands import options as opt
+from indexer.commands.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from indexer.building.operations import Outcome
+    from indexer.sources.candidate import Source
+
+
+def _open(
+    path: Path,
+    bbox: str | None,
+    mask: Path | None,
+    tile_m: str,
+    captured_at: str | None,
+    **values: Any,
+) -> "Source":
+    from indexer.sources.areas import read_polygons
+    from indexer.sources.candidate import SourceOptions
+    from indexer.sources.detect import open_source
+
+    box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
+    moment = opt.moment(captured_at, "--captured-at")
+    options = SourceOptions(
+        captured_at="" if moment is None else moment.isoformat(),
+        bounds=cast(Any, box),
+        mask=() if mask is None else read_polygons(mask),
+        tile_m=opt.numbers(tile_m, "--tile-m"),
+        **values,
+    )
+    return open_source(path, options)
+
+
+def _say(outcome: "Outcome", name: str, report: Any) -> None:
+    tally = outcome.tally
+    report.result(gallery=name, images=outcome.size, version=outcome.version, **asdict(tally))
+    print(
+        f"{name}: {outcome.size} images, version {outcome.version} "
+        f"({tally.added} new, {tally.unchanged} unchanged, {tally.skipped} skipped, "
+        f"{tally.failed} failed{', see failed.csv' if tally.failed else ''})"
+    )
+
+
+def build(
+    name: opt.Name,
+    source: opt.SourcePath,
+    store: opt.Store = opt.DEFAULT_STORE,
+    view: opt.ViewName = None,
+    weights: opt.Weights = None,
+    zoom: opt.Zoom = None,
+    tms: opt.Tms = False,
+    tile_m: opt.TileM = "",
+    overlap: opt.Overlap = 0.75,
+    gsd: opt.Gsd = None,
+    bbox: opt.Bbox = None,
+    mask: opt.Mask = None,
+    min_opaque: opt.MinOpaque = 0.5,
+    id_prefix: opt.IdPrefix = "",
+    captured_at: opt.CapturedAt = None,
+    index: opt.Index = "auto",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Start anew; readers keep the old version till then.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many images, bytes and minutes.")
+    ] = False,
+    keep: opt.Keep = 3,
+    log: opt.Log = "auto",
+    device: opt.Device = "auto",
+) -> None:
+    """Make a gallery of one source; run it again after an interruption to go on."""
+    with one_line_errors(as_json=log == "json"):
+        from indexer.building import operations
+        from indexer.building.dry_run import estimate
+
+        kind, report = opt.index_kind(index), opt.reporter(log)
+        found = _open(
+            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, overlap=overlap,
+            gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
+        )  # fmt: skip
+        embedder = opt.load_weights(weights, device)
+        if dry_run:
+            cost = estimate(found, embedder, kind)
+            report.result(gallery=name, **asdict(cost))
+            print(
+                f"{source.name} ({found.kind}): {cost.images} images, about {cost.usable} of them "
+                f"usable, {cost.store_bytes / 1e6:.1f} MB, {cost.minutes:.1f} minutes"
+            )
+            for note in found.notes:
+                print(note)
+            return
+        outcome = operations.build(
+            store, name, found, embedder, index_kind=kind, anew=replace, keep=keep, progress=report
+        )
+        _say(outcome, name, report)
+
+
+def add(
+    name: opt.Name,
+    source: opt.SourcePath,
+    store: opt.Store = opt.DEFAULT_STORE,
+    view: opt.ViewName = None,
+    weights: opt.Weights = None,
+    zoom: opt.Zoom = None,
+    tms: opt.Tms = False,
+    tile_m: opt.TileM = "",
+    overlap: opt.Overlap = 0.75,
+    gsd: opt.Gsd = None,
+    bbox: opt.Bbox = None,
+    mask: opt.Mask = None,
+    min_opaque: opt.MinOpaque = 0.5,
+    id_prefix: opt.IdPrefix = "",
+    captured_at: opt.CapturedAt = None,
+    keep: opt.Keep = 3,
+    log: opt.Log = "auto",
+    device: opt.Device = "auto",
+) -> None:
+    """Bring another source in, or what is new in a known one; failed images are tried again."""
+    with one_line_errors(as_json=log == "json"):
+        from indexer.building import operations
+        from indexer.building.checks import require
+
+        report = opt.reporter(log)
+        require(store, name)
+        found = _open(
+            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, overlap=overlap,
+            gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
+        )  # fmt: skip
+        embedder = opt.load_weights(weights, device)
+        outcome = operations.add(store, name, found, embedder, keep=keep, progress=report)
+        _say(outcome, name, report)
+
+
+def update(
+    name: opt.Name,
+    store: opt.Store = opt.DEFAULT_STORE,
+    weights: opt.Weights = None,
+    keep: opt.Keep = 3,
+    log: opt.Log = "auto",
+    device: opt.Device = "auto",
+) -> None:
+    """Look at every source again: new images come in, changed files replace theirs."""
+    with one_line_errors(as_json=log == "json"):
+        from indexer.building import operations
+        from indexer.building.checks import require
+
+        report = opt.reporter(log)
+        require(store, name)
+        embedder = opt.load_weights(weights, device)
+        outcome = operations.update(store, name, embedder, keep=keep, progress=report)
+        _say(outcome, name, report)
+
+
+def rebuild(
+    name: opt.Name,
+    store: opt.Store = opt.DEFAULT_STORE,
+    weights: opt.Weights = None,
+    index: Annotated[
+        str | None, typer.Option("--index", help="Another index type; default: as before.")
+    ] = None,
+    keep: opt.Keep = 3,
+    log: opt.Log = "auto",
+    device: opt.Device = "auto",
+) -> None:
+    """Repair every drift, build the index anew and publish."""
+    with one_line_errors(as_json=log == "json"):
+        from indexer.building.checks import require
+        from indexer.building.repair import rebuild as run
+
+        kind = None if index is None else opt.index_kind(index)
+        report = opt.reporter(log)
+        require(store, name)
+        embedder = opt.load_weights(weights, device)
+        done = run(store, name, embedder, index_kind=kind, keep=keep, progress=report)
+        report.result(gallery=name, **asdict(done))
+        print(
+            f"{name}: {done.size} images, version {done.version} ({done.descriptors} descriptors "
+            f"and {done.pictures} pictures made again, {len(done.lost)} images lost)"
+        )
+        for image_id in done.lost:
+            print(f"lost: {image_id}")

@@ -1,0 +1,147 @@
+"""Options that several `safenet-index` commands share, and how their texts are read."""
+
+import sys
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from model.embedder import Embedder
+
+Name = Annotated[str, typer.Argument(help="Name of the gallery.")]
+Store = Annotated[
+    Path,
+    typer.Option("--store", envvar="SAFENET_STORE", help="Folder that holds the galleries."),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        envvar="SAFENET_WEIGHTS",
+        help="A .safetensors file with its JSON; default: the shipped one.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Log = Annotated[str, typer.Option(help="auto: a bar or plain lines; json: JSON lines.")]
+Keep = Annotated[int, typer.Option(min=1, help="Published versions to keep.")]
+SourcePath = Annotated[
+    Path, typer.Argument(help="What to index: a map, tiles, a folder; see docs/galleries.md.")
+]
+ViewName = Annotated[str | None, typer.Option("--view", help="satellite or drone.")]
+Zoom = Annotated[int | None, typer.Option(help="Zoom of a tile source; default: the deepest.")]
+Tms = Annotated[bool, typer.Option("--tms", help="Tile rows count from the south.")]
+TileM = Annotated[
+    str, typer.Option("--tile-m", help="Cut a map into tiles of these ground sizes, m: 150,300.")
+]
+Overlap = Annotated[
+    float,
+    typer.Option(help="Overlap of cut tiles, 0..0.9 of their side; 0 misses photos between two."),
+]
+Gsd = Annotated[float | None, typer.Option("--gsd", help="Resample cut tiles to m per pixel.")]
+Bbox = Annotated[
+    str | None, typer.Option("--bbox", help="Only west,south,east,north, degrees WGS 84.")
+]
+Mask = Annotated[
+    Path | None,
+    typer.Option("--mask", help="Only inside any polygon of a GeoJSON file; holes are outside."),
+]
+MinOpaque = Annotated[
+    float, typer.Option("--min-opaque", help="Skip tiles with a smaller share of data, 0..1.")
+]
+IdPrefix = Annotated[str, typer.Option("--id-prefix", help="Put before every image id.")]
+CapturedAt = Annotated[
+    str | None,
+    typer.Option("--captured-at", help="Date or ISO moment of images that carry none (UTC)."),
+]
+Index = Annotated[
+    str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
+]
+
+DEFAULT_STORE = Path("var/galleries")
+
+
+def load_weights(weights: Path | None, device: str) -> "Embedder":
+    """The weights to embed with; torch is imported here, not for `--help`."""
+    from model.embedder import Embedder
+
+    return Embedder.load(weights, device=device)
+
+
+def reporter(log: str) -> Any:
+    """A bar on a terminal, plain lines elsewhere, JSON lines on request."""
+    from indexer.building.progress import Bar, JsonLines, PlainLines
+
+    if log not in ("auto", "json"):
+        raise typer.BadParameter(f"--log {log!r}: say auto or json")
+    if log == "json":
+        return JsonLines()
+    return Bar() if sys.stderr.isatty() else PlainLines()
+
+
+def index_kind(text: str) -> str:
+    """A known index type.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    from indexer.gallery.vectors import INDEX_KINDS
+
+    if text not in INDEX_KINDS:
+        raise typer.BadParameter(f"--index {text!r}: choose from {', '.join(INDEX_KINDS)}")
+    return text
+
+
+def numbers(text: str, option: str, count: int | None = None) -> tuple[float, ...]:
+    """Comma-separated numbers.
+
+    Raises:
+        typer.BadParameter: something else is written, or too few or many of them.
+    """
+    try:
+        values = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: write numbers with commas") from error
+    if count is not None and len(values) != count:
+        raise typer.BadParameter(
+            f"{option} {text!r}: {count} numbers with commas are needed, not {len(values)}"
+        )
+    return values
+
+
+def latitude_longitude(text: str, option: str) -> tuple[float, float]:
+    """A position, degrees.
+
+    Raises:
+        typer.BadParameter: it is no place on Earth.
+    """
+    latitude, longitude = numbers(text, option, 2)
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise typer.BadParameter(
+            f"{option} {text!r}: latitude is -90..90, longitude -180..180; write the latitude first"
+        )
+    return latitude, longitude
+
+
+def moment(text: str | None, option: str, *, day_ends: bool = False) -> datetime | None:
+    """A moment; without a zone it is UTC. A mere date is its first moment, or its last one.
+
+    Raises:
+        typer.BadParameter: it is no ISO 8601 date.
+    """
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return _moment(text, option)
+    return datetime.combine(day, time.max if day_ends else time.min, UTC)
+
+
+def _moment(text: str, option: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: write 2024-05-31 or an ISO moment") from error
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)

@@ -1,0 +1,164 @@
+"""`safenet-index search`: images in, a table of matches out, and metres where truth is known."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from indexer.commands import options as opt
+from indexer.commands.errors import one_line_errors
+from model.errors import ImageError
+from model.usage_errors import say
+
+if TYPE_CHECKING:
+    from indexer.gallery.gallery import Gallery
+    from indexer.localization.evaluation import Result
+    from indexer.records import Filters, Prior
+    from model.embedder import Embedder
+
+_OPTIONS = {
+    "bounds": "--bbox",
+    "area": "--mask",
+    "captured_after": "--after",
+    "captured_before": "--before",
+    "source": "--source",
+    "min_ground_m": "--min-ground-m",
+    "max_ground_m": "--max-ground-m",
+    "prior": "--near with --radius-m",
+}
+
+
+def search(
+    name: opt.Name,
+    images: Annotated[list[Path], typer.Argument(help="Query images, or folders of them.")],
+    store: opt.Store = opt.DEFAULT_STORE,
+    weights: opt.Weights = None,
+    top_k: Annotated[int, typer.Option(min=1, max=1000, help="Matches per image.")] = 5,
+    near: Annotated[
+        str | None, typer.Option("--near", help="Only around latitude,longitude, degrees.")
+    ] = None,
+    radius_m: Annotated[float, typer.Option("--radius-m", help="Radius of --near, m.")] = 1000.0,
+    bbox: opt.Bbox = None,
+    mask: opt.Mask = None,
+    after: Annotated[str | None, typer.Option(help="Taken on or after this date.")] = None,
+    before: Annotated[str | None, typer.Option(help="Taken on or before this date.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
+    min_ground_m: Annotated[float | None, typer.Option(help="Only tiles at least so wide.")] = None,
+    max_ground_m: Annotated[float | None, typer.Option(help="Only tiles at most so wide.")] = None,
+    min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.0,
+    truth: Annotated[
+        Path | None, typer.Option(help="CSV with file, lat, lon of the queries: print accuracy.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image.")] = False,
+    device: opt.Device = "auto",
+) -> None:
+    """Find images in a gallery: one table row per match, each with the query's own position."""
+    with one_line_errors():
+        from indexer.gallery.gallery import Gallery
+        from indexer.localization.estimate import JUDGED
+        from indexer.localization.evaluation import (
+            COLUMNS,
+            errors_m,
+            query_files,
+            read_truth,
+            summary,
+        )
+        from indexer.records import Filters, Prior
+        from indexer.sources.areas import read_polygons
+
+        box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
+        filters = Filters(
+            bounds=cast(Any, box),
+            area=None if mask is None else read_polygons(mask),
+            captured_after=opt.moment(after, "--after"),
+            captured_before=opt.moment(before, "--before", day_ends=True),
+            source=source,
+            min_ground_m=min_ground_m,
+            max_ground_m=max_ground_m,
+        )
+        _refuse_contradictions(filters)
+        prior = None
+        if near is not None:
+            latitude, longitude = opt.latitude_longitude(near, "--near")
+            prior = Prior(latitude=latitude, longitude=longitude, radius_m=radius_m)
+        files = query_files(images)
+        positions = None if truth is None else read_truth(truth, files)
+        embedder = opt.load_weights(weights, device)
+        gallery = Gallery.open(store, name, embedder=embedder)
+        _refuse_unknown_source(gallery, source)
+        wanted = (max(top_k, JUDGED), prior, filters, min_confidence)
+        unreadable: list[Path] = []
+        found = []
+        for count, result in enumerate(_each(gallery, embedder, files, wanted, unreadable)):
+            if not count and not as_json:
+                print(COLUMNS)
+            if not count and not result.matches:
+                _say_why_empty(gallery, filters, prior)
+            for line in result.json_lines(top_k) if as_json else result.table_lines(top_k):
+                print(line)
+            true = None if positions is None else positions.get(result.file)
+            if true is not None:
+                found.append(errors_m(true, result))
+        gallery.close()
+        if found:
+            print(summary(found))
+        if unreadable:
+            raise typer.Exit(1)
+
+
+def _each(
+    gallery: "Gallery",
+    embedder: "Embedder",
+    files: Sequence[Path],
+    wanted: tuple[Any, ...],
+    unreadable: list[Path],
+) -> Iterator["Result"]:
+    """Results of the files that can be read; the others are said and gathered."""
+    from indexer.localization.evaluation import search_files
+
+    for file in files:
+        try:
+            yield from search_files(gallery, embedder, [file], *wanted)
+        except ImageError as error:
+            say(str(error))
+            unreadable.append(file)
+
+
+def _refuse_contradictions(filters: "Filters") -> None:
+    after, before = filters.captured_after, filters.captured_before
+    if after is not None and before is not None and after > before:
+        raise typer.BadParameter(
+            f"--after {after:%Y-%m-%d} is later than --before {before:%Y-%m-%d}; swap them"
+        )
+    least, most = filters.min_ground_m, filters.max_ground_m
+    if least is not None and most is not None and least > most:
+        raise typer.BadParameter(
+            f"--min-ground-m {least:g} is above --max-ground-m {most:g}; swap them"
+        )
+
+
+def _refuse_unknown_source(gallery: "Gallery", source: str | None) -> None:
+    from indexer.errors import BadFilterError
+    from indexer.gallery.metadata_search import source_names
+
+    if source is None:
+        return
+    known = source_names(gallery.database)
+    if source not in known:
+        raise BadFilterError(
+            f"--source {source!r} is none of gallery {gallery.name!r}; "
+            f"choose from: {', '.join(known) or 'nothing, it is empty'}"
+        )
+
+
+def _say_why_empty(gallery: "Gallery", filters: "Filters", prior: "Prior | None") -> None:
+    from indexer.gallery.metadata_search import empty_conditions
+
+    if not gallery.size:
+        print(f"note: gallery {gallery.name!r} is empty", file=sys.stderr)
+        return
+    found = empty_conditions(gallery.database, filters, prior)
+    why = ", ".join(_OPTIONS[name] for name in found) or "all conditions together"
+    print(f"note: no image of gallery {gallery.name!r} satisfies {why}", file=sys.stderr)

@@ -1,0 +1,259 @@
+"""A published gallery, opened for reading: search, metadata and pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import GalleryMismatchError, UnknownImageError
+from indexer.gallery import metadata_search
+from indexer.gallery.database import Database
+from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.layout import GalleryFolder, current_version, gallery_folder, list_galleries
+from indexer.gallery.manifest import Manifest, file_sha256, read_manifest
+from indexer.gallery.pictures import PictureStore
+from indexer.gallery.vector_search import Searcher
+from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
+from model.fusion import Query
+from model.verification import VERIFIED, Agreement, agreement, combined
+
+if TYPE_CHECKING:
+    from model.embedder import DescriptorModel
+
+EXACT_LIMIT = 10_000
+"""Ours: up to that many candidates are scored one by one (51 MB read at 2560-d without local
+features), above it the index searches among them first."""
+
+RECORDS_KEPT = 20_000
+"""Ours: images whose metadata stays in memory between searches; all of a small gallery."""
+
+__all__ = ["Gallery", "current_version", "list_galleries"]
+
+
+class Gallery:
+    """One version of a gallery; immutable, and safe to read from several threads.
+
+    Scores are inner products of the query with the stored fp16 descriptors, whatever the index
+    type: the index finds candidates, the descriptors on disk rank them. Where query and gallery
+    have local features, these verify the best of them: all that is returned was verified.
+    """
+
+    def __init__(self, folder: GalleryFolder, manifest: Manifest, *, gpu: bool = True) -> None:
+        """Open a version's files; `Gallery.open` is the way in."""
+        place = folder.version(manifest.version)
+        self.name = manifest.gallery
+        self.view: View = cast(View, manifest.view)
+        self.version = manifest.version
+        self.size = manifest.size
+        self.descriptor_dim = manifest.descriptor_dim
+        self.local_bytes = manifest.local_bytes
+        self.weights_sha256 = manifest.weights_sha256
+        self.manifest = manifest
+        self.database: Database = Database.open_snapshot(place / "gallery.sqlite")
+        path = place / "descriptors.f16"
+        self._descriptors = DescriptorFile(path, self.descriptor_dim, self.local_bytes)
+        self._pictures = PictureStore(folder.pictures)
+        self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
+        self._seen: dict[int, ImageRecord] = {}
+
+    @classmethod
+    def open(cls, store: Path, name: str, *, embedder: "DescriptorModel | None") -> "Gallery":
+        """Open the newest published version.
+
+        Args:
+            store: folder that holds the galleries.
+            name: the gallery's name.
+            embedder: the weights that will make the queries; None: browse only.
+
+        Raises:
+            UnknownGalleryError: nothing is published under that name.
+            GalleryMismatchError: index, database and weights do not belong together.
+        """
+        version = current_version(store, name)
+        folder = gallery_folder(store, name)
+        manifest = read_manifest(folder.version(version) / "manifest.json")
+        _check_weights(manifest, embedder)
+        _check_files(folder.version(version), manifest)
+        gallery = cls(folder, manifest)
+        if gallery._index.size != manifest.size:
+            gallery.close()
+            raise GalleryMismatchError(
+                f"gallery {name!r}: the index has {gallery._index.size} rows, the database "
+                f"{manifest.size}; run: safenet-index rebuild {name}"
+            )
+        return gallery
+
+    def search(
+        self,
+        query: Query | NDArray[np.float32],
+        *,
+        top_k: int,
+        prior: Prior | None = None,
+        filters: Filters | None = None,
+    ) -> list[Match]:
+        """The top_k most alike images, best first; fewer where fewer satisfy the filters.
+
+        Args:
+            query: of S scales the one most alike counts; unit descriptors alone, [D] or [S, D],
+                are not verified.
+            top_k: how many.
+            prior: a circle that the images lie in.
+            filters: other conditions.
+
+        Raises:
+            BadFilterError: a filter or the prior is out of its range.
+            GalleryMismatchError: the descriptor has another length than the gallery's.
+        """
+        fused = query if isinstance(query, Query) else Query(np.atleast_2d(query), 1.0)
+        descriptors_SD = fused.descriptors_SD
+        if descriptors_SD.shape[1:] != (self.descriptor_dim,):
+            raise GalleryMismatchError(
+                f"gallery {self.name!r} holds {self.descriptor_dim}-d descriptors, the query is "
+                f"{descriptors_SD.shape[1]}-d; use the weights the gallery was made with"
+            )
+        allowed = metadata_search.slots_within(self.database, filters, prior)
+        local_NSL = fused.local_NSL if self.local_bytes else None
+        count = top_k if local_NSL is None else max(top_k, VERIFIED)
+        slots = self._candidates(descriptors_SD, count, allowed)
+        scores = self._scores(descriptors_SD, slots)
+        best = _best(scores, count)
+        slots, scores = slots[best], scores[best]
+        poses: list[Pose | None] = [None] * len(slots)
+        if local_NSL is not None and len(slots):
+            agreed = agreement(local_NSL, self._descriptors.local(slots), fused.zoom)
+            scores = combined(scores, agreed.scores_K)
+            best = _best(scores, top_k)
+            slots, scores = slots[best], scores[best]
+            poses = _poses(agreed, best)
+        records = self._records(slots.tolist())
+        return [
+            Match(record=records[slot], score=score, rank=rank, pose=pose)
+            for rank, (slot, score, pose) in enumerate(
+                zip(slots.tolist(), scores.tolist(), poses, strict=True), start=1
+            )
+        ]
+
+    def _candidates(
+        self, descriptors_SD: NDArray[np.float32], top_k: int, allowed: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        if allowed is not None and (len(allowed) <= EXACT_LIMIT or self._index.on_gpu):
+            return allowed
+        depth = max(self._index.depth, 2 * top_k)
+        return self._index.search(descriptors_SD, depth, allowed)
+
+    def _scores(
+        self, descriptors_SD: NDArray[np.float32], slots: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        parts = [
+            (rows_nD @ descriptors_SD.T).max(axis=1)
+            for _, rows_nD in self._descriptors.chunks(slots)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+
+    def _records(self, slots: list[int]) -> dict[int, ImageRecord]:
+        """Metadata by slot; what was asked for before comes from memory."""
+        seen = self._seen
+        found = {slot: seen[slot] for slot in slots if slot in seen}
+        if len(found) < len(slots):
+            read = metadata_search.records_at(
+                self.database, [slot for slot in slots if slot not in found]
+            )
+            found |= read
+            if len(seen) < RECORDS_KEPT:
+                seen.update(read)
+            else:
+                self._seen = read
+        return found
+
+    def record(self, image_id: str) -> ImageRecord:
+        """One image's metadata.
+
+        Raises:
+            UnknownImageError: no such image.
+        """
+        return self._find(image_id)[0]
+
+    def picture(self, image_id: str) -> bytes:
+        """The stored picture as JPEG bytes.
+
+        Raises:
+            UnknownImageError: no such image.
+            GalleryMismatchError: its picture is gone from the disk.
+        """
+        try:
+            return self._pictures.read(self._find(image_id)[1])
+        except OSError as error:
+            raise GalleryMismatchError(
+                f"the picture of {image_id!r} is missing from gallery {self.name!r}; "
+                f"run: safenet-index rebuild {self.name}"
+            ) from error
+
+    def _find(self, image_id: str) -> tuple[ImageRecord, str]:
+        found = metadata_search.find(self.database, image_id)
+        if found is None:
+            raise UnknownImageError(
+                f"no image {image_id[:200]!r} is in gallery {self.name!r}; check the id"
+            )
+        return found
+
+    def records(
+        self, *, within: Bounds | None = None, limit: int | None = None
+    ) -> Iterator[ImageRecord]:
+        """Metadata of all images, or of those whose centre lies within the bounds, by id."""
+        return metadata_search.records(self.database, within, limit)
+
+    def index_slots(self) -> NDArray[np.int64]:
+        """Descriptor slots that the index holds: int64 [N]."""
+        return self._index.slots()
+
+    def extent(self) -> Bounds | None:
+        """(west, south, east, north) of all image centres; None for an empty gallery."""
+        return metadata_search.extent(self.database)
+
+    def close(self) -> None:
+        """Free the index and the database; no search may run or follow."""
+        self._index.close()
+        self._descriptors.close()
+        self.database.close()
+
+
+def _best(scores_N: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    return np.argsort(-scores_N, kind="stable")[:count]
+
+
+def _poses(agreed: Agreement, chosen: NDArray[np.intp]) -> list[Pose | None]:
+    parts = (agreed.up_K, agreed.right_K, agreed.turn_deg_K)
+    rows = np.stack(parts, axis=1)[chosen].tolist()
+    return [Pose(up=up, right=right, turn_deg=turn) for up, right, turn in rows]
+
+
+def _check_weights(manifest: Manifest, embedder: "DescriptorModel | None") -> None:
+    if embedder is not None and embedder.sha256 != manifest.weights_sha256:
+        raise GalleryMismatchError(
+            f"gallery {manifest.gallery!r} was made with weights {manifest.weights_name} "
+            f"({manifest.weights_sha256[:8]}, {manifest.descriptor_dim}-d), these are "
+            f"{embedder.name} ({embedder.sha256[:8]}, {embedder.descriptor_dim}-d); "
+            "load those, or build the gallery again"
+        )
+
+
+def _check_files(place: Path, manifest: Manifest) -> None:
+    wanted = {
+        "gallery.sqlite": manifest.database_sha256,
+        "index.faiss": manifest.index_sha256,
+    }
+    for file, sha256 in wanted.items():
+        if not (place / file).is_file() or file_sha256(place / file) != sha256:
+            raise _drift(manifest, file)
+    rows = place / "descriptors.f16"
+    if not rows.is_file() or rows.stat().st_size < manifest.descriptors_bytes:
+        raise _drift(manifest, rows.name)
+
+
+def _drift(manifest: Manifest, file: str) -> GalleryMismatchError:
+    return GalleryMismatchError(
+        f"gallery {manifest.gallery!r}: {file} is not the one that version {manifest.version} "
+        f"was published with; run: safenet-index rebuild {manifest.gallery}"
+    )

@@ -1,0 +1,87 @@
+"""Around all else: request ids, one log line and the metrics of every request, last errors."""
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.problems import INTERNAL, problem
+from service.telemetry import logs
+from service.telemetry.metrics import Metrics
+from service.telemetry.traces import Tracing
+
+HEADER = "X-Request-ID"
+CLIENT_GONE = 499
+"""Status of a request whose client left, in logs and metrics only; nginx's number for it."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_log = logging.getLogger(__name__)
+
+
+class Observing:
+    """ASGI middleware; an exception that nobody below knew becomes a problem with status 500."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
+        self._app, self._metrics, self._tracing = app, metrics, tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope).get(HEADER))
+        scope.setdefault("state", {})["request_id"] = request_id
+        logs.request_id.set(request_id)
+        started_at = time.perf_counter()
+        status: int | None = None
+
+        async def noting_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = scope["state"]["status"] = message["status"]
+                MutableHeaders(scope=message)[HEADER] = request_id
+                if getattr(scope["app"].state, "draining", False):
+                    MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        try:
+            with self._tracing.request(scope):
+                await self._app(scope, receive, noting_send)
+        except ClientDisconnect:
+            status = CLIENT_GONE
+            self._metrics.gone.inc()
+        except Exception:
+            _log.exception("request failed")
+            if status is None:
+                await problem(Request(scope), INTERNAL, _UNEXPECTED)(scope, receive, noting_send)
+        finally:
+            self._note(scope, status or CLIENT_GONE, time.perf_counter() - started_at)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(route, method, status).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        quiet = route in ("/healthz", "/readyz", "/metrics")
+        extra = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(seconds * 1e3, 1),
+            "key": scope["state"].get("key_name"),
+        }
+        _log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=extra)
+
+
+_UNEXPECTED = "the service failed on this request; its log has the cause under this request id"
+
+
+def _request_id(offered: str | None) -> str:
+    if offered is not None and _ACCEPTED_ID.fullmatch(offered):
+        return offered
+    return secrets.token_hex(8)

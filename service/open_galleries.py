@@ -1,0 +1,172 @@
+"""The galleries that are open now: leased by requests, replaced when a new version appears."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import UnknownGalleryError
+from indexer.gallery.gallery import Gallery, current_version, list_galleries
+from model.embedder import DescriptorModel
+from model.errors import SafeNetError
+from service.errors import GalleryRefusedError, ParameterError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Open:
+    """An open gallery version and how many requests read it."""
+
+    gallery: Gallery
+    readers: int = 0
+    retired: bool = False
+
+
+class GalleryBoard:
+    """Open galleries by name; safe to use from several threads.
+
+    A replaced version is closed by the last request that reads it, never under one.
+    """
+
+    def __init__(self, store: Path, embedder: DescriptorModel) -> None:
+        """Open nothing yet; `refresh` does.
+
+        Args:
+            store: folder that holds the galleries.
+            embedder: the weights that make the queries.
+        """
+        self._store, self._embedder = store, embedder
+        self._open: dict[str, _Open] = {}
+        self._refused: dict[str, tuple[str, str]] = {}
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+
+    def refresh(self) -> dict[str, str | None]:
+        """Open what is newly published, retire what is replaced or gone.
+
+        Returns:
+            The new version by name of each gallery that changed; None where it is gone.
+        """
+        with self._refreshing:
+            changed: dict[str, str | None] = {}
+            names = list_galleries(self._store) if self._store.is_dir() else []
+            for name in sorted(self.names() - set(names)):
+                self._put(name, None)
+                changed[name] = None
+            self._refused = {name: why for name, why in self._refused.items() if name in names}
+            for name in names:
+                version = self._load(name)
+                if version is not None:
+                    changed[name] = version
+            return changed
+
+    def _load(self, name: str) -> str | None:
+        try:
+            version = current_version(self._store, name)
+            with self._lock:
+                loaded = self._open.get(name)
+            if loaded is not None and loaded.gallery.version == version:
+                return None
+            if self._refused.get(name, ("", ""))[0] == version:
+                return None
+            gallery = Gallery.open(self._store, name, embedder=self._embedder)
+        except UnknownGalleryError:
+            return None  # removed between the listing and the look
+        except (SafeNetError, OSError) as error:
+            self._refuse(name, error)
+            return None
+        self._put(name, gallery)
+        self._refused.pop(name, None)
+        _log.info("gallery loaded", extra={"gallery": name, "version": gallery.version})
+        return gallery.version
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        try:
+            version = current_version(self._store, name)
+        except (SafeNetError, OSError):
+            version = ""
+        reason = str(error) if isinstance(error, SafeNetError) else "its files cannot be read"
+        reason = reason.replace(str(self._store.resolve()), "STORE").replace(
+            str(self._store), "STORE"
+        )
+        if self._refused.get(name) != (version, reason):
+            _log.error("gallery refused", extra={"gallery": name, "reason": reason})
+        self._refused[name] = (version, reason)
+
+    def _put(self, name: str, gallery: Gallery | None) -> None:
+        with self._lock:
+            old = self._open.pop(name, None)
+            if gallery is not None:
+                self._open[name] = _Open(gallery)
+            if old is not None:
+                old.retired = True
+            closable = old is not None and old.readers == 0
+        if old is not None and closable:
+            old.gallery.close()
+
+    @contextmanager
+    def lease(self, name: str) -> Iterator[Gallery]:
+        """The gallery of that name, kept open while the block runs.
+
+        Raises:
+            UnknownGalleryError: no such gallery is open.
+            GalleryRefusedError: it is published and does not fit the weights.
+        """
+        with self._lock:
+            entry = self._open.get(name)
+            if entry is not None:
+                entry.readers += 1
+        if entry is None:
+            raise self._missing(name)
+        try:
+            yield entry.gallery
+        finally:
+            with self._lock:
+                entry.readers -= 1
+                closable = entry.retired and entry.readers == 0
+            if closable:
+                entry.gallery.close()
+
+    def _missing(self, name: str) -> Exception:
+        if name in self._refused:
+            return GalleryRefusedError(f"gallery {name!r} is refused: {self._refused[name][1]}")
+        return UnknownGalleryError(
+            f"no gallery {name[:100]!r} is loaded; GET /galleries lists those that are"
+        )
+
+    def choose(self, view: str, default: str | None) -> str:
+        """The gallery to ask when a request names none.
+
+        Raises:
+            UnknownGalleryError: none holds that view.
+            ParameterError: several do and no default is set.
+        """
+        if default is not None:
+            return default
+        with self._lock:
+            fitting = sorted(n for n, entry in self._open.items() if entry.gallery.view == view)
+        if not fitting:
+            raise UnknownGalleryError(
+                f"no {view} gallery is loaded; publish one with safenet-index build --view {view}"
+            )
+        if len(fitting) > 1:
+            raise ParameterError(f"gallery: choose one of {', '.join(fitting)}")
+        return fitting[0]
+
+    def names(self) -> set[str]:
+        """Names of the open galleries."""
+        with self._lock:
+            return set(self._open)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why a published gallery is not open, by name."""
+        return {name: reason for name, (_, reason) in sorted(self._refused.items())}
+
+    def close(self) -> None:
+        """Retire every gallery."""
+        for name in self.names():
+            self._put(name, None)

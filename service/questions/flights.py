@@ -1,0 +1,73 @@
+"""The matches of a flight archive as parts of flights, so that a drone can fly one again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.gallery.gallery import Gallery
+from indexer.records import Filters, ImageRecord, Match
+
+MAX_FLIGHTS = 10
+"""Ours: flights told in one answer, those of the best matches."""
+
+MAX_TRACK = 500
+"""Ours: images of one flight that are looked at; about 17 minutes at one every 2 s."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubTrack:
+    """One flight from its first to its last matched image, in order of capture."""
+
+    flight_id: str
+    images: list[ImageRecord]
+    matched_ids: list[str]
+    truncated: bool
+
+
+def sub_tracks(
+    gallery: Gallery,
+    descriptors_SD: NDArray[np.float32],
+    matches: Sequence[Match],
+    filters: Filters | None,
+) -> list[SubTrack]:
+    """The flights of the matches, best match first.
+
+    Images between two matched ones belong to the track even if they match less well: without
+    them the way between would be missing.
+
+    Args:
+        gallery: the flight archive.
+        descriptors_SD: the query, one a scale.
+        matches: what is told of it.
+        filters: the request's conditions; they hold for the track as well.
+    """
+    flights = dict.fromkeys(m.record.flight_id for m in matches if m.record.flight_id is not None)
+    tracks = []
+    for flight_id in list(flights)[:MAX_FLIGHTS]:
+        wanted = replace(filters or Filters(), flight_id=flight_id)
+        seen = gallery.search(descriptors_SD, top_k=MAX_TRACK, filters=wanted)
+        matched = [m.record for m in matches if m.record.flight_id == flight_id]
+        tracks.append(_track(flight_id, [m.record for m in seen], matched))
+    return tracks
+
+
+def _track(flight_id: str, seen: list[ImageRecord], matched: list[ImageRecord]) -> SubTrack:
+    by_id = {record.image_id: record for record in (*seen, *matched)}
+    ordered = sorted(by_id.values(), key=_moment)
+    wanted = {record.image_id for record in matched}
+    places = [place for place, record in enumerate(ordered) if record.image_id in wanted]
+    part = ordered[places[0] : places[-1] + 1]
+    return SubTrack(
+        flight_id=flight_id,
+        images=part,
+        matched_ids=[record.image_id for record in part if record.image_id in wanted],
+        truncated=len(seen) >= MAX_TRACK,
+    )
+
+
+def _moment(record: ImageRecord) -> tuple[float, str]:
+    """Order of capture; by id where no time is known."""
+    taken = record.captured_at
+    return (float("-inf") if taken is None else taken.timestamp(), record.image_id)

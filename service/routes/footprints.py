@@ -1,0 +1,90 @@
+"""Where a gallery's images lie, as GeoJSON (RFC 7946): for our page, QGIS and other maps."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from indexer.records import ImageRecord
+from service.questions.bounds import read_bounds
+from service.routes.api_docs import problem_responses
+from service.state import RunningService
+
+router = APIRouter(tags=["map"])
+
+MAX_FEATURES = 20_000
+"""Ours: 5 MB of JSON, which a browser reads in a tenth of a second."""
+
+MEDIA_TYPE = "application/geo+json"
+
+
+@router.get(
+    "/galleries/{name}/footprints",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "FeatureCollection: a polygon per image whose ground area is known, "
+            "else a point; `bbox` spans the gallery, `truncated` says whether some were left out.",
+            "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
+        },
+        304: {"description": "The client's copy (If-None-Match) is current."},
+        **problem_responses(401, 404, 405, 422, 503),
+    },
+)
+def footprints(
+    request: Request,
+    name: str,
+    parts: RunningService,
+    bounds: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="Only images whose centre lies in west,south,east,north, degrees.",
+        ),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
+) -> Response:
+    """Footprints of the gallery's images by id."""
+    within = None if bounds is None else read_bounds(bounds)
+    with parts.board.lease(name) as gallery:
+        headers = {"ETag": f'"{gallery.version}"', "Cache-Control": "private, no-cache"}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        records = list(gallery.records(within=within, limit=limit + 1))
+        extent = gallery.extent()
+    collection: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "features": [feature(record) for record in records[:limit]],
+        "truncated": len(records) > limit,
+    }
+    if extent is not None:
+        collection["bbox"] = [round(value, 7) for value in extent]
+    text = json.dumps(collection, separators=(",", ":"))
+    return Response(text, media_type=MEDIA_TYPE, headers=headers)
+
+
+def feature(record: ImageRecord) -> dict[str, Any]:
+    """One image as a GeoJSON feature; longitude first, 7 decimals, rings counterclockwise."""
+    geometry: dict[str, Any]
+    if record.corners is None:
+        geometry = {"type": "Point", "coordinates": _position(record.latitude, record.longitude)}
+    else:
+        ring = [_position(*corner) for corner in reversed(record.corners)]
+        geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    known = {
+        "gsd_m": record.gsd_m,
+        "heading_deg": record.heading_deg,
+        "flight_id": record.flight_id,
+    }
+    properties = {name: value for name, value in known.items() if value is not None}
+    return {
+        "type": "Feature",
+        "id": record.image_id,
+        "geometry": geometry,
+        "properties": properties,
+    }
+
+
+def _position(latitude: float, longitude: float) -> list[float]:
+    return [round(longitude, 7), round(latitude, 7)]

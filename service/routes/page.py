@@ -1,0 +1,72 @@
+"""The web page and its static files: a fixed list, served from this package and from Leaflet's."""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
+from starlette.exceptions import HTTPException
+
+router = APIRouter(include_in_schema=False)
+
+WEB = Path(__file__).parent.parent / "web"
+LEAFLET = "xstatic.pkg.leaflet"
+"""Import name of the installed package (XStatic-Leaflet) whose data folder holds Leaflet."""
+
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
+
+
+@router.get("/")
+async def index(request: Request) -> Response:
+    """The page; it holds no data and needs no key."""
+    return _file(request, WEB / "index.html")
+
+
+@router.get("/static/{path:path}")
+async def static(request: Request, path: str) -> Response:
+    """One static file by its listed name; nothing outside the list can be reached."""
+    found = static_files().get(path)
+    if found is None:
+        raise HTTPException(404)
+    return _file(request, found)
+
+
+@cache
+def static_files() -> dict[str, Path]:
+    """Every file below /static/ by its path there."""
+    ours = {path.relative_to(WEB).as_posix(): path for path in _listed(WEB)}
+    leaflet = leaflet_folder()
+    theirs = {f"leaflet/{p.relative_to(leaflet).as_posix()}": p for p in _listed(leaflet)}
+    return {**theirs, **ours}
+
+
+def leaflet_folder() -> Path:
+    """Where the installed Leaflet keeps leaflet-src.esm.js and leaflet.css."""
+    spec = find_spec(LEAFLET)
+    assert spec is not None, "a declared dependency"
+    assert spec.origin is not None, "a regular package"
+    return Path(spec.origin).parent / "data"
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES)
+
+
+def _file(request: Request, path: Path) -> Response:
+    """The file, or 304 where the browser has it; it asks each time, so no stale module runs."""
+    stat = path.stat()
+    headers = {
+        "ETag": f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"',
+        "Cache-Control": "no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)

@@ -1,0 +1,229 @@
+"""`safenet-eval DATA …` scores weights on a data set; `safenet-eval overhead|tables|figures …`."""
+
+import dataclasses
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.errors import SafeNetError
+from training.commands.default_command import DefaultCommandGroup
+from training.commands.exits import failed
+from training.commands.figures import figures_command
+from training.commands.tables import tables_command
+from training.data.layouts import read_benchmark
+from training.evaluation.describing import Describer
+from training.evaluation.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
+from training.evaluation.evaluation import Protocol, Rules, Score, evaluate
+from training.evaluation.overhead import OverheadTest, evaluate_overhead
+from training.evaluation.report import print_scores, write_json
+from training.evaluation.run_facts import facts_of
+from training.evaluation.sweeps import STUDIES, Study, run_study
+from training.learning.augmentation import FLAT_AS_FLOWN
+from training.learning.cpu_speed import keep_freed_memory
+
+eval_app = typer.Typer(
+    cls=DefaultCommandGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help=(
+        "Score weights. `safenet-eval DATA --weights W` is short for `safenet-eval dataset DATA "
+        "--weights W`; a folder named like a command is written ./tables."
+    ),
+)
+
+Weights = Annotated[
+    Path | None, typer.Option(help="A .safetensors file; default: the shipped weights.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")]
+Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
+Cache = Annotated[Path, typer.Option("--cache", help="Where descriptors are kept between reports.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep nothing.")]
+
+_TURNS_HELP = "Quarter turns averaged: 1, 2, 4; default: the weights'."
+GalleryTurns = Annotated[int | None, typer.Option("--gallery-turns", help=_TURNS_HELP)]
+QueryTurns = Annotated[int | None, typer.Option("--query-turns", help=_TURNS_HELP)]
+TurnZoom = Annotated[
+    float | None,
+    typer.Option(
+        "--turn-zoom",
+        help="Share of the side in every second turn; default: the weights'.",
+    ),
+]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify/--no-verify", help="Re-rank the best matches by local features, as a search does."
+    ),
+]
+
+
+@eval_app.callback()
+def prepare() -> None:
+    """Runs before every command."""
+    keep_freed_memory()
+
+
+@eval_app.command("dataset")
+def dataset_command(
+    data: Annotated[
+        Path,
+        typer.Argument(help="University-1652, SUES-200, DenseUAV, or a folder with gps.csv."),
+    ],
+    weights: Weights = None,
+    protocol: Annotated[
+        Protocol, typer.Option(help="Gallery: the whole one, or only places with a query.")
+    ] = "full",
+    multi_query: Annotated[
+        int, typer.Option(min=1, max=54, help="Drone views averaged into one query.")
+    ] = 1,
+    by: Annotated[
+        str | None, typer.Option(help=f"Study a condition: {', '.join(STUDIES)}.")
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Add a second, mirrored pass to every descriptor.")
+    ] = False,
+    input_size: Annotated[
+        int | None, typer.Option(min=64, max=1024, help="Another input side than trained, px.")
+    ] = None,
+    gallery_turns: GalleryTurns = None,
+    query_turns: QueryTurns = None,
+    turn_zoom: TurnZoom = None,
+    verify: Verify = True,
+    within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
+    json_file: JsonFile = None,
+    workers: Workers = 2,
+    cache_folder: Cache = DEFAULT_FOLDER,
+    no_cache: NoCache = False,
+) -> None:
+    """Recall@K and AP in percent, and metres where positions are known; both directions.
+
+    Example: safenet-eval University-Release --weights runs/paper/weights.safetensors
+    """
+    study = _study(by)
+    rules = Rules(protocol=protocol, within_m=within_m, multi_query=multi_query, verify=verify)
+    kept = None if no_cache else DescriptorCache(cache_folder)
+
+    @cache
+    def load(size: int | None, flipped: bool) -> Describer:
+        return Describer.load(
+            weights,
+            input_size=size or input_size,
+            flip=flip or flipped,
+            gallery_turns=gallery_turns,
+            query_turns=query_turns,
+            turn_zoom=turn_zoom,
+            workers=workers,
+            cache=kept,
+        )
+
+    try:
+        benchmark = read_benchmark(data)
+        if study is None:
+            scores = {"": evaluate(benchmark, load(None, False), rules)}
+        else:
+            scores = run_study(study, benchmark, load, rules)
+        describer = load(None, False)
+        title = f"{data.name} ({benchmark.layout} layout), {describer.name}, protocol {protocol}"
+        print_scores(scores, title)
+        if json_file is not None:
+            facts = facts_of(describer, rules) | {"layout": benchmark.layout, "flip": flip}
+            write_json(json_file, facts | _results(scores, study))
+    except SafeNetError as error:
+        raise failed(error) from error
+
+
+def _study(by: str | None) -> Study | None:
+    for study in STUDIES:
+        if study == by:
+            return study
+    if by is not None:
+        raise typer.BadParameter(f"{by!r}: choose from {', '.join(STUDIES)}", param_hint="--by")
+    return None
+
+
+def _results(scores: dict[str, dict[str, Score]], study: Study | None) -> dict[str, object]:
+    return {"results": scores[""]} if study is None else {"by": study, "results_by": scores}
+
+
+@eval_app.command("overhead")
+def overhead_command(
+    data: Annotated[Path, typer.Argument(help="Folder of overhead images, with index.csv or not.")],
+    weights: Weights = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only images whose path holds this word; repeat.")
+    ] = None,
+    gallery_year: Annotated[str | None, typer.Option(help="Year of the gallery images.")] = None,
+    query_year: Annotated[str | None, typer.Option(help="Year of the query images.")] = None,
+    views: Annotated[int, typer.Option(min=1, help="Warped views of every query image.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the warps.")] = 0,
+    zoom: Annotated[
+        str, typer.Option(help="Side of the seen area over the image's, from,to.")
+    ] = f"{FLAT_AS_FLOWN.zoom[0]},{FLAT_AS_FLOWN.zoom[1]}",
+    shift: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the centre, in half sides, at most.")
+    ] = FLAT_AS_FLOWN.shift,
+    colour: Annotated[
+        float, typer.Option(min=0, max=2, help="Random colour and light; 1 is the training's.")
+    ] = 0.0,
+    gallery_turns: GalleryTurns = None,
+    query_turns: QueryTurns = None,
+    turn_zoom: TurnZoom = None,
+    verify: Verify = True,
+    within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
+    json_file: JsonFile = None,
+    workers: Workers = 2,
+    cache_folder: Cache = DEFAULT_FOLDER,
+    no_cache: NoCache = False,
+) -> None:
+    """Real overhead images, warped as a drone would see them, against all images of the folder.
+
+    With years: every place of one year against all places in the other. Without: every image must
+    find itself.
+
+    Example: safenet-eval overhead naip --include claremont --gallery-year 2016 --query-year 2020
+    """
+    test = OverheadTest(
+        include=tuple(include or ()),
+        gallery_year=gallery_year,
+        query_year=query_year,
+        views=views,
+        seed=seed,
+        warps=dataclasses.replace(FLAT_AS_FLOWN, zoom=_zoom(zoom), shift=shift),
+        colour=colour,
+    )
+    rules = Rules(within_m=within_m, verify=verify)
+    try:
+        kept = None if no_cache else DescriptorCache(cache_folder)
+        describer = Describer.load(
+            weights,
+            gallery_turns=gallery_turns,
+            query_turns=query_turns,
+            turn_zoom=turn_zoom,
+            workers=workers,
+            cache=kept,
+        )
+        scores = {"flown→overhead": evaluate_overhead(data, test, describer, rules)}
+        print_scores({"": scores}, f"{data.name}, {describer.name}, protocol full, seed {seed}")
+        if json_file is not None:
+            write_json(json_file, facts_of(describer, rules) | {"test": test, "results": scores})
+    except SafeNetError as error:
+        raise failed(error) from error
+
+
+def _zoom(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not 0 < low <= high <= 4:
+        raise typer.BadParameter(
+            f"{text!r}: write FROM,TO above 0 up to 4: 0.5,2", param_hint="--zoom"
+        )
+    return low, high
+
+
+eval_app.command("tables")(tables_command)
+eval_app.command("figures")(figures_command)

@@ -1,0 +1,88 @@
+"""What an evaluation looks at: ordered images of one view, with what is known of each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.network import View
+from training.data.places import images_by_id
+
+Position = tuple[float, float]
+"""Latitude, longitude; degrees WGS 84."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """Images in order, the place each shows and, where the source tells, where it is."""
+
+    role: str
+    view: View
+    files: tuple[Path, ...]
+    places: tuple[str, ...]
+    positions: tuple[Position, ...] | None = None
+    """Of the ground point that each image shows."""
+    heights_m: tuple[float, ...] | None = None
+    """Of the camera above ground."""
+
+    @classmethod
+    def read(cls, folder: Path, view: View) -> "ImageSet":
+        """`<folder>/<id>/<image>`.
+
+        Raises:
+            DataError: the folder is missing or empty.
+        """
+        return cls.of(folder.name, view, images_by_id(folder))
+
+    @classmethod
+    def of(cls, role: str, view: View, by_id: dict[str, list[Path]]) -> "ImageSet":
+        """Images by place id, in the order given."""
+        files = tuple(file for group in by_id.values() for file in group)
+        places = tuple(place for place, group in by_id.items() for _ in group)
+        return cls(role=role, view=view, files=files, places=places)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def pick(self, rows: Sequence[int]) -> "ImageSet":
+        """The images at these indices."""
+        return ImageSet(
+            role=self.role,
+            view=self.view,
+            files=tuple(self.files[row] for row in rows),
+            places=tuple(self.places[row] for row in rows),
+            positions=self.positions and tuple(self.positions[row] for row in rows),
+            heights_m=self.heights_m and tuple(self.heights_m[row] for row in rows),
+        )
+
+    def rows_by_place(self) -> dict[str, list[int]]:
+        """Indices of each place's images, in order."""
+        groups: dict[str, list[int]] = {}
+        for row, place in enumerate(self.places):
+            groups.setdefault(place, []).append(row)
+        return groups
+
+    def most_images(self) -> int:
+        """Images of the place that has most."""
+        return max(Counter(self.places).values(), default=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Direction:
+    """One retrieval task: these queries against that gallery."""
+
+    name: str
+    query: ImageSet
+    gallery: ImageSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """A data set's test split."""
+
+    layout: str
+    directions: tuple[Direction, ...]
+    has_places: bool = True
+    """Queries and gallery share place ids, so that recall can be counted."""
+    degrees_metric: bool = False
+    """DenseUAV: SDM@K on distances in degrees, and MA@m."""

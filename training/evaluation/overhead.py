@@ -1,0 +1,154 @@
+"""Real overhead imagery as a test: warped as a drone would see it, found again among all places.
+
+`index.csv` (file, pair_id, date, lat, lon), where there is one, tells which images show one place
+in different years; without years every image must find its own unwarped self.
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from training.data.image_sets import Benchmark, ImageSet, Position
+from training.data.places import SUFFIXES
+from training.errors import DataError
+from training.evaluation.describing import Change, Describer
+from training.evaluation.evaluation import Described, Rules, Score, score
+from training.learning.augmentation import (
+    FLAT_AS_FLOWN,
+    WarpRange,
+    jitter_colour,
+    random_homography,
+    warp,
+)
+
+DECODED_PX = 256
+"""Images are warped from this size, as in training, so that a close view is not a blur."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverheadTest:
+    """Which images ask and which answer."""
+
+    include: tuple[str, ...] = ()
+    """Words; an image counts if its relative path holds one. None: all count."""
+    gallery_year: str | None = None
+    query_year: str | None = None
+    views: int = 1
+    """Differently warped views of every query image, each a query of its own."""
+    seed: int = 0
+    warps: WarpRange = FLAT_AS_FLOWN
+    colour: float = 0.0
+    """Strength of random colour, light and haze: 1 is the training's; 0 leaves them."""
+
+
+def as_flown(side: int, test: OverheadTest, view: int) -> Change:
+    """Random warps, then colours; the edges are mirrored outward."""
+    seed = test.seed * 1009 + view
+
+    def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
+        own = torch.Generator().manual_seed(seed * 1_000_003 + generator.initial_seed())
+        matrix_N33 = random_homography(len(images_N3SS), test.warps, own)
+        warped = warp(images_N3SS, matrix_N33, side, "reflection")
+        return jitter_colour(warped, test.colour, own) if test.colour else warped
+
+    name = f"as flown, seed {seed}, {test.warps}, colour {test.colour}"
+    return Change(name, apply, decoded_px=DECODED_PX)
+
+
+def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rules: Rules) -> Score:
+    """Recall, average precision and, where positions are known, metres.
+
+    Raises:
+        DataError: no image matches, or no place is in both years.
+    """
+    query, gallery = read_sides(root, test)
+    side = describer.config.input_size
+    kept = describer.gallery(gallery)
+    asked = [describer.queries(query, as_flown(side, test, view)) for view in range(test.views)]
+    local = None if kept.local is None else [one for view in asked for one in view.local or ()]
+    repeated = query.pick([row for _ in asked for row in range(len(query))])
+    return score(
+        Described(
+            images=repeated,
+            descriptors=torch.cat([view.descriptors for view in asked]),
+            local=local,
+        ),
+        Described(images=gallery, descriptors=kept.descriptors, local=kept.local),
+        Benchmark(layout="overhead", directions=()),
+        rules,
+    )
+
+
+def read_sides(root: Path, test: OverheadTest) -> tuple[ImageSet, ImageSet]:
+    """Query images and gallery images.
+
+    Raises:
+        DataError: no image matches, or no place is in both years.
+    """
+    images = [image for image in _images(root) if _included(image.file, root, test.include)]
+    gallery = _of_year(images, test.gallery_year)
+    asked = {image.place for image in gallery}
+    query = [image for image in _of_year(images, test.query_year) if image.place in asked]
+    if not query:
+        words = " or ".join(test.include) or "anything"
+        raise DataError(
+            f"{root} holds no place named {words} in both {test.query_year or 'any year'} and "
+            f"{test.gallery_year or 'any year'}; see the dates in index.csv"
+        )
+    return _image_set("query_flown", query), _image_set("gallery_overhead", gallery)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    file: Path
+    place: str
+    year: str
+    position: Position | None
+
+
+def _images(root: Path) -> list[_Image]:
+    if not root.is_dir():
+        raise DataError(f"data {root} is not a folder; expected overhead images")
+    index = root / "index.csv"
+    if not index.is_file():
+        files = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES)
+        return [_Image(file=file, place=str(file), year="", position=None) for file in files]
+    with index.open(newline="") as stream:
+        return [_indexed(root, line) for line in csv.DictReader(stream)]
+
+
+def _indexed(root: Path, line: dict[str, str]) -> _Image:
+    try:
+        position = (float(line["lat"]), float(line["lon"])) if line.get("lat") else None
+        return _Image(
+            file=root / line["file"],
+            place=line["pair_id"] or line["file"],
+            year=line.get("date", "")[:4],
+            position=position,
+        )
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{root / 'index.csv'}: {error} in {line}") from error
+
+
+def _included(file: Path, root: Path, include: Iterable[str]) -> bool:
+    words = tuple(include)
+    return not words or any(word in file.relative_to(root).as_posix() for word in words)
+
+
+def _of_year(images: list[_Image], year: str | None) -> list[_Image]:
+    return images if year is None else [image for image in images if image.year == year]
+
+
+def _image_set(role: str, images: list[_Image]) -> ImageSet:
+    positions = tuple(image.position for image in images if image.position is not None)
+    return ImageSet(
+        role=role,
+        view="drone" if role.startswith("query") else "satellite",
+        files=tuple(image.file for image in images),
+        places=tuple(image.place for image in images),
+        positions=positions if len(positions) == len(images) else None,
+    )

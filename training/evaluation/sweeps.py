@@ -1,0 +1,162 @@
+"""Scores of one benchmark under many conditions: by distance, height, views, shift, angle, weather.
+
+Each study is a dictionary condition → direction → score; the gallery never changes.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from training.data.image_sets import Benchmark, Direction
+from training.errors import DataError
+from training.evaluation.describing import Describer
+from training.evaluation.evaluation import Described, Rules, Score, described, evaluate, score
+from training.evaluation.perturbations import mirrored, rotated, shifted
+from training.evaluation.weather import weathers
+
+Study = Literal[
+    "distance", "height", "views", "shift", "rotation", "mirror", "weather", "flip", "size"
+]
+STUDIES: tuple[Study, ...] = get_args(Study)
+
+VIEWS = (1, 2, 3, 6, 9, 18, 27, 54)
+"""Table VI."""
+SHIFTS_PX = (0, 10, 20, 30, 40, 50, 60)
+"""Of 256, as in the peers' shift tables."""
+ANGLES_DEG = (0, 45, 90, 135, 180, 225, 270, 315)
+SIZES_PX = (224, 256, 320, 384, 512)
+"""Table V."""
+HEIGHT_STEP_M = 50
+"""Ours: SUES-200's step."""
+UNKNOWN_M = -1
+
+Scores = dict[str, dict[str, Score]]
+LoadDescriber = Callable[[int | None, bool], Describer]
+"""(input size or None, flip) → describer of the weights under study."""
+
+
+def run_study(study: Study, benchmark: Benchmark, load: LoadDescriber, rules: Rules) -> Scores:
+    """Scores by condition and direction.
+
+    Raises:
+        DataError: the data cannot tell this study's conditions apart.
+    """
+    if study == "flip":
+        return {
+            name: evaluate(benchmark, load(None, flip), rules)
+            for name, flip in (("one pass", False), ("with mirrored pass", True))
+        }
+    if study == "size":
+        return {f"{size} px": evaluate(benchmark, load(size, False), rules) for size in SIZES_PX}
+    describer = load(None, False)
+    if study == "distance":
+        return by_thirds(benchmark, describer, rules)
+    if study == "height":
+        return by_height(benchmark, describer, rules)
+    if study == "views":
+        return by_views(benchmark, describer, rules)
+    changes = {
+        "shift": {f"{pad} px": shifted(pad) if pad else None for pad in SHIFTS_PX},
+        "rotation": {f"{angle}°": rotated(angle) if angle else None for angle in ANGLES_DEG},
+        "mirror": {"as taken": None, "mirrored": mirrored()},
+        "weather": weathers(),
+    }[study]
+    asked_by_drone = _drone_queries(benchmark)
+    return {
+        name: evaluate(asked_by_drone, describer, rules, change) for name, change in changes.items()
+    }
+
+
+def by_thirds(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores:
+    """Long, middle and short distance: thirds of every place's drone images by name (Fig. 7)."""
+
+    def third(number: int) -> Callable[[Described], list[int]]:
+        return lambda query: [
+            row
+            for rows in query.images.rows_by_place().values()
+            for row in rows[len(rows) * number // 3 : len(rows) * (number + 1) // 3]
+        ]
+
+    names = ("long", "middle", "short")
+    return _by_rows(
+        benchmark, describer, rules, {name: third(number) for number, name in enumerate(names)}
+    )
+
+
+def by_height(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores:
+    """Drone queries in bins of 50 m above ground; SUES-200's directions are by height already.
+
+    Raises:
+        DataError: the data knows no heights.
+    """
+    if benchmark.layout == "SUES-200":
+        scores = evaluate(benchmark, describer, rules)
+        grouped: Scores = {}
+        for name, value in scores.items():
+            direction, _, height = name.partition(" ")
+            grouped.setdefault(height, {})[direction] = value
+        return grouped
+    heights = {
+        _bin_m(height)
+        for direction in _drone_queries(benchmark).directions
+        for height in direction.query.heights_m or ()
+    } - {UNKNOWN_M}
+    if not heights:
+        raise DataError("--by height: the data tells no heights; a gps.csv with altitude_m would")
+
+    def at(height_m: int) -> Callable[[Described], list[int]]:
+        return lambda query: [
+            row for row, h in enumerate(query.images.heights_m or ()) if _bin_m(h) == height_m
+        ]
+
+    return _by_rows(benchmark, describer, rules, {f"{h} m": at(h) for h in sorted(heights)})
+
+
+def by_views(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores:
+    """1 to 54 drone views averaged into one query (Table VI); counts no place reaches are left out.
+
+    Raises:
+        DataError: no direction asks with drone images.
+    """
+    asking = _drone_queries(benchmark)
+    sides = {one.name: described(one, describer) for one in asking.directions}
+    most = max(query.images.most_images() for query, _ in sides.values())
+    return {
+        str(views): {
+            name: score(query, gallery, asking, dataclasses.replace(rules, multi_query=views))
+            for name, (query, gallery) in sides.items()
+        }
+        for views in VIEWS
+        if views <= most
+    }
+
+
+def _by_rows(
+    benchmark: Benchmark,
+    describer: Describer,
+    rules: Rules,
+    conditions: dict[str, Callable[[Described], list[int]]],
+) -> Scores:
+    scores: Scores = {name: {} for name in conditions}
+    for direction in _drone_queries(benchmark).directions:
+        query, gallery = described(direction, describer)
+        for name, choose in conditions.items():
+            rows = choose(query)
+            if rows:
+                scores[name][direction.name] = score(query.pick(rows), gallery, benchmark, rules)
+    return {name: values for name, values in scores.items() if values}
+
+
+def _drone_queries(benchmark: Benchmark) -> Benchmark:
+    asking: tuple[Direction, ...] = tuple(
+        direction for direction in benchmark.directions if direction.query.view == "drone"
+    )
+    return dataclasses.replace(benchmark, directions=asking)
+
+
+def _bin_m(height_m: float) -> int:
+    """Middle of a height's bin; UNKNOWN_M where no height is told."""
+    if math.isnan(height_m):
+        return UNKNOWN_M
+    return round(height_m / HEIGHT_STEP_M) * HEIGHT_STEP_M

@@ -1,0 +1,149 @@
+"""From places to batches of decoded pairs, decoded in worker processes while the network works."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from model.errors import ImageError
+from model.images import open_image
+from model.preprocessing import to_pixels
+from training.data.places import Place
+from training.errors import DataError
+from training.learning.hard_negatives import in_alike_runs
+from training.learning.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One sample of an epoch: which image of either view of which place."""
+
+    place: int
+    satellite: int
+    drone: int
+
+
+def draw_epoch(
+    places: list[Place],
+    recipe: Recipe,
+    generator: torch.Generator,
+    rank: int = 0,
+    ranks: int = 1,
+    descriptors_ND: Tensor | None = None,
+) -> list[Draw]:
+    """An epoch's samples in order, in rounds of distinct places.
+
+    Each place of a round comes `repeats` times in a row, with fresh images. Ranks get disjoint
+    places of every round, and equally many.
+
+    Args:
+        places: the data.
+        recipe: repeats, passes, weights, hard negatives.
+        generator: whose numbers choose; the same on all ranks.
+        rank: this process of `ranks`.
+        ranks: processes that share the epoch.
+        descriptors_ND: the places' satellite descriptors [N, D], for hard negatives.
+    """
+    draws = []
+    for numbers in _rounds(places, recipe, generator):
+        if descriptors_ND is None:
+            order = torch.randperm(len(numbers), generator=generator).tolist()
+        else:
+            order = in_alike_runs(descriptors_ND[numbers], recipe.hard_negatives, generator)
+        share = len(numbers) // ranks
+        picks = torch.rand((len(numbers), recipe.repeats, 2), generator=generator).tolist()
+        own = slice(rank * share, (rank + 1) * share)
+        for index, pick in zip(order[own], picks[own], strict=True):
+            draws += [_draw(places, numbers[index], above, flown) for above, flown in pick]
+    return draws
+
+
+def _rounds(places: list[Place], recipe: Recipe, generator: torch.Generator) -> list[list[int]]:
+    """Every round holds all places with flown images and an equal share of the flat ones."""
+    flat = [number for number, place in enumerate(places) if place.flat]
+    flown = [number for number, place in enumerate(places) if not place.flat]
+    weight = recipe.flight_weight if flown and flat else 1
+    rounds = []
+    for _ in range(recipe.passes):
+        shuffled = [flat[i] for i in torch.randperm(len(flat), generator=generator).tolist()]
+        rounds += [[*flown, *shuffled[turn::weight]] for turn in range(weight)]
+    return rounds
+
+
+def _draw(places: list[Place], number: int, above: float, flown: float) -> Draw:
+    """Images from two samples in [0, 1); a flat place shows another year where it has one."""
+    place = places[number]
+    first, others = int(above * len(place.satellite)), len(place.drone) - 1
+    if place.flat and others:
+        return Draw(number, first, (first + 1 + int(flown * others)) % len(place.drone))
+    return Draw(number, first, int(flown * len(place.drone)))
+
+
+class PairDataset(Dataset[tuple[Tensor, Tensor, int, bool]]):
+    """Decoded pairs of an epoch: satellite and drone uint8 [3, S, S], place number, flat or not."""
+
+    def __init__(self, places: list[Place], draws: list[Draw], side: int) -> None:
+        self.places, self.draws, self.side = places, draws, side
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int, bool]:
+        draw = self.draws[index]
+        place = self.places[draw.place]
+        above = decode(place.satellite[draw.satellite], self.side)
+        flown = decode(place.drone[draw.drone], self.side)
+        return torch.from_numpy(above), torch.from_numpy(flown), draw.place, place.flat
+
+
+class FileDataset(Dataset[Tensor]):
+    """Decoded image files, uint8 [3, S, S]."""
+
+    def __init__(self, files: Sequence[Path], side: int) -> None:
+        self.files, self.side = files, side
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(decode(self.files[index], self.side))
+
+
+def decode(file: Path, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """The centre square of an image file: uint8 [3, side, side].
+
+    Raises:
+        DataError: the file is missing or unreadable; names it.
+    """
+    try:
+        image: Image.Image = open_image(file, min_side=side)
+    except (ImageError, OSError) as error:
+        raise DataError(f"{file}: {error}; mend or remove the file") from error
+    return to_pixels(image, side)
+
+
+def one_line(error: DataError) -> str:
+    """What went wrong, without the trace that a worker process wraps around it."""
+    last = str(error).rstrip().splitlines()[-1]
+    return last.removeprefix(f"{DataError.__module__}.{DataError.__qualname__}: ")
+
+
+def batches(
+    dataset: PairDataset, batch: int, workers: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Stacked pairs: satellite and drone uint8 [N, 3, S, S], place numbers [N], flat bool [N].
+
+    The last partial batch is skipped, as in the paper's code.
+    """
+    loader: DataLoader[tuple[Tensor, Tensor, int, bool]] = DataLoader(
+        dataset, batch_size=batch, drop_last=True, num_workers=workers
+    )
+    try:
+        yield from loader
+    except DataError as error:
+        raise DataError(one_line(error)) from None

@@ -1,0 +1,315 @@
+"""The training loop; devices, ranks and precision are Lightning Fabric's."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+from torch.utils.tensorboard import SummaryWriter
+
+from model.checkpoint import save_checkpoint
+from model.preprocessing import normalise
+from training.data.places import Place, data_digest
+from training.errors import RecipeError, RunError
+from training.evaluation.describing import EMBED_BATCH
+from training.learning.augmentation import PaperAugmentation, StrongAugmentation
+from training.learning.averaging import Average
+from training.learning.learner import Learner, build_learner
+from training.learning.loading import FileDataset, PairDataset, batches, draw_epoch
+from training.learning.optimization import build_optimizer, build_scheduler
+from training.learning.recipes import Recipe
+from training.learning.whitening import fit_whitening
+from training.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how a recipe runs; nothing here changes what it computes."""
+
+    out: Path
+    resume: bool = False
+    initial_weights: Path | None = None
+    """Start from these weights instead of ImageNet's."""
+    workers: int = 2
+    """Decoding processes."""
+
+
+def train(recipe: Recipe, places: list[Place], options: RunOptions) -> Path:
+    """Run a recipe to its last epoch and write OUT/weights.safetensors.
+
+    After every epoch OUT/last.ckpt holds the whole state, written beside and renamed, so that a
+    killed run goes on from its last epoch to the weights of an unbroken one.
+
+    Raises:
+        RecipeError: fewer places than a batch needs.
+        RunError: OUT holds another run, or cannot be written.
+    """
+    run = start(recipe, places, options)
+    with torch.random.fork_rng(devices=[]):
+        run.epochs()
+    return run.export()
+
+
+def start(recipe: Recipe, places: list[Place], options: RunOptions) -> "Run":
+    """A run ready to train its first unfinished epoch; see `train`."""
+    fabric = Fabric(precision=_precision(recipe), **_processes())
+    fabric.launch()
+    _check(recipe, places, options, fabric)
+    torch.manual_seed(recipe.seed)
+    learner = build_learner(recipe, len(places), options.initial_weights)
+    optimizer = build_optimizer(learner, recipe)
+    scheduler = build_scheduler(optimizer, recipe, _steps_per_epoch(recipe, places, fabric))
+    module, wrapped = fabric.setup(learner, optimizer)
+    return Run(fabric, recipe, places, options, module, wrapped, scheduler)
+
+
+class Run:
+    """A run in progress."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        recipe: Recipe,
+        places: list[Place],
+        options: RunOptions,
+        module: Any,
+        optimizer: Any,
+        scheduler: LambdaLR,
+    ) -> None:
+        self.fabric, self.recipe, self.places, self.options = fabric, recipe, places, options
+        self.module, self.optimizer, self.scheduler = module, optimizer, scheduler
+        side = recipe.model.input_size
+        self.augment = (
+            StrongAugmentation(side, recipe.bad_weather)
+            if recipe.augmentation == "strong"
+            else PaperAugmentation(side)
+        )
+        self.average = Average(self.learner.network, recipe.ema_decay)
+        self.first_epoch = self._resume() if options.resume else 0
+
+    def epochs(self) -> None:
+        """Train from the first unfinished epoch to the last."""
+        logs = SummaryWriter(str(self.options.out / "tensorboard")) if self._main else None
+        for epoch in range(self.first_epoch, self.recipe.epochs):
+            started = time.perf_counter()
+            losses, pairs = self._epoch(epoch)
+            seconds = time.perf_counter() - started
+            self._save(epoch + 1)
+            if logs is not None:
+                line = {
+                    "epoch": epoch + 1,
+                    "loss": losses,
+                    "lr": self.scheduler.get_last_lr()[0],
+                    "pairs": pairs,
+                    "seconds": round(seconds, 1),
+                }
+                with (self.options.out / "log.jsonl").open("a") as stream:
+                    stream.write(json.dumps(line) + "\n")
+                logs.add_scalar("loss", losses, epoch + 1)
+                logs.add_scalar("pairs_per_s", pairs / seconds, epoch + 1)
+        if logs is not None:
+            logs.close()
+
+    def export(self) -> Path:
+        """OUT/weights.safetensors and its card."""
+        path = self.options.out / "weights.safetensors"
+        if self._main:
+            card = {
+                "recipe": self.recipe.to_dict(),
+                "data_digest": data_digest(self.places),
+                "places": len(self.places),
+                "commit": git_commit(),
+            }
+            self.average.put_into(self.learner.network)
+            fit_whitening(self.learner.network, self.places, workers=self.options.workers)
+            save_checkpoint(path, self.learner.network, card)
+        self.fabric.barrier()
+        return path
+
+    def _epoch(self, epoch: int) -> tuple[float, int]:
+        """One epoch, its randomness drawn from (seed, epoch, rank) alone: mean loss and pairs."""
+        recipe, fabric = self.recipe, self.fabric
+        shared = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+        own = torch.Generator().manual_seed(
+            (recipe.seed * 1_000_003 + epoch) * 4099 + 1 + fabric.global_rank
+        )
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=own)))
+        draws = draw_epoch(
+            self.places,
+            recipe,
+            shared,
+            fabric.global_rank,
+            fabric.world_size,
+            self._satellite_descriptors() if recipe.hard_negatives else None,
+        )
+        side = recipe.model.input_size
+        dataset = PairDataset(self.places, draws, side if recipe.augmentation == "paper" else 256)
+        self.module.train()
+        total = torch.zeros((), device=fabric.device)
+        steps = 0
+        for batch in self._shown(dataset, epoch):
+            steps += 1
+            total += self._step(batch, own, last=steps % recipe.accumulate == 0)
+        return float(total) / max(steps, 1), steps * recipe.batch
+
+    @torch.inference_mode()
+    def _satellite_descriptors(self) -> Tensor:
+        """Every place's first satellite image as the network sees it now: [N, D], on the CPU."""
+        recipe, network = self.recipe, self.learner.network.eval()
+        images = FileDataset([place.satellite[0] for place in self.places], recipe.model.input_size)
+        loader = DataLoader(images, batch_size=EMBED_BATCH, num_workers=self.options.workers)
+        steps = -(-len(images) // EMBED_BATCH)
+        shown = Progress("hard negatives", steps, unit="batch", quiet=not self._main).over(loader)
+        rows = []
+        for pixels in shown:
+            normal = normalise(pixels.to(self.fabric.device), recipe.model.normalisation)
+            with self.fabric.autocast():
+                rows.append(network.describe(normal, "satellite").cpu())
+        return torch.cat(rows)
+
+    def _shown(self, dataset: PairDataset, epoch: int) -> Iterator[Any]:
+        recipe = self.recipe
+        steps = len(dataset) // (recipe.batch * recipe.accumulate) * recipe.accumulate
+        loader = islice(batches(dataset, recipe.batch, self.options.workers), steps)
+        title = f"epoch {epoch + 1}/{recipe.epochs}"
+        return Progress(title, steps, unit="step", quiet=not self._main).over(loader)
+
+    def _step(self, batch: tuple[Tensor, ...], generator: torch.Generator, *, last: bool) -> Tensor:
+        """Loss of a batch; the last of an accumulation moves the weights."""
+        satellite, drone, classes, flat = batch
+        above, flown = self.augment(satellite / 255.0, drone / 255.0, flat, generator)
+        kind, device = self.recipe.model.normalisation, self.fabric.device
+        with self.fabric.no_backward_sync(self.module, enabled=not last):
+            loss = self.module(
+                normalise(above.to(device) * 255.0, kind),
+                normalise(flown.to(device) * 255.0, kind),
+                classes.to(device),
+            )
+            self.fabric.backward(loss / self.recipe.accumulate)
+        if last:
+            self._move()
+        detached: Tensor = loss.detach()
+        return detached
+
+    def _move(self) -> None:
+        if self.recipe.max_grad_norm:
+            self.fabric.clip_gradients(
+                self.module, self.optimizer, max_norm=self.recipe.max_grad_norm
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scheduler.step()
+        self.average.follow(self.learner.network)
+
+    def _save(self, epochs_done: int) -> None:
+        state = {
+            "learner": self.learner.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "epochs_done": epochs_done,
+            "recipe": json.dumps(self.recipe.to_dict(), sort_keys=True),
+            "average": self.average.state,
+        }
+        last = self.options.out / "last.ckpt"
+        if self._main:
+            partial = last.with_name("last.ckpt.partial")
+            try:
+                torch.save(state, partial)
+                partial.replace(last)
+            except (OSError, RuntimeError) as error:
+                partial.unlink(missing_ok=True)
+                raise RunError(
+                    f"{last} cannot be written ({error}); free some space and use --resume: "
+                    "the last good checkpoint is untouched"
+                ) from error
+        self.fabric.barrier()
+
+    def _resume(self) -> int:
+        last = self.options.out / "last.ckpt"
+        if not last.is_file():
+            return 0
+        state = torch.load(last, map_location="cpu", weights_only=True)
+        if _completed(state["recipe"]) != json.loads(json.dumps(self.recipe.to_dict())):
+            raise RunError(
+                f"{last} belongs to another recipe; "
+                "give the same --recipe and --set, or another --out"
+            )
+        self.learner.load_state_dict(state["learner"], strict=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.average.state = state.get("average", {})
+        return int(state["epochs_done"])
+
+    @property
+    def _main(self) -> bool:
+        return bool(self.fabric.is_global_zero)
+
+    @property
+    def learner(self) -> Learner:
+        """The module in training, unwrapped."""
+        learner = self.module.module
+        assert isinstance(learner, Learner)
+        return learner
+
+
+def git_commit() -> str:
+    """The source tree's commit, `unknown` outside of one."""
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or "unknown"
+
+
+def _check(recipe: Recipe, places: list[Place], options: RunOptions, fabric: Fabric) -> None:
+    if _steps_per_epoch(recipe, places, fabric) < 1:
+        raise RecipeError(
+            f"{len(places)} places are too few for batches of {recipe.batch}; set a smaller batch"
+        )
+    if (options.out / "last.ckpt").exists() and not options.resume:
+        raise RunError(f"{options.out} holds a run; use --resume, or another --out")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
+    except OSError as error:
+        raise RunError(f"{options.out} cannot be written: {error}") from error
+
+
+def _steps_per_epoch(recipe: Recipe, places: list[Place], fabric: Fabric) -> int:
+    draws = draw_epoch(places, recipe, torch.Generator(), 0, fabric.world_size)
+    return len(draws) // (recipe.batch * recipe.accumulate)
+
+
+def _completed(saved: str) -> Any:
+    """A saved recipe; settings that are newer than it stand at their defaults."""
+    known: dict[str, Any] = json.loads(saved)
+    defaults = json.loads(json.dumps(Recipe(name=known["name"]).to_dict()))
+    return {**defaults, **known, "model": {**defaults["model"], **known["model"]}}
+
+
+def _processes() -> dict[str, Any]:
+    """Fabric's devices: all GPUs, or on a CPU as many processes as torchrun started here."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if torch.cuda.is_available() or local == 1:
+        return {"accelerator": "auto"}
+    nodes = int(os.environ["WORLD_SIZE"]) // local
+    return {"accelerator": "cpu", "strategy": "ddp", "devices": local, "num_nodes": nodes}
+
+
+def _precision(recipe: Recipe) -> Any:
+    if recipe.precision == "full":
+        return "32-true"
+    return "16-mixed" if torch.cuda.is_available() else "bf16-mixed"

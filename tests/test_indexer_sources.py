@@ -21,7 +21,7 @@ from indexer.gallery.gallery import Gallery
 from indexer.geo import tile_corner
 from indexer.sources.candidate import SourceOptions, options_from_text, options_text
 from indexer.sources.detect import open_source
-from indexer.sources.photo_metadata import read_dji, read_photo_metadata
+from indexer.sources.photo_metadata import read_photo_metadata
 from indexer.sources.table import read_positions
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -197,19 +197,6 @@ def test_real_drone_photos_give_position_height_and_gimbal(tmp_path) -> None:
     assert record.ground_m == pytest.approx(64, abs=8), "39.8 m up, 20 mm equivalent"
 
 
-def test_dji_values_are_read_as_attributes_and_elements_with_the_misspelt_tag(tmp_path) -> None:
-    xmp = (
-        b'<rdf drone-dji:GpsLatitude="-33.9" drone-dji:GpsLongtitude="+18.4"'
-        b' drone-dji:RelativeAltitude="+55.5"><drone-dji:GimbalYawDegree>-170.0'
-        b"</drone-dji:GimbalYawDegree></rdf>"
-    )
-    assert read_dji(xmp)["GpsLongtitude"] == "+18.4"
-    picture(1).save(tmp_path / "p.jpg", xmp=xmp)
-    read = read_photo_metadata(tmp_path / "p.jpg")
-    assert (read.latitude, read.longitude, read.altitude_m) == (-33.9, 18.4, 55.5)
-    assert read.heading_deg == 190.0
-
-
 @pytest.mark.parametrize(
     ("ref", "datum", "height"), [(0, "msl", 120.5), (1, "msl", -120.5), (2, "ellipsoid", 120.5)]
 )
@@ -220,7 +207,7 @@ def test_south_west_and_the_altitude_datum_of_exif_are_kept(tmp_path, ref, datum
     gps.update({5: bytes([ref]), 6: 120.5})
     picture(1).save(tmp_path / "p.jpg", exif=exif)
     read = read_photo_metadata(tmp_path / "p.jpg")
-    assert (read.latitude, read.longitude) == pytest.approx((-33.91, -70.5))
+    assert read.position == pytest.approx((-33.91, -70.5))
     assert (read.altitude_m, read.altitude_datum) == (height, datum)
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from service_live import encoded, picture, position
 
-from service.questions.image_gps import position_inside
+from indexer.sources.photo_metadata import photo_position
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -33,14 +33,14 @@ def with_gps(image: Image.Image, latitude: float, longitude: float) -> bytes:
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(50.004, 14.0), (-33.9, -151.2)])
 def test_exif_position_is_read_with_its_hemisphere(latitude: float, longitude: float) -> None:
-    found = position_inside(with_gps(picture(1), latitude, longitude))
+    found = photo_position(with_gps(picture(1), latitude, longitude))
     assert found == pytest.approx((latitude, longitude), abs=1e-7)
 
 
 def test_null_island_and_missing_tags_are_no_position() -> None:
-    assert position_inside(with_gps(picture(1), 0.0, 0.0)) is None
-    assert position_inside(encoded(picture(1))) is None
-    assert position_inside(b"no image") is None
+    assert photo_position(with_gps(picture(1), 0.0, 0.0)) is None
+    assert photo_position(encoded(picture(1))) is None
+    assert photo_position(b"no image") is None
 
 
 def test_gps_inside_an_image_is_ignored_unless_asked_for(live: httpx.Client) -> None:

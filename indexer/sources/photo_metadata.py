@@ -1,11 +1,9 @@
-"""What a drone camera writes into a photo: EXIF position and DJI's XMP.
+"""Where and how a photo was taken: XMP before EXIF, for the indexer and for uploads alike."""
 
-Source: EXIF 2.32, DJI "Image Metadata" (XMP name space drone-dji), including the misspelt
-`GpsLongtitude` of several models.
-"""
-
+import io
 import math
-import re
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,27 +12,39 @@ from typing import Any
 from PIL import Image
 
 from indexer.errors import SourceError
+from indexer.records import Position
+from indexer.sources.camera_xmp import CameraXmp, read_camera
+from indexer.sources.exif_gps import (
+    altitude_in,
+    direction_in,
+    position_in,
+    tags_in_xmp,
+    usable,
+)
 from indexer.sources.photo_time import taken
+from indexer.sources.xmp import read_xmp
 from model.images import FORMATS
 
-_GPS_IFD, _EXIF_IFD = 0x8825, 0x8769
-_FOCAL_35MM = 0xA405
-_XMP = re.compile(rb"(?<!/)drone-dji:(\w+)\s*(?:=\s*\"([^\"]*)\"|>\s*([^<]*)<)")
+_GPS_IFD, _EXIF_IFD, _ORIENTATION, _XMP_TAG = 0x8825, 0x8769, 0x0112, 700
+_FOCAL_35MM, _FULL_WIDTH, _FULL_HEIGHT = 0xA405, 0xA002, 0xA003
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
+
+STRAIGHT_DOWN_DEG = 10.0
+"""Our choice: a camera within this angle of straight down shows a rectangle of the ground."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoMetadata:
     """Where and how a photo was taken; degrees WGS 84, metres, pixels.
 
-    `altitude_m` counts from `altitude_datum`: "takeoff" (DJI RelativeAltitude), "msl" or
-    "ellipsoid" (EXIF). Angles are the gimbal's, which says where the camera looks; the aircraft's
-    own yaw stands in only where the gimbal's is missing. `focal_px` is in pixels of the full size.
-    A `captured_at` without a zone counts as UTC.
+    `position` is None where the photo has none or its receiver had no fix. `altitude_m` counts
+    from `altitude_datum`: "takeoff" (height above take-off or the ground), "msl" or "ellipsoid".
+    Angles are the camera's; the aircraft's own yaw stands in only where the camera's is missing.
+    `width_px`, `height_px` and `focal_px` are the sensor's, before `orientation` (EXIF) is
+    applied. A `captured_at` without a zone counts as UTC.
     """
 
-    latitude: float
-    longitude: float
+    position: Position | None
     altitude_m: float | None
     altitude_datum: str | None
     heading_deg: float | None
@@ -43,132 +53,136 @@ class PhotoMetadata:
     width_px: int
     height_px: int
     focal_px: float | None
+    orientation: int = 1
 
     @property
     def ground_m(self) -> tuple[float, float] | None:
         """(width, height) of the ground in the picture, m, over flat ground, looking down.
 
         None where the camera does not look down within 10 degrees, or the height above take-off
-        or the focal length is unknown.
+        is unknown or not above 0, or the focal length is unknown.
         """
         if self.altitude_datum != "takeoff" or not self.altitude_m or not self.focal_px:
             return None
-        if self.gimbal_pitch_deg is None or self.gimbal_pitch_deg > -80.0:
+        if self.altitude_m <= 0.0 or self.gimbal_pitch_deg is None:
+            return None
+        if abs(self.gimbal_pitch_deg + 90.0) > STRAIGHT_DOWN_DEG:
             return None
         scale = self.altitude_m / self.focal_px
         return self.width_px * scale, self.height_px * scale
+
+
+def photo_position(photo: Image.Image | bytes) -> Position | None:
+    """Return the (latitude, longitude) inside a photo, degrees WGS 84; None without a usable one.
+
+    Args:
+        photo: an opened image, whose pixels need not be decoded, or encoded bytes.
+    """
+    if isinstance(photo, Image.Image):
+        return _Metadata(photo).position()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(photo), formats=FORMATS) as image:
+                return _Metadata(image).position()
+    except Exception:  # what is no image has no position
+        return None
 
 
 def read_photo_metadata(path: Path) -> PhotoMetadata:
     """Read a photo's metadata; its pixels are not decoded.
 
     Raises:
-        SourceError: it cannot be read, or has no position.
+        SourceError: it is no photo that can be read.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            exif = image.getexif()
-            gps, details = exif.get_ifd(_GPS_IFD), exif.get_ifd(_EXIF_IFD)
-            dji = read_dji(image.info.get("xmp") or b"")
-            size = image.size
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                return _Metadata(image).everything()
     except FileNotFoundError:
         raise
     except Exception as error:
         raise SourceError(f"{path.name} is not a photo that can be read; copy it again") from error
-    place = _dji_position(dji) or _exif_position(gps)
-    if place is None:
-        raise SourceError(f"{path.name} has no GPS position; give a CSV with its position")
-    altitude_m, datum = _altitude(dji, gps)
-    return PhotoMetadata(
-        latitude=place[0],
-        longitude=place[1],
-        altitude_m=altitude_m,
-        altitude_datum=datum,
-        heading_deg=_heading(dji),
-        gimbal_pitch_deg=_first(dji, "GimbalPitchDegree"),
-        captured_at=taken(details, gps),
-        width_px=size[0],
-        height_px=size[1],
-        focal_px=_focal_px(dji, details, size),
-    )
 
 
-def read_dji(xmp: bytes | str) -> dict[str, str]:
-    """The drone-dji values of an XMP packet, written as attributes or as elements."""
-    data = xmp.encode() if isinstance(xmp, str) else xmp
-    return {
-        key.decode(): (attribute or element).decode(errors="replace").strip()
-        for key, attribute, element in _XMP.findall(data)
-    }
+class _Metadata:
+    """The metadata blocks of one opened image; a damaged block counts as none."""
 
+    def __init__(self, image: Image.Image) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._size = image.size
+            self._exif = _directory(image, None)
+            self._gps = _directory(image, _GPS_IFD)
+            self._details = _directory(image, _EXIF_IFD)
+            packet = image.info.get("xmp") or self._exif.get(_XMP_TAG) or b""
+        values = read_xmp(packet if isinstance(packet, bytes | str) else b"")
+        self._camera: CameraXmp = read_camera(values)
+        self._gps_in_xmp = tags_in_xmp(values)
 
-def _first(values: dict[str, str], *names: str) -> float | None:
-    for name in names:
+    def position(self) -> Position | None:
+        """The first usable position: the maker's XMP, XMP's own EXIF tags, EXIF."""
+        maker = self._camera.position
+        return (
+            (usable(*maker) if maker is not None else None)
+            or position_in(self._gps_in_xmp)
+            or position_in(self._gps)
+        )
+
+    def everything(self) -> PhotoMetadata:
+        altitude_m, datum = self._altitude()
+        heading_deg = self._camera.yaw_deg
+        for tags in (self._gps_in_xmp, self._gps):
+            heading_deg = direction_in(tags) if heading_deg is None else heading_deg
+        orientation = self._exif.get(_ORIENTATION, 1)
+        return PhotoMetadata(
+            position=self.position(),
+            altitude_m=altitude_m,
+            altitude_datum=datum,
+            heading_deg=heading_deg,
+            gimbal_pitch_deg=self._camera.pitch_deg,
+            captured_at=taken(self._details, self._gps),
+            width_px=self._size[0],
+            height_px=self._size[1],
+            focal_px=self._focal_px(),
+            orientation=orientation if orientation in range(1, 9) else 1,
+        )
+
+    def _altitude(self) -> tuple[float | None, str | None]:
+        if self._camera.height_m is not None:
+            return self._camera.height_m, "takeoff"
+        for tags in (self._gps, self._gps_in_xmp):
+            altitude_m, datum = altitude_in(tags)
+            if altitude_m is not None:
+                return altitude_m, datum
+        absolute_m = self._camera.altitude_m
+        return absolute_m, None if absolute_m is None else "msl"
+
+    def _focal_px(self) -> float | None:
+        calibrated = self._camera.focal_px
+        if calibrated is not None and calibrated > 0:
+            return calibrated * self._shrunk()
         try:
-            value = float(values[name])
-        except (KeyError, ValueError):
-            continue
-        if math.isfinite(value):
-            return value
-    return None
+            equivalent_mm = float(self._details.get(_FOCAL_35MM) or 0)
+        except (TypeError, ValueError, ZeroDivisionError):
+            return None
+        if not 0 < equivalent_mm < math.inf:
+            return None
+        return equivalent_mm / _DIAGONAL_35MM * math.hypot(*self._size)
+
+    def _shrunk(self) -> float:
+        """By how much the photo was made smaller after it was taken, from the size in EXIF."""
+        try:
+            full_px = max(int(self._details[_FULL_WIDTH]), int(self._details[_FULL_HEIGHT]))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return 1.0
+        return min(1.0, max(self._size) / full_px) if full_px > 0 else 1.0
 
 
-def _dji_position(dji: dict[str, str]) -> tuple[float, float] | None:
-    latitude = _first(dji, "GpsLatitude", "Latitude")
-    longitude = _first(dji, "GpsLongitude", "GpsLongtitude", "Longitude")
-    if latitude is None or longitude is None or (latitude == 0.0 and longitude == 0.0):
-        return None
-    return (latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
-
-
-def _exif_position(gps: dict[int, Any]) -> tuple[float, float] | None:
-    latitude = _degrees(gps.get(2), gps.get(1), "S")
-    longitude = _degrees(gps.get(4), gps.get(3), "W")
-    if latitude is None or longitude is None:
-        return None
-    return (latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
-
-
-def _degrees(parts: Any, letter: Any, negative: str) -> float | None:
+def _directory(image: Image.Image, which: int | None) -> Mapping[int, Any]:
     try:
-        degrees, minutes, seconds = (float(part) for part in parts)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    value = degrees + minutes / 60 + seconds / 3600
-    if not math.isfinite(value):
-        return None
-    return -value if str(letter or "").strip("\0 ").upper() == negative else value
-
-
-def _altitude(dji: dict[str, str], gps: dict[int, Any]) -> tuple[float | None, str | None]:
-    above_takeoff = _first(dji, "RelativeAltitude")
-    if above_takeoff is not None:
-        return above_takeoff, "takeoff"
-    try:
-        value = float(gps[6])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        absolute = _first(dji, "AbsoluteAltitude")
-        return absolute, None if absolute is None else "msl"
-    reference = gps.get(5, b"\0")
-    code = reference[0] if isinstance(reference, bytes) and reference else int(reference or 0)
-    # EXIF 2.32: 0 and 1 are above and below sea level, 3.0 adds 2 and 3 for the ellipsoid.
-    sign = -1.0 if code in (1, 3) else 1.0
-    return sign * value, "ellipsoid" if code in (2, 3) else "msl"
-
-
-def _heading(dji: dict[str, str]) -> float | None:
-    yaw = _first(dji, "GimbalYawDegree", "FlightYawDegree")
-    return None if yaw is None else yaw % 360.0
-
-
-def _focal_px(dji: dict[str, str], details: dict[int, Any], size: tuple[int, int]) -> float | None:
-    calibrated = _first(dji, "CalibratedFocalLength")
-    if calibrated:
-        return calibrated
-    try:
-        equivalent_mm = float(details.get(_FOCAL_35MM) or 0)
-    except (TypeError, ValueError):
-        return None
-    if not equivalent_mm > 0:
-        return None
-    return equivalent_mm / _DIAGONAL_35MM * math.hypot(*size)
+        exif = image.getexif()
+        return dict(exif) if which is None else dict(exif.get_ifd(which))
+    except Exception:  # damaged metadata is no metadata
+        return {}

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from indexer.errors import SourceError
 from indexer.geo import square_corners
-from indexer.records import ImageRecord, View
+from indexer.records import ImageRecord, Position, View
 from indexer.sources.candidate import (
     Candidate,
     Source,
@@ -18,6 +18,12 @@ from indexer.sources.candidate import (
 )
 from indexer.sources.photo_metadata import PhotoMetadata, read_photo_metadata
 from indexer.sources.reading import read_file
+
+Corners = tuple[Position, Position, Position, Position]
+
+_SHOWN = {1: (0, 1, 2, 3), 3: (2, 3, 0, 1), 6: (3, 0, 1, 2), 8: (1, 2, 3, 0)}
+"""The sensor's corner at the shown picture's top left, top right, bottom right and bottom left, by
+EXIF orientation; a mirrored picture (2, 4, 5, 7) shows no ground as it is."""
 
 
 class PhotoSource(Source):
@@ -38,27 +44,26 @@ class PhotoSource(Source):
             except SourceError as error:
                 yield broken(file, image_id, self.view, error)
                 continue
-            if self.options.hold(metadata.latitude, metadata.longitude):
-                yield self._candidate(file, image_id, metadata)
+            if metadata.position is None:
+                yield broken(file, image_id, self.view, _no_position(file))
+            elif self.options.hold(*metadata.position):
+                yield self._candidate(file, image_id, metadata, metadata.position)
 
     def everything(self) -> Iterator[Candidate]:
         """The same: a photo without a position lies in no area."""
         return self.candidates()
 
-    def _candidate(self, file: Path, image_id: str, metadata: PhotoMetadata) -> Candidate:
+    def _candidate(
+        self, file: Path, image_id: str, metadata: PhotoMetadata, position: Position
+    ) -> Candidate:
         ground_m = metadata.ground_m
-        corners = None
-        if ground_m is not None:
-            corners = square_corners(
-                metadata.latitude, metadata.longitude, *ground_m, metadata.heading_deg or 0.0
-            )
         folder = file.parent.relative_to(self.path).as_posix()
         record = ImageRecord(
             image_id=image_id,
             view=self.view,
-            latitude=metadata.latitude,
-            longitude=metadata.longitude,
-            corners=cast(Any, corners),
+            latitude=position[0],
+            longitude=position[1],
+            corners=_corners(metadata, position),
             gsd_m=None if ground_m is None else ground_m[0] / metadata.width_px,
             altitude_m=metadata.altitude_m,
             altitude_datum=metadata.altitude_datum,
@@ -76,14 +81,27 @@ class PhotoSource(Source):
         )
 
 
+def _no_position(file: Path) -> SourceError:
+    return SourceError(f"{file.name} has no GPS position; give a CSV with its position")
+
+
+def _corners(metadata: PhotoMetadata, position: Position) -> Corners | None:
+    """The ground's corners, clockwise from the top left of the picture as it is shown."""
+    if metadata.ground_m is None or metadata.heading_deg is None:
+        return None
+    sensor = square_corners(*position, *metadata.ground_m, metadata.heading_deg)
+    shown = _SHOWN.get(metadata.orientation)
+    return None if shown is None else cast(Corners, tuple(sensor[index] for index in shown))
+
+
 def looks_like_photos(folder: Path) -> bool:
     """Whether one of a folder's first images carries a position."""
     for count, file in enumerate(image_files(folder)):
         try:
-            read_photo_metadata(file)
+            if read_photo_metadata(file).position is not None:
+                return True
         except SourceError:
-            if count >= 20:
-                return False
-            continue
-        return True
+            pass
+        if count >= 20:
+            return False
     return False

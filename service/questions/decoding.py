@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from indexer.records import Position
+from indexer.sources.photo_metadata import photo_position
 from model.embedder import DescriptorModel
 from model.images import FORMATS, open_image
 from service.errors import TooSmallImageError
-from service.questions.image_gps import Position, position_inside
 
 KEPT_SIDE_PX = 1024
 """Ours: the longer side of what an explanation keeps of a query; a few MB a question."""
@@ -89,7 +90,7 @@ class Decoder:
             width,
             height,
             picture if keep else None,
-            position_inside(data) if gps else None,
+            photo_position(data) if gps else None,
         )
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""`safenet-convert`: a checkpoint of the authors' released code becomes our weights.
+"""Converts a checkpoint of the authors' released code to our weights.
 
 Their state dict holds a ViT (`loc_model.transformer.*`), a localization net (`loc_net.fc_loc`), and
 classifier blocks (`part_classifier1..K`, `global_classifier`) whose class layers a descriptor does
@@ -9,48 +9,30 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
 import torch
-import typer
 from torch import Tensor
 
 from model.checkpoint import file_sha256, save_checkpoint
 from model.config import ModelConfig
-from model.errors import CheckpointError, ConfigError, SafeNetError
+from model.errors import CheckpointError, ConfigError
 from model.network import SafeNet
-from model.usage_errors import OneLineCommand, say
 
 PATCH_PX = 16
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+def convert(authors: Path, out: Path) -> None:
+    """Write the weights of the authors' checkpoint as `out` (.safetensors) with its card.
 
-@app.command(cls=OneLineCommand)
-def convert(
-    authors: Annotated[Path, typer.Argument(help="Their checkpoint, net_119.pth for example.")],
-    out: Annotated[
-        Path, typer.Argument(help="A .safetensors file, or a folder to put NAME.safetensors in.")
-    ],
-) -> None:
-    """Turn a checkpoint of the authors' code into weights for every command of this project.
-
-    The weights keep the authors' nearest-neighbour sampler, so that descriptors stay the same.
-
-    Example: safenet-convert net_119.pth runs/authors.safetensors
+    Raises:
+        CheckpointError: the file is no checkpoint of theirs, or `out` cannot be written.
     """
-    path = out if out.suffix == ".safetensors" else out / f"{authors.stem}.safetensors"
+    network = network_from_authors(read_authors(authors))
+    card = {"source": "Safe-Net authors' code", "source_sha256": file_sha256(authors)}
     try:
-        network = network_from_authors(read_authors(authors))
-        card = {"source": "Safe-Net authors' code", "source_sha256": file_sha256(authors)}
-        save_checkpoint(path, network, card)
-    except SafeNetError as error:
-        say(str(error))
-        raise typer.Exit(1) from error
+        save_checkpoint(out, network, card)
     except OSError as error:
-        say(f"{path} cannot be written: {error.strerror}")
-        raise typer.Exit(1) from error
-    typer.echo(path)
+        raise CheckpointError(f"{out} cannot be written: {error.strerror}") from error
 
 
 def read_authors(path: Path) -> dict[str, Tensor]:

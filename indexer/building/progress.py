@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
+from console.progress import Pace
+
 
 class Progress(Protocol):
     """What a build reports to."""
@@ -42,14 +44,14 @@ class Silent:
 class _Counting:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._pace = Pace(clock)
         self.total = 0
         self.counts = {"added": 0, "skipped": 0, "failed": 0, "unchanged": 0}
-        self._began = clock()
 
     def start(self, total: int) -> None:
         """Begin to count; the clock starts here."""
         self.total = total
-        self._began = self._clock()
+        self._pace.restart()
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
         """Count."""
@@ -63,24 +65,24 @@ class _Counting:
         """What came of it; people read the command's own last line."""
 
     @property
-    def seen(self) -> int:
+    def done(self) -> int:
         return sum(self.counts.values())
 
     def per_second(self) -> float:
         """Images looked at per second; what was there already does not count."""
-        return (self.seen - self.counts["unchanged"]) / max(1e-6, self._clock() - self._began)
+        return self._pace.per_second(self.done - self.counts["unchanged"])
 
     def eta_s(self) -> float | None:
         """Seconds that are left at this pace."""
-        pace = self.per_second()
-        return (self.total - self.seen) / pace if pace > 0 else None
+        new = self.done - self.counts["unchanged"]
+        return self._pace.remaining_s(new, self.total - self.done)
 
     def text(self) -> str:
         """One line of state."""
         eta_s = self.eta_s()
         eta = "" if eta_s is None else f", {eta_s:.0f} s left"
         return (
-            f"{self.seen}/{self.total} images, {self.per_second():.1f} images/s{eta}"
+            f"{self.done}/{self.total} images, {self.per_second():.1f} images/s{eta}"
             f" ({self.counts['skipped']} skipped, {self.counts['failed']} failed)"
         )
 
@@ -97,7 +99,7 @@ class PlainLines(_Counting):
         """Count, and say so now and then."""
         super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
         now = self._clock()
-        if now - self._last >= self._every_s or self.seen == self.total:
+        if now - self._last >= self._every_s or self.done == self.total:
             self._last = now
             print(self.text(), file=self._stream, flush=True)
 
@@ -123,14 +125,14 @@ class JsonLines(_Counting):
         """Count, and write the state."""
         super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
         now = self._clock()
-        if not (added or skipped or failed or self.seen == self.total or now - self._last >= 1.0):
+        if not (added or skipped or failed or self.done == self.total or now - self._last >= 1.0):
             return
         self._last = now
         eta_s = self.eta_s()
         self._write(
             "progress",
             total=self.total,
-            seen=self.seen,
+            seen=self.done,
             **self.counts,
             images_per_s=round(self.per_second(), 2),
             eta_s=None if eta_s is None else round(eta_s, 1),
@@ -170,7 +172,7 @@ class Bar(_Counting):
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
         """Move the bar."""
         super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
-        self._bar.update(self._task, completed=self.seen, state=self.text())
+        self._bar.update(self._task, completed=self.done, state=self.text())
 
     def note(self, text: str) -> None:
         """Print above the bar."""

@@ -5,12 +5,12 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from console.usage import OneLineGroup
 from indexer.commands import options as opt
 from indexer.commands.build import add, build, rebuild, update
 from indexer.commands.calibrate import calibrate
 from indexer.commands.errors import one_line_errors
 from indexer.commands.search import search
-from model.usage_errors import OneLineGroup
 
 app = typer.Typer(
     cls=OneLineGroup,

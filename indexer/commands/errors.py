@@ -1,52 +1,20 @@
-"""How `safenet-index` says that it cannot go on: one line on standard error, never a traceback."""
+"""Errors of `safenet-index` as one line, including those of its databases."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-import typer
-
-from model.errors import SafeNetError
-from model.usage_errors import UsageError, say, usage_text
+import console.errors
 
 
-@contextmanager
-def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
-    """Turn what is raised on purpose, and what disk and databases refuse, into one line.
-
-    Exit code 1, and 2 for bad usage. `as_json` writes the line as an object, for programs that
-    read JSON lines.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        text = "interrupted; run the same command again to go on"
-        if as_json:
-            say(text, as_json=True)
-        else:
-            print(text, file=sys.stderr)
-        raise typer.Exit(1) from error
-    except UsageError as error:
-        if not as_json:
-            raise
-        say(usage_text(error, "safenet-index"), as_json=True)
-        raise typer.Exit(2) from error
-    except Exception as error:
-        reason = error_text(error)
-        if reason is None:
-            raise
-        say(reason, as_json=as_json)
-        raise typer.Exit(1) from error
+def one_line_errors(*, as_json: bool = False) -> AbstractContextManager[None]:
+    """Turn expected errors of the block into one line and exit code 1, or 2 for bad usage."""
+    return console.errors.one_line_errors(as_json=as_json, explain=error_text)
 
 
 def error_text(error: Exception) -> str | None:
-    """What an error says to people; None for one that is a fault of the program."""
-    if isinstance(error, SafeNetError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"{error.filename or 'file'}: {error.strerror or error}"
-    if isinstance(error, EOFError):
-        return f"a file ends too early ({error or 'no more bytes'}); copy it again"
+    """Return the line for an expected error; None for one that is a fault of the program."""
+    text = console.errors.error_text(error)
+    if text is not None:
+        return text
     from indexer.gallery.metadata_search import DATABASE_ERRORS
 
     if isinstance(error, DATABASE_ERRORS):

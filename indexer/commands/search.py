@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from console.errors import print_error
 from indexer.commands import options as opt
 from indexer.commands.errors import one_line_errors
 from model.errors import ImageError
-from model.usage_errors import say
 
 if TYPE_CHECKING:
     from indexer.gallery.gallery import Gallery
@@ -122,7 +122,7 @@ def _each(
         try:
             yield from search_files(gallery, embedder, [file], *wanted)
         except ImageError as error:
-            say(str(error))
+            print_error(str(error))
             unreadable.append(file)
 
 

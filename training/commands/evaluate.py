@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from model.errors import SafeNetError
-from training.commands.default_command import DefaultCommandGroup
-from training.commands.exits import failed
+from console.errors import one_line_errors
+from console.usage import OneLineGroup
 from training.commands.figures import figures_command
 from training.commands.tables import tables_command
 from training.data.layouts import read_benchmark
+from training.errors import RecipeError
 from training.evaluation.describing import Describer
 from training.evaluation.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
 from training.evaluation.evaluation import Protocol, Rules, Score, evaluate
@@ -23,8 +23,15 @@ from training.evaluation.sweeps import STUDIES, Study, run_study
 from training.learning.augmentation import FLAT_AS_FLOWN
 from training.learning.cpu_speed import keep_freed_memory
 
+
+class EvaluationGroup(OneLineGroup):
+    """Arguments that name no command belong to `dataset`."""
+
+    default_command = "dataset"
+
+
 eval_app = typer.Typer(
-    cls=DefaultCommandGroup,
+    cls=EvaluationGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -119,7 +126,7 @@ def dataset_command(
             cache=kept,
         )
 
-    try:
+    with one_line_errors(usage=(RecipeError,)):
         benchmark = read_benchmark(data)
         if study is None:
             scores = {"": evaluate(benchmark, load(None, False), rules)}
@@ -131,8 +138,6 @@ def dataset_command(
         if json_file is not None:
             facts = facts_of(describer, rules) | {"layout": benchmark.layout, "flip": flip}
             write_json(json_file, facts | _results(scores, study))
-    except SafeNetError as error:
-        raise failed(error) from error
 
 
 def _study(by: str | None) -> Study | None:
@@ -195,7 +200,7 @@ def overhead_command(
         colour=colour,
     )
     rules = Rules(within_m=within_m, verify=verify)
-    try:
+    with one_line_errors(usage=(RecipeError,)):
         kept = None if no_cache else DescriptorCache(cache_folder)
         describer = Describer.load(
             weights,
@@ -209,8 +214,6 @@ def overhead_command(
         print_scores({"": scores}, f"{data.name}, {describer.name}, protocol full, seed {seed}")
         if json_file is not None:
             write_json(json_file, facts_of(describer, rules) | {"test": test, "results": scores})
-    except SafeNetError as error:
-        raise failed(error) from error
 
 
 def _zoom(text: str) -> tuple[float, float]:

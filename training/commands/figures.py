@@ -8,9 +8,8 @@ import typer
 from matplotlib.figure import Figure
 from PIL import Image
 
+from console.errors import one_line_errors
 from model.embedder import Embedder
-from model.errors import SafeNetError
-from training.commands.exits import failed
 from training.data.layouts import read_benchmark
 from training.errors import DataError, RecipeError
 from training.evaluation.describing import Describer
@@ -42,7 +41,7 @@ def figures_command(
 
     Example: safenet-eval figures University-Release --weights ours.safetensors --out figures
     """
-    try:
+    with one_line_errors(usage=(RecipeError,)):
         names = _names(which)
         paths: list[Path | None] = list(weights) if weights else [None]
         kept = DescriptorCache(cache_folder)
@@ -62,8 +61,6 @@ def figures_command(
             for direction in benchmark.directions:
                 word = direction.name.replace("→", "-to-").replace(" ", "-")
                 _write(out / f"figure-11-{word}.png", figure_11(direction, models[0]))
-    except SafeNetError as error:
-        raise failed(error) from error
 
 
 def _names(which: str) -> list[str]:

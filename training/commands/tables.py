@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from model.errors import SafeNetError
-from training.commands.exits import failed
+from console.errors import one_line_errors
 from training.errors import RecipeError
 from training.evaluation.evaluation import Protocol
 from training.learning.recipes import RECIPES
@@ -44,7 +43,7 @@ def tables_command(
 
     Example: safenet-eval tables University-Release --which III,VI --seeds 0,1
     """
-    try:
+    with one_line_errors(usage=(RecipeError,)):
         tables = _tables(which)
         if data is None:
             for table in tables:
@@ -63,8 +62,6 @@ def tables_command(
             result = run_table(table, settings)
             print_result(result)
             write_result(result, out)
-    except SafeNetError as error:
-        raise failed(error) from error
 
 
 def _tables(which: str) -> list[PaperTable]:

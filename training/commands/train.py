@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from model.errors import SafeNetError
-from model.usage_errors import OneLineCommand
+from console.errors import one_line_errors
+from console.usage import OneLineCommand
 from training.commands.evaluate import eval_app
-from training.commands.exits import failed
 from training.data.training_data import training_places
+from training.errors import RecipeError
 from training.learning.cpu_speed import keep_freed_memory
 from training.learning.loop import RunOptions, train
 from training.learning.recipes import RECIPES
@@ -52,7 +52,7 @@ def train_command(
 
     Example: safenet-train University-Release --recipe paper --out runs/paper
     """
-    try:
+    with one_line_errors(usage=(RecipeError,)):
         chosen = named_recipe(recipe, change or ())
         places = [
             place for folder in data for place in training_places(folder, exclude or (), height)
@@ -61,5 +61,3 @@ def train_command(
         typer.echo(f"{len(places)} places, recipe {chosen.name}", err=True)
         options = RunOptions(out=out, resume=resume, initial_weights=weights, workers=workers)
         typer.echo(train(chosen, places, options))
-    except SafeNetError as error:
-        raise failed(error) from error

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from console.progress import Progress
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.cpu_threads import CpuThreads
 from model.embedder import SHIPPED_WEIGHTS, quick_network
@@ -24,11 +25,7 @@ from model.preprocessing import normalise
 from training.data.image_sets import ImageSet
 from training.errors import DataError
 from training.evaluation.descriptor_cache import DescriptorCache
-from training.learning.loading import FileDataset, one_line
-from training.progress import Progress
-
-EMBED_BATCH = 32
-"""Images per forward pass. Ours: as fast as larger ones on a CPU and on a GPU at 256 px."""
+from training.learning.loading import EMBED_BATCH, FileDataset, one_line
 
 
 @dataclass(frozen=True)

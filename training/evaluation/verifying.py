@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from console.progress import Progress
 from model.verification import VERIFIED, agreement, combined, quantised
-from training.progress import Progress
 
 
 @dataclass(frozen=True)

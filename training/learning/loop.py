@@ -17,19 +17,18 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
+from console.progress import Progress
 from model.checkpoint import save_checkpoint
 from model.preprocessing import normalise
 from training.data.places import Place, data_digest
 from training.errors import RecipeError, RunError
-from training.evaluation.describing import EMBED_BATCH
 from training.learning.augmentation import PaperAugmentation, StrongAugmentation
 from training.learning.averaging import Average
 from training.learning.learner import Learner, build_learner
-from training.learning.loading import FileDataset, PairDataset, batches, draw_epoch
+from training.learning.loading import EMBED_BATCH, FileDataset, PairDataset, batches, draw_epoch
 from training.learning.optimization import build_optimizer, build_scheduler
 from training.learning.recipes import Recipe
 from training.learning.whitening import fit_whitening
-from training.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
+from console.progress import Progress
 from model.local_features import cells
 from model.network import SafeNet, View
 from model.preprocessing import normalise
 from training.data.places import Place
 from training.learning.loading import FileDataset
-from training.progress import Progress
 
 PICTURES = 256
 """Of each view at most. Ours: 12,500 cells, ten times the channels of EfficientNet's map."""

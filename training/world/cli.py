@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from model.usage_errors import OneLineGroup
+from console.errors import one_line_errors
+from console.usage import OneLineGroup
 from training.world.area import AreaSettings, area_jobs, run_area_job
 from training.world.camera import Jitter
 from training.world.dataset import plan_jobs, run_job
@@ -15,7 +16,7 @@ from training.world.errors import MapSourceError
 from training.world.geo import REACH_M, origin_of, to_latlon
 from training.world.option_texts import grid_of, map_middle_m
 from training.world.picture_job import PictureSettings, picture_jobs, run_picture_job
-from training.world.progress import reported, work_off
+from training.world.progress import run_jobs
 from training.world.render import RenderSettings
 from training.world.sheet import place_sheet, places_sheet, save_sheet
 from training.world.store import claim, write_gps
@@ -111,14 +112,14 @@ def render(
             aim_m=aim_jitter,
         ),
     )
-    with reported():
+    with one_line_errors():
         if textures:
             load_textures(str(textures), texture_classes)
         elif texture_classes:
             raise MapSourceError("--texture-classes: give the pictures' folder with --textures too")
         claim(out, seed, settings)
         jobs = plan_jobs(out, seed, places, split.value, settings)
-        work_off(run_job, jobs, workers, "places")
+        run_jobs(run_job, jobs, workers, "places")
         lines = write_gps(out)
     typer.echo(f"{out}: {len(jobs)} places, {lines} lines in gps.csv")
 
@@ -152,7 +153,7 @@ def render_map(
     Writes satellite/rRRcCC.jpg, drone/FLIGHT/NNNN.jpg and gps.csv, which `safenet-index build`
     reads as it is (choose the view with --view).
     """
-    with reported():
+    with one_line_errors():
         columns, rows = grid_of(tiles)
         settings = AreaSettings(
             columns=columns,
@@ -165,7 +166,7 @@ def render_map(
             middle_m=map_middle_m(at, seed),
         )
         claim(out, seed, settings)
-        work_off(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
+        run_jobs(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
         lines = write_gps(out)
     tiles_made = len(settings.east_m) * len(settings.north_m)
     middle = "{:.6f},{:.6f}".format(*to_latlon(seed, *settings.middle_m))
@@ -206,7 +207,7 @@ def drape_map(
     from the picture (plausible, not true) or flat. A preset is flown lower over tiles of less than
     200 m, in proportion.
     """
-    with reported():
+    with one_line_errors():
         settings = DrapeSettings(
             map_file=str(map_file),
             dsm_file=str(dsm) if dsm else "",
@@ -221,7 +222,7 @@ def drape_map(
         )
         jobs = drape_jobs(out, seed, settings, places)
         claim(out, seed, settings)
-        work_off(run_drape_job, jobs, workers, "places")
+        run_jobs(run_drape_job, jobs, workers, "places")
         lines = write_gps(out)
     typer.echo(f"{out}: {len(jobs)} places, {lines} lines in gps.csv")
 
@@ -248,7 +249,7 @@ def drape_pictures(
     dsm_file for heights above ground as .npy), whose years are tile and flight. Heights are
     guessed where none are given. Writes University-1652's train folders, without gps.csv.
     """
-    with reported():
+    with one_line_errors():
         settings = PictureSettings(
             folder=str(folder),
             gsd_m=gsd,
@@ -258,7 +259,7 @@ def drape_pictures(
         )
         jobs = picture_jobs(out, seed, settings)
         claim(out, seed, settings)
-        work_off(run_picture_job, jobs, workers, "places")
+        run_jobs(run_picture_job, jobs, workers, "places")
     typer.echo(f"{out}: {len(jobs)} places, {views} drone views each")
 
 
@@ -272,7 +273,7 @@ def sheet(
     side: Annotated[int, typer.Option(min=16, max=1024, help="Side of a view, pixels.")] = 160,
 ) -> None:
     """Make a contact sheet of one place or of several."""
-    with reported():
+    with one_line_errors():
         if place:
             picture = place_sheet(folder, place, drones, side)
         else:

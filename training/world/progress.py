@@ -1,18 +1,10 @@
-"""Works off resumable jobs with a bar on a terminal and plain lines elsewhere."""
+"""Runs resumable jobs in processes and shows how many are done."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from model.errors import SafeNetError
-from model.usage_errors import say
+from console.progress import Progress
 from training.world.store import in_processes
-
-_errors = Console(stderr=True)
 
 
 class _Resumable(Protocol):
@@ -23,31 +15,9 @@ class _Resumable(Protocol):
 J = TypeVar("J", bound=_Resumable)
 
 
-def work_off(work: Callable[[J], int], jobs: list[J], workers: int, what: str) -> None:
-    """Do the jobs not done yet, with a bar on a terminal and plain lines elsewhere."""
-    todo = [job for job in jobs if not job.is_done]
-    done = len(jobs) - len(todo)
-    if not _errors.is_terminal:
-        for _ in in_processes(work, todo, workers):
-            done += 1
-            if done % 20 == 0 or done == len(jobs):
-                _errors.print(f"{what}: {done} of {len(jobs)}", highlight=False)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=_errors) as progress:
-        task = progress.add_task(what, total=len(jobs), completed=done)
-        for _ in in_processes(work, todo, workers):
-            progress.advance(task)
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """Turn our errors, and what a disk refuses, into one line on stderr and exit status 1."""
-    try:
-        yield
-    except SafeNetError as error:
-        say(str(error))
-        raise typer.Exit(1) from error
-    except OSError as error:
-        say(f"{error.filename or 'file'}: {error.strerror or error}")
-        raise typer.Exit(1) from error
+def run_jobs(work: Callable[[J], int], jobs: list[J], workers: int, unit: str) -> None:
+    """Run the jobs that are not done yet; `unit` names what one job makes, such as places."""
+    remaining = [job for job in jobs if not job.is_done]
+    results = in_processes(work, remaining, workers)
+    for _ in Progress(unit, len(jobs), unit=unit).over(results, done=len(jobs) - len(remaining)):
+        pass

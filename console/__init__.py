@@ -1,0 +1,1 @@
+"""How the command-line programs speak: errors on one line, usage errors, and progress."""

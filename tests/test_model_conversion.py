@@ -9,8 +9,9 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from model.checkpoint import load_checkpoint
-from model.conversion import app, network_from_authors, read_authors
+from model.conversion import network_from_authors, read_authors
 from model.errors import CheckpointError
+from training.commands.convert import app
 
 SIDE_PX = 192
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-TOP_LEVEL = ("model", "training", "indexer", "service")
+TOP_LEVEL = ("console", "model", "training", "indexer", "service")
 
 
 def normal_name(requirement: str) -> str:

@@ -7,9 +7,9 @@ import typer
 from typer.testing import CliRunner
 
 from indexer.commands.app import app as index_app
-from model.conversion import app as convert_app
+from training.commands.convert import app as convert_app
+from training.commands.ship import app as shipping_app
 from training.commands.train import eval_app, train_app
-from training.learning.shipping import app as shipping_app
 from training.world.cli import app as world_app
 
 

@@ -12,7 +12,7 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
 from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.network import SafeNet
-from training.learning.shipping import app
+from training.commands.ship import app
 
 
 def invoke(*arguments: object) -> tuple[int, str]:

@@ -1,40 +1,14 @@
-"""Inference on a CPU: whole slices side by side, one thread each, instead of threads in step."""
+"""The number of threads that NumPy's matrix products use; set once, when a program starts."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-
-import torch
-from torch import Tensor
-
-SLICE = 2
-"""Images per forward pass. Ours: more leave a core's cache."""
+import numpy as np
+from threadpoolctl import threadpool_limits
 
 
-class CpuThreads:
-    """Splits batches over threads that never wait for each other within a pass.
+def limit_blas_threads() -> None:
+    """Make NumPy multiply matrices on one thread from now on, in the whole process.
 
-    Ours: threads in step stop whenever one of them is interrupted. Measured with
-    EfficientNet-Lite0 at 224 px on two cores, ms an image: 11.2 in step and 9.1 side by side; with
-    a third of a core taken by other work 14.7 and 10.1.
+    Our choice: re-ranking multiplies small matrices. They take 9 ms a query on one thread, and on
+    the threads of two cores 17 ms of both, which the network beside them needs.
     """
-
-    def __init__(self) -> None:
-        """As many threads as torch uses at this moment."""
-        self.count = torch.get_num_threads()
-        started = threading.Barrier(self.count)
-
-        def alone() -> None:
-            torch.set_num_threads(1)
-
-        self._pool = ThreadPoolExecutor(self.count, "network", initializer=alone)
-        for waiting in [self._pool.submit(started.wait) for _ in range(self.count)]:
-            waiting.result()
-        torch.set_num_threads(self.count)  # a thread's setting is also the default of later ones
-
-    def map(self, describe: Callable[[Tensor], Tensor], images_N3SS: Tensor) -> Tensor:
-        """`describe` of all images, [N, ...]; few images take all threads in step."""
-        if len(images_N3SS) < SLICE * self.count:
-            return describe(images_N3SS)
-        parts = self._pool.map(describe, torch.split(images_N3SS, SLICE))
-        return torch.cat(list(parts))
+    np.ones((2, 2)) @ np.ones((2, 2))  # loads the library, of which only loaded ones are limited
+    threadpool_limits(limits=1, user_api="blas")

@@ -16,13 +16,13 @@ from PIL import Image
 from torch import Tensor
 
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.cpu_threads import CpuThreads
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
 from model.fusion import Seen, unit_mean
 from model.local_features import unit_cells, upright
 from model.network import SafeNet, turned
 from model.preprocessing import normalise, to_pixels
+from model.runtime.parallel_slices import CpuThreads
 from model.verification import quantised
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors"

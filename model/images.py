@@ -2,10 +2,11 @@
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from model.errors import NotAnImageError, TooManyPixelsError, TruncatedImageError
 
@@ -18,10 +19,46 @@ MAX_PIXELS = 200_000_000
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
+DECODED_SIDE_PX = 640
+"""Length that the sides of a JPEG keep at least when it is decoded for embedding, px.
+
+Our choice: galleries and queries are decoded alike, at three times the shipped weights' input.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A decoded image and what its header says."""
+
+    image: Image.Image
+    """Upright RGB; smaller than the file's own size where it was decoded at a reduced scale."""
+    width_px: int
+    """Width of the upright image at the file's full size."""
+    height_px: int
+    """Height of the upright image at the file's full size."""
+    format: str
+    """Pillow's name of the format: JPEG, PNG, …"""
+    exif: Image.Exif
+    """EXIF tags as the file has them, with the GPS and Exif directories; empty if damaged."""
+    xmp: bytes
+    """The XMP packet; empty without one."""
+    opaque: float
+    """Share of pixels that are not fully transparent, 0..1."""
+    as_stored: bool
+    """Whether the file's samples are already upright 8-bit RGB."""
+
+
 def open_image(
     source: bytes | Path, *, max_pixels: int = MAX_PIXELS, min_side: int | None = None
 ) -> Image.Image:
-    """Decode one image to upright RGB.
+    """Decode one image to upright RGB; `open_picture` says how, and what it raises."""
+    return open_picture(source, max_pixels=max_pixels, min_side=min_side).image
+
+
+def open_picture(
+    source: bytes | Path, *, max_pixels: int = MAX_PIXELS, min_side: int | None = None
+) -> Picture:
+    """Decode one image to upright RGB and keep what its header says.
 
     EXIF orientation is applied; alpha is laid over black; CMYK, palette and grey become RGB;
     16-bit and float samples are stretched from their own minimum and maximum to 8 bit.
@@ -31,9 +68,6 @@ def open_image(
         max_pixels: refuse a larger width x height, checked before any pixel is decoded.
         min_side: let a JPEG be decoded at a reduced scale (a power of two) whose sides stay at
             least this long, px; several times faster for large photos. None: full size.
-
-    Returns:
-        An RGB picture.
 
     Raises:
         NotAnImageError: unknown format, or a header that cannot be read.
@@ -59,15 +93,48 @@ def open_image(
             if image.width * image.height > max_pixels:
                 raise TooManyPixelsError(_too_many(name, image.size, max_pixels))
             try:
-                if min_side is not None:
-                    image.draft("RGB", (min_side, min_side))
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return _to_rgb(image)
+                return _decoded(image, min_side)
             except Exception as error:
                 raise TruncatedImageError(
                     f"{name} is truncated or damaged: its pixels cannot be decoded; send it again"
                 ) from error
+
+
+def _decoded(image: Image.Image, min_side: int | None) -> Picture:
+    exif, size, kind = _exif(image), image.size, image.format or ""
+    if min_side is not None:
+        image.draft("RGB", (min_side, min_side))
+    image.load()
+    orientation = exif.get(ExifTags.Base.Orientation, 1)
+    as_stored = image.mode == "RGB" and not image.has_transparency_data and orientation == 1
+    xmp = image.info.get("xmp") or b""
+    ImageOps.exif_transpose(image, in_place=True)
+    rgb, opaque = _to_rgb(image)
+    width_px, height_px = size[::-1] if orientation in (5, 6, 7, 8) else size
+    return Picture(
+        image=rgb,
+        width_px=width_px,
+        height_px=height_px,
+        format=kind,
+        exif=exif,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+        opaque=opaque,
+        as_stored=as_stored,
+    )
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    """All tags, read while the file is open; none where they are damaged."""
+    try:
+        exif = image.getexif()
+        copy = Image.Exif()
+        directories = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+        copy.update({tag: value for tag, value in exif.items() if tag not in directories})
+        for directory in directories:
+            copy.get_ifd(directory).update(exif.get_ifd(directory))
+    except Exception:  # damaged metadata must not stop a good picture
+        return Image.Exif()
+    return copy
 
 
 def _too_many(name: str, size: tuple[int, int] | None, max_pixels: int) -> str:
@@ -75,16 +142,17 @@ def _too_many(name: str, size: tuple[int, int] | None, max_pixels: int) -> str:
     return f"{name} has {declared} than the limit of {max_pixels} allows; send a smaller one"
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, float]:
+    """The image as RGB, and its opaque share."""
     if image.mode.startswith(("I", "F")):
-        return _stretched(image)
+        return _stretched(image), 1.0
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
+        counts = rgba.getchannel("A").histogram()
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, rgba).convert("RGB")
-    return image.convert("RGB")
+        opaque = sum(counts[1:]) / (image.width * image.height)
+        return Image.alpha_composite(black, rgba).convert("RGB"), opaque
+    return image if image.mode == "RGB" else image.convert("RGB"), 1.0
 
 
 def _stretched(image: Image.Image) -> Image.Image:

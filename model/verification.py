@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 SIDE = 7
 """Cells along a side. Ours: 14 find no more, and cost four times the room."""
@@ -75,7 +74,6 @@ def agreement(
         candidates_KL: quantised features; their scales, one or several, follow each other.
         zoom: share of the side that each further scale of a candidate shows of the one before.
     """
-    _one_blas_thread()
     scales = candidates_KL.shape[1] // query_NSL.shape[2]
     width = query_NSL.shape[2] // SIDE**2
     grids_MCE = candidates_KL.reshape(-1, SIDE**2, width).astype(np.float32)
@@ -93,16 +91,6 @@ def agreement(
     return Agreement(
         scores_NK.mean(axis=0), up_NK.mean(axis=0), right_NK.mean(axis=0), turn_deg_NK[0]
     )
-
-
-@cache
-def _one_blas_thread() -> None:
-    """From here on NumPy multiplies matrices on one thread, in the whole process.
-
-    Ours: products as small as these take 9 ms a query on one thread, on two cores' threads 17 ms of
-    both, which the network beside them wants.
-    """
-    threadpool_limits(limits=1, user_api="blas")
 
 
 def combined(

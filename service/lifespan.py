@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from fastapi import FastAPI
 
+from model.cpu_threads import limit_blas_threads
 from model.embedder import DescriptorModel, Embedder
 from model.errors import SafeNetError
 from service.open_galleries import GalleryBoard
@@ -93,6 +94,7 @@ async def _watch(running: Running) -> None:
 def _load(
     settings: Settings, embedder: DescriptorModel | None, metrics: Metrics, tracing: Tracing
 ) -> Running:
+    limit_blas_threads()
     if settings.model_threads:
         torch.set_num_threads(settings.model_threads)
     model = embedder or Embedder.load(settings.weights, device=settings.device)

@@ -6,10 +6,10 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from model.errors import NotAnImageError, TooManyPixelsError, TruncatedImageError
-from model.images import open_image
+from model.images import open_image, open_picture
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -80,3 +80,32 @@ def test_a_cut_jpeg_is_truncated() -> None:
 def test_a_bomb_is_refused_before_its_pixels_are_decoded(size: tuple[int, int]) -> None:
     with pytest.raises(TooManyPixelsError):
         open_image(png_header(*size) + b"\0\0\0\0IDAT")
+
+
+def test_a_picture_keeps_the_upright_full_size_and_the_tags_of_its_header() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 8
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (47.0, 22.0, 30.0)
+    data = encoded(gradient(1600, 1200), "JPEG", exif=exif, xmp=b"<x:xmpmeta/>")
+    picture = open_picture(data, min_side=300)
+    assert picture.image.size == (300, 400)
+    assert (picture.width_px, picture.height_px) == (1200, 1600)
+    tags = picture.exif.get_ifd(ExifTags.IFD.GPSInfo)
+    assert [float(part) for part in tags[ExifTags.GPS.GPSLatitude]] == [47.0, 22.0, 30.0]
+    assert (picture.format, picture.xmp) == ("JPEG", b"<x:xmpmeta/>")
+    assert not picture.as_stored
+
+
+def test_a_picture_knows_its_opaque_share_and_whether_its_samples_are_plain() -> None:
+    half = Image.new("RGBA", (10, 10), (9, 9, 9, 255))
+    half.paste((0, 0, 0, 0), (0, 0, 10, 5))
+    assert open_picture(encoded(half, "PNG")).opaque == 0.5
+    plain = open_picture(encoded(gradient(), "JPEG"))
+    assert (plain.opaque, plain.as_stored) == (1.0, True)
+    assert not open_picture(encoded(gradient().convert("L"), "JPEG")).as_stored
+
+
+def test_damaged_exif_does_not_stop_a_good_picture() -> None:
+    data = encoded(gradient(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert dict(open_picture(data).exif) == {}

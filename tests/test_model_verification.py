@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info
 
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
+from model.cpu_threads import limit_blas_threads
 from model.embedder import Embedder
 from model.errors import ConfigError
 from model.fusion import fuse
@@ -134,8 +135,8 @@ def test_no_candidates_have_no_agreement() -> None:
     assert agreement(flat(grids(1, 5))[None], none).scores_K.shape == (0,)
 
 
-def test_verifying_leaves_the_other_cores_alone() -> None:
-    agreement(flat(grids(1, 5))[None], quantised(flat(grids(1, 6))))
+def test_a_program_limits_matrix_products_to_one_thread() -> None:
+    limit_blas_threads()
     blas = [found for found in threadpool_info() if found["user_api"] == "blas"]
     assert blas
     assert {found["num_threads"] for found in blas} == {1}

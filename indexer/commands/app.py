@@ -11,6 +11,7 @@ from indexer.commands.build import add, build, rebuild, update
 from indexer.commands.calibrate import calibrate
 from indexer.commands.errors import one_line_errors
 from indexer.commands.search import search
+from model.cpu_threads import limit_blas_threads
 
 app = typer.Typer(
     cls=OneLineGroup,
@@ -19,6 +20,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def prepare() -> None:
+    """Build, change, check and search galleries of geo-tagged images."""
+    limit_blas_threads()
+
+
 for _command in (build, add, update, rebuild, search, calibrate):
     app.command()(_command)
 

@@ -9,6 +9,7 @@ import typer
 
 from console.errors import one_line_errors
 from console.usage import OneLineGroup
+from model.cpu_threads import limit_blas_threads
 from training.commands.figures import figures_command
 from training.commands.tables import tables_command
 from training.data.layouts import read_benchmark
@@ -69,8 +70,9 @@ Verify = Annotated[
 
 @eval_app.callback()
 def prepare() -> None:
-    """Runs before every command."""
+    """Set up memory and threads before any command."""
     keep_freed_memory()
+    limit_blas_threads()
 
 
 @eval_app.command("dataset")

@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader
 
 from console.progress import Progress
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.cpu_threads import CpuThreads
 from model.embedder import SHIPPED_WEIGHTS, quick_network
 from model.local_features import unit_cells, upright
 from model.network import View, descriptor, turned
 from model.preprocessing import normalise
+from model.runtime.parallel_slices import CpuThreads
 from training.data.image_sets import ImageSet
 from training.errors import DataError
 from training.evaluation.descriptor_cache import DescriptorCache

@@ -16,13 +16,13 @@ import numpy as np
 from figure import Figure
 from numpy.typing import NDArray
 
-from training.world.camera import Jitter, fly
 from training.world.chance import Dice
-from training.world.dataset import Job, run_job
-from training.world.light import draw_light
-from training.world.march import drone_view
-from training.world.render import RenderSettings, render_place
-from training.world.scene import Scene, build_scene, light_scene
+from training.world.rendering.camera import Jitter, fly
+from training.world.rendering.raymarch import drone_view
+from training.world.scene.light import draw_light
+from training.world.scene.scene import Scene, build_scene, light_scene
+from training.world.synthetic.place import RenderSettings, render_place
+from training.world.synthetic.place_jobs import Job, run_job
 
 SEED = 7
 TURNS = 3
@@ -112,7 +112,7 @@ def _without_shadows(work: Callable[[], object]) -> None:
     def none(height: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
         return np.full(height.shape, -1.0, np.float32)
 
-    with patch("training.world.scene.shadow_height", none):
+    with patch("training.world.scene.scene.shadow_height", none):
         work()
 
 

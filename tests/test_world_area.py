@@ -10,11 +10,11 @@ from PIL import Image
 from pyproj import Geod
 from typer.testing import CliRunner
 
-from training.world.area import AreaSettings, flight_camera
 from training.world.cli import app
 from training.world.errors import FarPointError
 from training.world.geo import origin_of, point_within_reach, to_latlon, to_world
-from training.world.sensor import Sensor
+from training.world.rendering.sensor import Sensor
+from training.world.synthetic.area_jobs import AreaSettings, flight_camera
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +112,10 @@ def _bytes(folder: Path, row: dict[str, str]) -> bytes:
 def test_maps_at_neighbouring_points_agree_where_they_overlap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Noise is drawn for each tile anew: without the sensor the same ground is the same bytes.
-    monkeypatch.setattr("training.world.area.draw_sensor", lambda dice, drone: Sensor())
+    # Every tile has its own noise; without the sensor the same ground is the same bytes.
+    monkeypatch.setattr(
+        "training.world.synthetic.area_jobs.draw_sensor", lambda dice, drone: Sensor()
+    )
     left = _map(tmp_path / "left", "--tiles", "4x2")
     corner = left["r00c03"]
     at = f"{corner['latitude']},{corner['longitude']}"

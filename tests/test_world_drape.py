@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.world.bare_ground import above_ground
-from training.world.camera import Camera
-from training.world.drape import drape, draped_view
-from training.world.heights import guess_heights
+from training.world.orthophoto.bare_ground import above_ground
+from training.world.orthophoto.drape import drape, draped_view
+from training.world.orthophoto.guessed_heights import guess_heights
+from training.world.rendering.camera import Camera
 
 
 def _pinhole(camera: Camera, size_px: int, x: float, y: float, z: float) -> tuple[float, float]:

@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from training.data.sues import sues_benchmark
-from training.world.camera import Jitter, fly
 from training.world.chance import Dice
 from training.world.cli import app
-from training.world.dataset import Job, run_job
 from training.world.errors import UnknownPresetError
-from training.world.render import RenderSettings, render_place
-from training.world.sensor import Sensor, expose
-from training.world.weather import NAMES, Weather, draw_weather, precipitate
+from training.world.rendering.camera import Jitter, fly
+from training.world.rendering.sensor import Sensor, expose
+from training.world.rendering.weather import NAMES, Weather, draw_weather, precipitate
+from training.world.synthetic.place import RenderSettings, render_place
+from training.world.synthetic.place_jobs import Job, run_job
 
 
 def test_the_university_flight_spirals_down_and_looks_at_the_place() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.world.light import Light, coarse_max, shadow_height
+from training.world.scene.light import Light, coarse_max, shadow_height
 
 CELL_M = 0.5
 

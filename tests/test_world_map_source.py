@@ -13,11 +13,11 @@ from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 from typer.testing import CliRunner
 
-from training.world.camera import Camera
 from training.world.cli import app
-from training.world.drape import drape, draped_view
 from training.world.errors import MapSourceError
-from training.world.mapsource import MapSource
+from training.world.orthophoto.drape import drape, draped_view
+from training.world.orthophoto.map_source import MapSource
+from training.world.rendering.camera import Camera
 
 LATITUDE, LONGITUDE = 46.95, 7.44
 

@@ -12,7 +12,7 @@ from training.data.places import paired_places
 from training.world.chance import Dice
 from training.world.cli import app
 from training.world.errors import MapSourceError
-from training.world.picture_job import (
+from training.world.orthophoto.image_jobs import (
     PictureJob,
     PictureSettings,
     any_camera,

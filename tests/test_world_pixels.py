@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
-from training.world.drape import drape, draped_view
-from training.world.heights import guess_heights
-from training.world.light import Light, draw_light
-from training.world.march import drone_view, satellite_view
-from training.world.scene import LitScene, build_scene, light_scene
-from training.world.textures import load_textures
-from training.world.weather import Weather, precipitate
+from training.world.orthophoto.drape import drape, draped_view
+from training.world.orthophoto.guessed_heights import guess_heights
+from training.world.rendering.camera import Camera, Jitter, fly
+from training.world.rendering.raymarch import drone_view, satellite_view
+from training.world.rendering.weather import Weather, precipitate
+from training.world.scene.light import Light, draw_light
+from training.world.scene.scene import LitScene, build_scene, light_scene
+from training.world.scene.textures import load_textures
 
 WINDOWS = {
     "residential, offices, parking": (1, 608.3, 1176.4, 75.0),

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
 from training.world.cli import app
-from training.world.layout import PlacedPart
-from training.world.light import Light
-from training.world.march import drone_view
-from training.world.parts import BOWL, DOME, FLAT, GABLE, HIP, RIBS, Part
-from training.world.plan_arrays import _part_row
-from training.world.render import RenderSettings, cell_of_place, place_point, render_place
-from training.world.roofs import raise_parts
-from training.world.scene import LitScene, Scene, build_scene, light_scene
+from training.world.plan.arrays import _part_row
+from training.world.plan.cell import PlacedPart
+from training.world.plan.parts import BOWL, DOME, FLAT, GABLE, HIP, RIBS, Part
+from training.world.rendering.camera import Camera, Jitter, fly
+from training.world.rendering.raymarch import drone_view
+from training.world.scene.light import Light
+from training.world.scene.roofs import raise_parts
+from training.world.scene.scene import LitScene, Scene, build_scene, light_scene
+from training.world.synthetic.place import RenderSettings, cell_of_place, place_point, render_place
 
 SMALL = RenderSettings(preset="nadir", views=2, size_px=64)
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from training.world.errors import MapSourceError
-from training.world.ground import CROP, GRASS
-from training.world.scene import build_scene
-from training.world.textures import load_textures
+from training.world.scene.ground import CROP, GRASS
+from training.world.scene.scene import build_scene
+from training.world.scene.textures import load_textures
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,20 @@ import typer
 
 from console.errors import one_line_errors
 from console.usage import OneLineGroup
-from training.world.area import AreaSettings, area_jobs, run_area_job
-from training.world.camera import Jitter
-from training.world.dataset import plan_jobs, run_job
-from training.world.drape_job import DrapeSettings, drape_jobs, run_drape_job
 from training.world.errors import MapSourceError
 from training.world.geo import REACH_M, origin_of, to_latlon
+from training.world.job_runner import run_jobs
 from training.world.option_texts import grid_of, map_middle_m
-from training.world.picture_job import PictureSettings, picture_jobs, run_picture_job
-from training.world.progress import run_jobs
-from training.world.render import RenderSettings
-from training.world.sheet import place_sheet, places_sheet, save_sheet
-from training.world.store import claim, write_gps
-from training.world.textures import load_textures
+from training.world.orthophoto.image_jobs import PictureSettings, picture_jobs, run_picture_job
+from training.world.orthophoto.map_jobs import DrapeSettings, drape_jobs, run_drape_job
+from training.world.output.contact_sheet import place_sheet, places_sheet, save_sheet
+from training.world.output.folder import claim
+from training.world.output.gps_csv import write_gps
+from training.world.rendering.camera import Jitter
+from training.world.scene.textures import load_textures
+from training.world.synthetic.area_jobs import AreaSettings, area_jobs, run_area_job
+from training.world.synthetic.place import RenderSettings
+from training.world.synthetic.place_jobs import plan_jobs, run_job
 
 app = typer.Typer(
     cls=OneLineGroup,

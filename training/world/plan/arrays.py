@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.chance import warp
-from training.world.layout import (
+from training.world.plan.cell import (
     CELL_M,
     CellPlan,
     PlacedPart,

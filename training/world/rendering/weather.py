@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.chance import Dice
-from training.world.sensor import Sensor
+from training.world.rendering.sensor import Sensor
 
 F32 = NDArray[np.float32]
 NAMES = ("normal", "fog", "rain", "snow", "fog+rain", "fog+snow", "dark", "bright", "wind")

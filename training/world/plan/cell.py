@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from training.world.chance import Dice, river_distance_m, unwarp
-from training.world.furnish import (
+from training.world.plan.lots import (
     CAMPUS,
     DENSE,
     GARDEN,
@@ -19,7 +19,7 @@ from training.world.furnish import (
     RURAL,
     furnish,
 )
-from training.world.parts import Part
+from training.world.plan.parts import Part
 
 CELL_M = 360.0
 SIDEWALK_M = 2.2

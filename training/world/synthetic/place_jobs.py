@@ -3,15 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.world.render import RenderSettings, render_place
-from training.world.store import (
-    STATE_FOLDER,
-    save_place,
-    sues_files,
-    university_files,
-)
-
-TEST_ID_OFFSET = 5000
+from training.world.output.folder import STATE_FOLDER
+from training.world.output.place_files import numbered_id, save_place, sues_files, university_files
+from training.world.synthetic.place import RenderSettings, render_place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +21,7 @@ class Job:
     @property
     def place_id(self) -> str:
         """Four-digit id, unique over both splits."""
-        return f"{self.index + 1 + (TEST_ID_OFFSET if self.split == 'test' else 0):04d}"
+        return numbered_id(self.index, self.split)
 
     @property
     def done_file(self) -> Path:

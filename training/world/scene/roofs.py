@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.chance import hash_unit, value_noise
-from training.world.ground import ROOF
+from training.world.scene.ground import ROOF
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

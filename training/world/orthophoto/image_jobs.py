@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.data.places import SUFFIXES
-from training.world.camera import Camera, aimed
 from training.world.chance import Dice
-from training.world.drape import Drape, drape, draped_view
 from training.world.errors import MapSourceError
-from training.world.heights import guess_heights
-from training.world.light import draw_light
-from training.world.sensor import draw_sensor, expose, jpeg
-from training.world.store import STATE_FOLDER, write_atomically
+from training.world.orthophoto.drape import Drape, drape, draped_view
+from training.world.orthophoto.guessed_heights import guess_heights
+from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.rendering.camera import Camera, aimed
+from training.world.rendering.sensor import draw_sensor, expose, jpeg
+from training.world.scene.light import draw_light
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.chance import hash_unit, value_noise
-from training.world.ground import LEAF
+from training.world.scene.ground import LEAF
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import Transformer
 
-from training.world.bare_ground import above_ground
-from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
-from training.world.dataset import TEST_ID_OFFSET
-from training.world.drape import Drape, drape, draped_view
 from training.world.errors import MapSourceError
-from training.world.heights import guess_heights
-from training.world.light import draw_light
-from training.world.mapsource import MapSource
-from training.world.sensor import draw_sensor, expose
-from training.world.store import STATE_FOLDER, save_place, university_files
-from training.world.truth import LatLon, View
+from training.world.orthophoto.bare_ground import above_ground
+from training.world.orthophoto.drape import Drape, drape, draped_view
+from training.world.orthophoto.guessed_heights import guess_heights
+from training.world.orthophoto.map_source import MapSource
+from training.world.output.folder import STATE_FOLDER
+from training.world.output.place_files import numbered_id, save_place, university_files
+from training.world.output.view import LatLon, View
+from training.world.rendering.camera import Camera, Jitter, fly
+from training.world.rendering.sensor import draw_sensor, expose
+from training.world.scene.light import draw_light
 
 _COVERED, _WINDOW_COVERED, _DSM_COVERED = 0.9, 0.5, 0.5
 """Ours: shares of a tile, of the window that drones see, and of the window's heights."""
@@ -69,7 +69,7 @@ class DrapeJob:
     @property
     def place_id(self) -> str:
         """Four-digit id, unique over both splits."""
-        return f"{self.index + 1 + (TEST_ID_OFFSET if self.split == 'test' else 0):04d}"
+        return numbered_id(self.index, self.split)
 
     @property
     def done_file(self) -> Path:

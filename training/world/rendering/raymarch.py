@@ -10,9 +10,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.camera import Camera
 from training.world.chance import hash_unit, value_noise
-from training.world.scene import LitScene
+from training.world.rendering.camera import Camera
+from training.world.scene.scene import LitScene
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

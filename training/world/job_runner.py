@@ -1,10 +1,10 @@
 """Runs resumable jobs in processes and shows how many are done."""
 
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from console.progress import Progress
-from training.world.store import in_processes
 
 
 class _Resumable(Protocol):
@@ -18,6 +18,15 @@ J = TypeVar("J", bound=_Resumable)
 def run_jobs(work: Callable[[J], int], jobs: list[J], workers: int, unit: str) -> None:
     """Run the jobs that are not done yet; `unit` names what one job makes, such as places."""
     remaining = [job for job in jobs if not job.is_done]
-    results = in_processes(work, remaining, workers)
+    results = _in_processes(work, remaining, workers)
     for _ in Progress(unit, len(jobs), unit=unit).over(results, done=len(jobs) - len(remaining)):
         pass
+
+
+def _in_processes(work: Callable[[J], int], jobs: list[J], workers: int) -> Iterator[int]:
+    """Yield the result of each job as it ends, run in `workers` processes."""
+    if workers <= 1 or len(jobs) <= 1:
+        yield from map(work, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap_unordered(work, jobs)

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from training.world.camera import Camera
 from training.world.chance import Dice
-from training.world.light import draw_light
-from training.world.render import expose_drone, expose_satellite
-from training.world.scene import LitScene, Scene, build_scene, light_scene
-from training.world.sensor import Sensor, draw_sensor, jpeg
-from training.world.store import STATE_FOLDER, write_atomically, write_rows
-from training.world.truth import View, table_row
-from training.world.weather import Weather
+from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.output.gps_csv import table_row, write_rows
+from training.world.output.view import View
+from training.world.rendering.camera import Camera
+from training.world.rendering.sensor import Sensor, draw_sensor, jpeg
+from training.world.rendering.weather import Weather
+from training.world.scene.light import draw_light
+from training.world.scene.scene import LitScene, Scene, build_scene, light_scene
+from training.world.synthetic.place import expose_drone, expose_satellite
 
 _IMAGES_PER_JOB = 21
 _MARGIN_M = 70.0

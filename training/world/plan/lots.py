@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from training.world import buildings
 from training.world.chance import Dice
-from training.world.parts import Part
+from training.world.plan import buildings
+from training.world.plan.parts import Part
 
 RESIDENTIAL, DENSE, INDUSTRIAL, CAMPUS, RURAL = range(5)
 DISTRICTS = ("residential", "dense", "industrial", "campus", "rural")

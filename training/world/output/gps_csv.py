@@ -1,11 +1,12 @@
-"""One rendered image with its true geometry, and its line of gps.csv."""
+"""The table gps.csv: one line for each image, with its true geometry."""
 
-from dataclasses import dataclass
+import csv
+import io
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.output.view import LatLon, View
 
-LatLon = tuple[float, float]
 COLUMNS = (
     "path", "id", "view", "latitude", "longitude", "altitude_m", "heading_deg", "gimbal_pitch_deg",
     "gsd_m", "field_of_view_deg", "target_latitude", "target_longitude", "footprint", "west",
@@ -13,31 +14,6 @@ COLUMNS = (
     "weather",
 )  # fmt: skip
 """The footprint is a WKT polygon (longitude latitude), clockwise from the image's top left."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """One image and its truth; degrees WGS 84, metres above ground.
-
-    `latitude`/`longitude` are the camera's (drone) or the tile's middle (satellite); `target` is
-    the ground point at the picture's middle. `pixels` are RGB uint8 [S, S, 3].
-    """
-
-    kind: str
-    latitude: float
-    longitude: float
-    altitude_m: float | None
-    heading_deg: float
-    gimbal_pitch_deg: float
-    gsd_m: float
-    field_of_view_deg: float | None
-    footprint: tuple[LatLon, ...]
-    target: LatLon
-    jpeg_quality: int
-    pixels: NDArray[np.uint8]
-    flight_id: str = ""
-    captured_at: str = ""
-    weather: str = ""
 
 
 def footprint_wkt(corners: tuple[LatLon, ...]) -> str:
@@ -78,3 +54,21 @@ def table_row(path: str, place_id: str, view: View, district: str, split: str) -
     edges = zip(("west", "south", "east", "north"), bounds, strict=True)
     values |= {name: f"{value:.8f}" if is_tile else "" for name, value in edges}
     return [values[name] for name in COLUMNS]
+
+
+def write_rows(file: Path, rows: list[list[str]]) -> None:
+    """Write lines of gps.csv, without the header, in one go."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_atomically(file, text.getvalue().encode())
+
+
+def write_gps(out: Path) -> int:
+    """Join all finished work's lines into gps.csv; returns the number of lines."""
+    lines = [
+        line
+        for file in sorted((out / STATE_FOLDER).glob("*-*.csv"))
+        for line in file.read_text().splitlines()
+    ]
+    write_atomically(out / "gps.csv", ("\n".join([",".join(COLUMNS), *lines]) + "\n").encode())
+    return len(lines)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.light import Light, add_cars, coarse_max, shade, shadow_height
-from training.world.plan_arrays import gather
-from training.world.roofs import raise_parts
-from training.world.surface import paint_ground
-from training.world.textures import TextureBank, lay_textures
-from training.world.trees import plant_trees
+from training.world.plan.arrays import gather
+from training.world.scene.light import Light, add_cars, coarse_max, shade, shadow_height
+from training.world.scene.roofs import raise_parts
+from training.world.scene.surface import paint_ground
+from training.world.scene.textures import TextureBank, lay_textures
+from training.world.scene.trees import plant_trees
 
 CELL_SIZE_M = 0.35
 """Ours: a drone pixel spans 0.4-1 m at the presets' ranges: no cell is seen as a block."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.chance import hash_unit, river_distance_m, value_noise, warp
-from training.world.ground import PAVED, grass, lot_ground, road, water
+from training.world.scene.ground import PAVED, grass, lot_ground, road, water
 
 FAR_M = 1e9
 F64 = NDArray[np.float64]

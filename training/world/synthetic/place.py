@@ -3,18 +3,18 @@
 import math
 from dataclasses import dataclass, field, replace
 
-from training.world.camera import Camera, Jitter, fly
 from training.world.chance import Dice
-from training.world.furnish import DISTRICTS
 from training.world.geo import to_latlon
-from training.world.layout import plan_cell
-from training.world.light import draw_light
-from training.world.march import drone_view, satellite_view
-from training.world.scene import LitScene, build_scene, light_scene
-from training.world.sensor import Sensor, draw_sensor, expose
-from training.world.textures import load_textures
-from training.world.truth import View
-from training.world.weather import Weather, draw_weather, precipitate, through
+from training.world.output.view import View
+from training.world.plan.cell import plan_cell
+from training.world.plan.lots import DISTRICTS
+from training.world.rendering.camera import Camera, Jitter, fly
+from training.world.rendering.raymarch import drone_view, satellite_view
+from training.world.rendering.sensor import Sensor, draw_sensor, expose
+from training.world.rendering.weather import Weather, draw_weather, precipitate, through
+from training.world.scene.light import draw_light
+from training.world.scene.scene import LitScene, build_scene, light_scene
+from training.world.scene.textures import load_textures
 
 TEST_ROW = 120
 """Ours: test places spiral out from cell (0, 120), 43 km north of the training places' (0, 0)."""

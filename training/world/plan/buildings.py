@@ -6,7 +6,7 @@ A building is a list of `Part`s in the lot's frame (metres, a across and b along
 from dataclasses import replace
 
 from training.world.chance import Dice
-from training.world.parts import (
+from training.world.plan.parts import (
     BOWL,
     DOME,
     FLAT,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.camera import Camera
-from training.world.heights import guess_heights, side_codes
-from training.world.light import Light, coarse_max, shadow_height
-from training.world.march import drone_view
-from training.world.plan_arrays import PART_COLUMNS
-from training.world.scene import LitScene, Scene
+from training.world.orthophoto.guessed_heights import side_codes
+from training.world.plan.arrays import PART_COLUMNS
+from training.world.rendering.camera import Camera
+from training.world.rendering.raymarch import drone_view
+from training.world.scene.light import Light, coarse_max, shadow_height
+from training.world.scene.scene import LitScene, Scene
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -68,6 +68,3 @@ def draped_view(
 ) -> F32:
     """What `camera` (world metres about the photo's middle) sees: float32 [S, S, 3], 0-255."""
     return drone_view(draped.lit, camera, size_px, supersample=supersample, haze_per_m=haze_per_m)
-
-
-__all__ = ["Drape", "drape", "draped_view", "guess_heights"]

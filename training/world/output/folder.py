@@ -1,0 +1,45 @@
+"""The output folder: whole files only, and one render per folder."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.world.errors import WorldOutputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+WORLD_VERSION = 4
+"""Raised when the same settings would give other pixels, so that no folder mixes two worlds."""
+STATE_FOLDER = ".render"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write through a temporary file and a rename, so that no half file is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def claim(out: Path, seed: int, settings: "DataclassInstance") -> None:
+    """Mark `out` as a render of these settings.
+
+    Raises:
+        WorldOutputError: the folder holds a render of another seed or other settings.
+    """
+    stamp = {"version": WORLD_VERSION, "seed": seed, **dataclasses.asdict(settings)}
+    text = json.dumps(stamp, indent=1, sort_keys=True)
+    file = out / STATE_FOLDER / "settings.json"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldOutputError(
+            f"{out}: cannot be made a folder ({error.strerror}); choose another"
+        ) from error
+    if file.exists() and file.read_text() != text:
+        raise WorldOutputError(
+            f"{out}: holds a render of other settings ({file}); use another folder or delete it"
+        )
+    write_atomically(file, text.encode())

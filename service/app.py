@@ -9,9 +9,9 @@ from model.embedder import DescriptorModel
 from service import problems
 from service.errors import SettingsError
 from service.lifespan import lifespan_of
-from service.middleware.api_keys import KeyRing, Keys
-from service.middleware.body_drain import Lingering
-from service.middleware.request_log import Observing
+from service.middleware.api_keys import ApiKeys, RequireApiKey
+from service.middleware.body_drain import DrainBody
+from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.routes import (
     admin,
@@ -25,12 +25,13 @@ from service.routes import (
     questions,
 )
 from service.settings import Settings
+from service.state import ServiceState, attach_state
 from service.telemetry.metrics import Metrics
-from service.telemetry.traces import tracing_of
+from service.telemetry.traces import make_tracing
 
 
 def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> FastAPI:
-    """The service as an ASGI app; its lifespan loads the model and the galleries.
+    """Return the service as an ASGI app; its lifespan loads the model and the galleries.
 
     Args:
         settings: the configuration.
@@ -40,34 +41,32 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
     Raises:
         SettingsError: keys are required and none is set, one is malformed, or an extra is missing.
     """
-    ring = KeyRing(settings.api_keys, rate_per_minute=settings.rate_per_minute)
-    if settings.keys_required and not len(ring):
+    keys = ApiKeys(settings.api_keys, rate_per_minute=settings.rate_per_minute)
+    if settings.keys_required and not len(keys):
         raise SettingsError(
             f"host {settings.host!r} can be reached from outside and no key is set; make one with "
             "`safenet-serve new-key NAME`, or set SAFENET_KEYS=off where something else guards it"
         )
-    metrics, tracing = Metrics(), tracing_of(settings.telemetry)
+    state = ServiceState(metrics=Metrics(), tracing=make_tracing(settings.telemetry))
     app = FastAPI(
         title="Safe-Net Geo",
         version=version("safenet-geo"),
-        lifespan=lifespan_of(settings, embedder, metrics, tracing),
+        lifespan=lifespan_of(settings, embedder, state),
         docs_url=None,
         redoc_url=None,
     )
-    app.state.draining = False
-    app.state.metrics = metrics
-    app.state.tracing = tracing
+    attach_state(app, state)
     problems.install(app)
     api_docs.install(app, keys_required=settings.keys_required)
     for module in (health, questions, explanations, galleries, map_tiles, footprints, admin, page):
         app.include_router(module.router)
-    _add_layers(app, settings, ring, metrics)
+    _add_middleware(app, settings, keys, state)
     return app
 
 
-def _add_layers(app: FastAPI, settings: Settings, ring: KeyRing, metrics: Metrics) -> None:
-    """Middleware, innermost first."""
-    app.add_middleware(Keys, ring=ring, required=settings.keys_required)
+def _add_middleware(app: FastAPI, settings: Settings, keys: ApiKeys, state: ServiceState) -> None:
+    """Add the middleware, innermost first."""
+    app.add_middleware(RequireApiKey, keys=keys, required=settings.keys_required)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -76,6 +75,11 @@ def _add_layers(app: FastAPI, settings: Settings, ring: KeyRing, metrics: Metric
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(Lingering)
-    app.add_middleware(Observing, metrics=metrics, tracing=app.state.tracing)
+    app.add_middleware(DrainBody)
+    app.add_middleware(
+        RequestLog,
+        metrics=state.metrics,
+        tracing=state.tracing,
+        is_draining=lambda: state.is_draining,
+    )
     app.add_middleware(SecurityHeaders)

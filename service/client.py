@@ -26,7 +26,7 @@ LONGEST_WAIT_S = 60.0
 """Ours: what a server may ask for at most; more is taken as this."""
 
 
-class ProblemAnswer(Exception):  # noqa: N818  it is an answer
+class ProblemError(Exception):
     """The service refused; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:
@@ -73,7 +73,7 @@ def _params(parameters: Mapping[str, object]) -> dict[str, str]:
 
 def _checked(response: httpx.Response) -> httpx.Response:
     if response.headers.get("content-type", "").startswith("application/problem+json"):
-        raise ProblemAnswer(Problem.model_validate(response.json()))
+        raise ProblemError(Problem.model_validate(response.json()))
     return response.raise_for_status()
 
 
@@ -102,7 +102,7 @@ class Client(_Asking):
             parameters: of the query string: top_k, gallery, latitude, longitude, radius_m, ….
 
         Raises:
-            ProblemAnswer: the service refused.
+            ProblemError: the service refused.
             httpx.TransportError: it could not be reached.
         """
         return self._ask("/localize", images, parameters)

@@ -1,4 +1,4 @@
-"""Start and end of a running service: model, galleries, their watch; then the way back."""
+"""Start and end of a running service: load the model and the galleries, watch them, unload."""
 
 import asyncio
 import contextlib
@@ -14,37 +14,35 @@ from fastapi import FastAPI
 from model.cpu_threads import limit_blas_threads
 from model.embedder import DescriptorModel, Embedder
 from model.errors import SafeNetError
-from service.open_galleries import GalleryBoard
+from service.maps.tile_maker import TileMaker
+from service.open_galleries import OpenGalleries
 from service.questions.batching import BatchWorker
 from service.questions.decoding import Decoder
 from service.questions.explanations import Explanations
 from service.questions.limits import Admission
+from service.questions.pipeline import Pipeline
 from service.settings import Settings
-from service.state import Running
-from service.telemetry.metrics import Metrics
-from service.telemetry.traces import Tracing
+from service.state import Running, ServiceState
 
 _log = logging.getLogger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def lifespan_of(
-    settings: Settings, embedder: DescriptorModel | None, metrics: Metrics, tracing: Tracing
+    settings: Settings, embedder: DescriptorModel | None, state: ServiceState
 ) -> Lifespan:
-    """The app's lifespan.
+    """Return the app's lifespan.
 
     A model that was handed in is ready before the first request; weights that must be read are
-    loaded while /healthz answers already. What cannot load is left in `app.state.load_error`.
+    loaded while /healthz answers already. An error while loading is kept in `state.load_error`.
     """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.running = app.state.load_error = None
-        serving = asyncio.create_task(
-            _serve(app, lambda: _load(settings, embedder, metrics, tracing))
-        )
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        state.running = state.load_error = None
+        serving = asyncio.create_task(_serve(state, lambda: _load(settings, embedder, state)))
         if embedder is not None:
-            while app.state.running is None and not serving.done():
+            while state.running is None and not serving.done():
                 await asyncio.sleep(0.005)
         try:
             yield
@@ -56,28 +54,28 @@ def lifespan_of(
     return lifespan
 
 
-async def _serve(app: FastAPI, load: Callable[[], Running]) -> None:
-    """Load, look for new gallery versions for ever, and unload when cancelled."""
+async def _serve(state: ServiceState, load: Callable[[], Running]) -> None:
+    """Load, look for new gallery versions until cancelled, then unload."""
     try:
         running = await asyncio.to_thread(load)
     except SafeNetError as error:
         _log.error("cannot start: %s", error)
-        app.state.load_error = error
+        state.load_error = error
         return
     except Exception as error:
         _log.exception("cannot start")
-        app.state.load_error = error
+        state.load_error = error
         return
-    running.metrics.watch(running)
-    app.state.running = running
+    running.metrics.watch(running.worker, running.admission, running.galleries, running.embedder)
+    state.running = running
     _log.info(
-        "ready", extra={"model": running.embedder.name, "galleries": len(running.board.names())}
+        "ready", extra={"model": running.embedder.name, "galleries": len(running.galleries.names())}
     )
     try:
         await _watch(running)
     finally:
-        app.state.running = None
-        await asyncio.to_thread(_unload, running)
+        state.running = None
+        await asyncio.to_thread(_unload, running, state)
 
 
 async def _watch(running: Running) -> None:
@@ -86,31 +84,47 @@ async def _watch(running: Running) -> None:
     while True:
         await asyncio.sleep(running.settings.watch_s)
         try:
-            await asyncio.to_thread(running.board.refresh)
+            await asyncio.to_thread(running.galleries.refresh)
         except Exception:  # a store that cannot be read now may be readable later
             _log.exception("cannot look for new galleries")
 
 
-def _load(
-    settings: Settings, embedder: DescriptorModel | None, metrics: Metrics, tracing: Tracing
-) -> Running:
+def _load(settings: Settings, embedder: DescriptorModel | None, state: ServiceState) -> Running:
     limit_blas_threads()
     if settings.model_threads:
         torch.set_num_threads(settings.model_threads)
     model = embedder or Embedder.load(settings.weights, device=settings.device)
     model.embed_queries(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
-    board = GalleryBoard(settings.store, model)
-    board.refresh()
+    galleries = OpenGalleries(settings.store, model)
+    galleries.refresh()
+    worker = BatchWorker(
+        model.embed_queries,
+        max_batch=settings.max_batch,
+        max_wait_s=settings.max_wait_ms / 1e3,
+        capacity=settings.queue_images,
+        on_batch=state.metrics.batch,
+    )
     return Running(
         settings=settings,
         embedder=model,
-        worker=BatchWorker(
-            model.embed_queries,
-            max_batch=settings.max_batch,
-            max_wait_s=settings.max_wait_ms / 1e3,
-            capacity=settings.queue_images,
-            on_batch=metrics.batch,
+        worker=worker,
+        pipeline=_pipeline(settings, model, worker, state),
+        galleries=galleries,
+        tile_maker=TileMaker(galleries),
+        admission=Admission(
+            max_requests=settings.max_requests, max_bytes=settings.max_pending_mib * 2**20
         ),
+        explanations=Explanations(settings.explanations_kept),
+        metrics=state.metrics,
+    )
+
+
+def _pipeline(
+    settings: Settings, model: DescriptorModel, worker: BatchWorker, state: ServiceState
+) -> Pipeline:
+    return Pipeline(
+        embedder=model,
+        worker=worker,
         decoder=Decoder(
             model,
             threads=settings.decode_threads,
@@ -118,19 +132,14 @@ def _load(
             min_side_px=settings.min_side_px,
         ),
         searchers=ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search"),
-        board=board,
-        admission=Admission(
-            max_requests=settings.max_requests, max_bytes=settings.max_pending_mib * 2**20
-        ),
-        explanations=Explanations(settings.explanations_kept),
-        metrics=metrics,
-        tracing=tracing,
+        tracing=state.tracing,
+        image_gps_radius_m=settings.image_gps_radius_m,
     )
 
 
-def _unload(running: Running) -> None:
-    running.decoder.close()
+def _unload(running: Running, state: ServiceState) -> None:
+    running.pipeline.decoder.close()
     running.worker.close()
-    running.searchers.shutdown()
-    running.board.close()
-    running.tracing.close()
+    running.pipeline.searchers.shutdown()
+    running.galleries.close()
+    state.tracing.close()

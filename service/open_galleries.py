@@ -25,7 +25,7 @@ class _Open:
     retired: bool = False
 
 
-class GalleryBoard:
+class OpenGalleries:
     """Open galleries by name; safe to use from several threads.
 
     A replaced version is closed by the last request that reads it, never under one.

@@ -33,7 +33,7 @@ class Problem(BaseModel):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemKind:
     """One row of the table."""
 
     status: int
@@ -41,36 +41,38 @@ class Kind:
     title: str
 
 
-TABLE: Mapping[type[Exception], Kind] = {
-    image_errors.NotAnImageError: Kind(400, "not-an-image", "Not an image"),
-    image_errors.TruncatedImageError: Kind(400, "truncated-image", "Truncated or damaged image"),
-    image_errors.TooManyPixelsError: Kind(400, "too-many-pixels", "Too many pixels"),
-    errors.TooSmallImageError: Kind(400, "image-too-small", "Image too small"),
-    errors.EmptyUploadError: Kind(400, "no-image", "No image in the request"),
-    errors.BadMultipartError: Kind(400, "bad-multipart", "Unreadable multipart body"),
-    errors.AccessError: Kind(401, "key-needed", "Key missing or wrong"),
-    gallery_errors.UnknownGalleryError: Kind(404, "unknown-gallery", "Unknown gallery"),
-    gallery_errors.UnknownImageError: Kind(404, "unknown-image", "Unknown image"),
-    errors.UnknownExplanationError: Kind(404, "unknown-explanation", "Unknown explanation"),
-    errors.SlowUploadError: Kind(408, "slow-upload", "Upload too slow"),
-    errors.BodyTooLargeError: Kind(413, "body-too-large", "Body too large"),
-    errors.UnsupportedTypeError: Kind(415, "unsupported-type", "Unsupported content type"),
-    errors.ParameterError: Kind(422, "bad-parameter", "Parameter out of range"),
-    errors.TooManyViewsError: Kind(422, "too-many-views", "Too many images"),
-    gallery_errors.BadFilterError: Kind(422, "bad-parameter", "Parameter out of range"),
-    errors.QueueFullError: Kind(429, "queue-full", "Queue full"),
-    errors.RateLimitedError: Kind(429, "rate-limited", "Too many requests"),
-    errors.DeadlineError: Kind(503, "deadline", "Not answered in time"),
-    errors.NotReadyError: Kind(503, "not-ready", "Not ready"),
-    gallery_errors.StoreError: Kind(503, "gallery-unusable", "Gallery unusable"),
-    errors.GalleryRefusedError: Kind(503, "gallery-refused", "Gallery refused"),
+TABLE: Mapping[type[Exception], ProblemKind] = {
+    image_errors.NotAnImageError: ProblemKind(400, "not-an-image", "Not an image"),
+    image_errors.TruncatedImageError: ProblemKind(
+        400, "truncated-image", "Truncated or damaged image"
+    ),
+    image_errors.TooManyPixelsError: ProblemKind(400, "too-many-pixels", "Too many pixels"),
+    errors.TooSmallImageError: ProblemKind(400, "image-too-small", "Image too small"),
+    errors.EmptyUploadError: ProblemKind(400, "no-image", "No image in the request"),
+    errors.BadMultipartError: ProblemKind(400, "bad-multipart", "Unreadable multipart body"),
+    errors.AccessError: ProblemKind(401, "key-needed", "Key missing or wrong"),
+    gallery_errors.UnknownGalleryError: ProblemKind(404, "unknown-gallery", "Unknown gallery"),
+    gallery_errors.UnknownImageError: ProblemKind(404, "unknown-image", "Unknown image"),
+    errors.UnknownExplanationError: ProblemKind(404, "unknown-explanation", "Unknown explanation"),
+    errors.SlowUploadError: ProblemKind(408, "slow-upload", "Upload too slow"),
+    errors.BodyTooLargeError: ProblemKind(413, "body-too-large", "Body too large"),
+    errors.UnsupportedTypeError: ProblemKind(415, "unsupported-type", "Unsupported content type"),
+    errors.ParameterError: ProblemKind(422, "bad-parameter", "Parameter out of range"),
+    errors.TooManyViewsError: ProblemKind(422, "too-many-views", "Too many images"),
+    gallery_errors.BadFilterError: ProblemKind(422, "bad-parameter", "Parameter out of range"),
+    errors.QueueFullError: ProblemKind(429, "queue-full", "Queue full"),
+    errors.RateLimitedError: ProblemKind(429, "rate-limited", "Too many requests"),
+    errors.DeadlineError: ProblemKind(503, "deadline", "Not answered in time"),
+    errors.NotReadyError: ProblemKind(503, "not-ready", "Not ready"),
+    gallery_errors.StoreError: ProblemKind(503, "gallery-unusable", "Gallery unusable"),
+    errors.GalleryRefusedError: ProblemKind(503, "gallery-refused", "Gallery refused"),
 }
 
-INTERNAL = Kind(500, "internal", "Internal error")
+INTERNAL = ProblemKind(500, "internal", "Internal error")
 
 
 def problem(
-    request: Request, kind: Kind, detail: str, headers: Mapping[str, str] | None = None
+    request: Request, kind: ProblemKind, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """One problem as a response."""
     body = Problem(
@@ -84,6 +86,12 @@ def problem(
     return JSONResponse(content, kind.status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def internal_problem(request: Request) -> Response:
+    """Return the problem of an exception that no table row covers."""
+    detail = "the service failed on this request; its log has the cause under this request id"
+    return problem(request, INTERNAL, detail)
+
+
 def install(app: FastAPI) -> None:
     """Make the app answer every exception as a problem."""
     for error_class in TABLE:
@@ -93,7 +101,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def kind_of(error: Exception) -> Kind:
+def kind_of(error: Exception) -> ProblemKind:
     """The table's row of an error, by its nearest class."""
     for error_class in type(error).__mro__:
         if error_class in TABLE:
@@ -115,7 +123,9 @@ async def _known(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return problem(
-        request, Kind(422, "bad-parameter", "Parameter out of range"), _said(error.errors())
+        request,
+        ProblemKind(422, "bad-parameter", "Parameter out of range"),
+        _validation_text(error.errors()),
     )
 
 
@@ -124,18 +134,14 @@ async def _http(request: Request, error: Exception) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
     detail = f"{request.method} {request.url.path}: {phrase.lower()}; /docs lists what can be asked"
-    return problem(request, Kind(error.status_code, slug, phrase), detail, error.headers)
+    return problem(request, ProblemKind(error.status_code, slug, phrase), detail, error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    return problem(
-        request,
-        INTERNAL,
-        "the service failed on this request; its log has the cause under this request id",
-    )
+    return internal_problem(request)
 
 
-def _said(failures: Sequence[Any]) -> str:
+def _validation_text(failures: Sequence[Any]) -> str:
     lines = []
     for failure in failures[:5]:
         name = ".".join(
@@ -144,5 +150,6 @@ def _said(failures: Sequence[Any]) -> str:
         value = (
             "" if isinstance(failure.get("input"), dict) else f" (got {failure.get('input')!r:.80})"
         )
-        lines.append(f"{name}: {failure['msg']}{value}" if name else str(failure["msg"]))
+        reason = failure["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {reason}{value}" if name else reason)
     return "; ".join(lines)

@@ -1,16 +1,27 @@
-"""What the service is asked and what it answers, field by field; names are the contract's."""
+"""The fields of requests and responses."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from indexer.records import Filters, Prior
-from service.questions.bounds import read_bounds
+from service.bounds import checked_bounds, parse_bounds
 
 Format = Literal["json", "geojson", "gpx", "kml", "csv"]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+BoundsText = Annotated[
+    str,
+    Field(
+        max_length=200,
+        description="Only images whose centre lies in west,south,east,north, degrees.",
+        examples=["14.0,50.0,14.5,50.2"],
+    ),
+    AfterValidator(checked_bounds),
+]
+"""A box as a query parameter; `service.bounds.parse_bounds` reads it."""
 
 Box = Annotated[list[float], Field(min_length=4, max_length=4)]
 """West, south, east, north, degrees; west > east where the box crosses the antimeridian."""
@@ -45,11 +56,7 @@ class QuestionParameters(BaseModel):
         allow_inf_nan=False,
         description="Prior: matches lie within so many metres of its centre.",
     )
-    bounds: str | None = Field(
-        None,
-        max_length=200,
-        description="Only images whose centre lies in west,south,east,north, degrees.",
-    )
+    bounds: BoundsText | None = None
     use_image_gps: bool = Field(
         False, description="Take the prior's centre from the GPS inside the image."
     )
@@ -77,20 +84,16 @@ class QuestionParameters(BaseModel):
 
     @property
     def prior(self) -> Prior | None:
-        """The prior that the caller spelled out."""
+        """The prior that the parameters name, without `use_image_gps`."""
         if self.latitude is None or self.longitude is None or self.radius_m is None:
             return None
         return Prior(latitude=self.latitude, longitude=self.longitude, radius_m=self.radius_m)
 
     @property
     def filters(self) -> Filters | None:
-        """The conditions besides looking alike.
-
-        Raises:
-            ParameterError: the bounds cannot be read.
-        """
+        """The conditions that a match must satisfy besides looking alike."""
         wanted = Filters(
-            bounds=None if self.bounds is None else read_bounds(self.bounds),
+            bounds=None if self.bounds is None else parse_bounds(self.bounds),
             captured_after=self.captured_after,
             captured_before=self.captured_before,
             source=self.source,

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.settings import Settings
+from service.state import state_of
 
 QUIET_S = 0.25
 """Ours: how long a request may be on its way on a connection that was accepted."""
@@ -29,21 +30,22 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=settings.shutdown_s,
         )
         super().__init__(config)
-        # uvicorn's access lines hold whole query strings; ours (observing.py) do not.
+        # uvicorn's access lines hold whole query strings; ours (request_log.py) do not.
         logging.getLogger("uvicorn.access").disabled = True
         self._app, self._drain_s = app, settings.drain_s
 
     @property
     def failed(self) -> bool:
         """Whether the app ended because it could not load."""
-        return getattr(self._app.state, "load_error", None) is not None
+        return state_of(self._app).load_error is not None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """First signal: stop being ready, serve on for the drain time. Second: leave at once."""
-        if getattr(self._app.state, "draining", False):
+        state = state_of(self._app)
+        if state.is_draining:
             super().handle_exit(sig, frame)
             return
-        self._app.state.draining = True
+        state.is_draining = True
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

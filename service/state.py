@@ -1,23 +1,21 @@
-"""What one running service holds, made by the app's lifespan and reached through the request."""
+"""The parts of one running service: made by the lifespan, reached through the request."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 
 from model.embedder import DescriptorModel
 from service.errors import NotReadyError
-from service.open_galleries import GalleryBoard
+from service.maps.tile_maker import TileMaker
+from service.open_galleries import OpenGalleries
 from service.questions.batching import BatchWorker
-from service.questions.decoding import Decoder
 from service.questions.explanations import Explanations
 from service.questions.limits import Admission
+from service.questions.pipeline import Pipeline
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from service.telemetry.traces import Tracing
-
-if TYPE_CHECKING:  # metrics reads the running parts
-    from service.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,25 +25,56 @@ class Running:
     settings: Settings
     embedder: DescriptorModel
     worker: BatchWorker
-    decoder: Decoder
-    searchers: ThreadPoolExecutor
-    board: GalleryBoard
+    pipeline: Pipeline
+    galleries: OpenGalleries
+    tile_maker: TileMaker
     admission: Admission
     explanations: Explanations
-    metrics: "Metrics"
+    metrics: Metrics
+
+
+@dataclass(kw_only=True)
+class ServiceState:
+    """What an app knows about itself from its start to its end.
+
+    `running` is None while the model and the galleries are loading and after the shutdown;
+    `load_error` is what stopped the loading, if anything did.
+    """
+
+    metrics: Metrics
     tracing: Tracing
+    running: Running | None = None
+    is_draining: bool = False
+    load_error: Exception | None = None
 
 
-async def running(request: Request) -> Running:
-    """The running service.
+def attach_state(app: FastAPI, state: ServiceState) -> None:
+    """Give an app its state; `state_of` returns it."""
+    app.state.service = state
+
+
+def state_of(app: FastAPI) -> ServiceState:
+    """Return the state of an app that `create_app` made."""
+    state: ServiceState = app.state.service
+    return state
+
+
+async def service_state(request: Request) -> ServiceState:
+    """Return the state of the app that serves a request."""
+    return state_of(request.app)
+
+
+async def running_service(request: Request) -> Running:
+    """Return the running service.
 
     Raises:
         NotReadyError: the model or the galleries are still loading.
     """
-    parts = getattr(request.app.state, "running", None)
-    if parts is None:
-        raise NotReadyError("the model and the galleries are still loading; ask again in 1 s")
-    return cast(Running, parts)
+    running = state_of(request.app).running
+    if running is None:
+        raise NotReadyError("the model and the galleries are still loading; try again in 1 s")
+    return running
 
 
-RunningService = Annotated[Running, Depends(running)]
+RunningService = Annotated[Running, Depends(running_service)]
+CurrentState = Annotated[ServiceState, Depends(service_state)]

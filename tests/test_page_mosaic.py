@@ -9,7 +9,7 @@ from PIL import Image
 
 from indexer.geo import square_corners, tile_corner, tile_corners
 from indexer.records import ImageRecord
-from service.routes.mosaic import GroundTable, TileAddress, draw_flat, draw_pictures, encode
+from service.maps.mosaic import GroundTable, TileAddress, draw_flat, draw_pictures, encode
 
 QUARTERS = {
     "red": (220, 30, 30),

@@ -14,8 +14,8 @@ import pytest
 from service.demo import process
 from service.demo.errors import DemoError, PortTakenError, ServiceFailedError, StepFailedError
 from service.demo.files import DemoFiles, run
-from service.demo.process import Running
-from service.demo.questions import Question, Verdict, judge
+from service.demo.process import DemoService
+from service.demo.questions import DemoQuestion, Verdict, judge
 from service.demo.truth import Truth
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)", "safenet-serve"]
@@ -112,7 +112,7 @@ def test_a_live_service_is_found_and_stopped(
     pid_file: Path, lookalike: subprocess.Popen[bytes]
 ) -> None:
     remember(pid_file, lookalike.pid)
-    assert process.find(pid_file) == Running(pid=lookalike.pid, port=8000)
+    assert process.find(pid_file) == DemoService(pid=lookalike.pid, port=8000)
     assert process.stop(pid_file) is True
     assert process.find(pid_file) is None
     assert process.stop(pid_file) is False
@@ -146,7 +146,7 @@ def test_a_service_that_ended_shows_the_end_of_its_log(pid_file: Path) -> None:
         ended.wait()
     pid_file.with_suffix(".log").write_text("first\nno weights\n")
     with pytest.raises(ServiceFailedError, match="no weights"):
-        process.wait_until_ready(Running(pid=ended.pid, port=9), pid_file)
+        process.wait_until_ready(DemoService(pid=ended.pid, port=9), pid_file)
 
 
 HEADER = "path,target_latitude,target_longitude,footprint"
@@ -168,7 +168,7 @@ def truth(tmp_path: Path) -> Truth:
 
 
 def judged(truth: Truth, path: str, image_id: str) -> Verdict:
-    asked = Question(route="/localize", shot=truth.shot(path))
+    asked = DemoQuestion(route="/localize", shot=truth.shot(path))
     match = {"image_id": image_id, "score": 0.5}
     estimate = {"latitude": 46.5001, "longitude": 15.6}
     return judge(asked, {"matches": [match], "confidence": 0.9, "estimate": estimate}, truth)

@@ -11,7 +11,7 @@ from conftest import ColourEmbedder
 from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
-from service.client import AsyncClient, Client, ProblemAnswer
+from service.client import AsyncClient, Client, ProblemError
 
 
 def url_of(client: httpx.Client) -> str:
@@ -34,7 +34,7 @@ def test_client_localizes_a_file_and_fetches_what_the_answer_links_to(
 
 
 def test_client_raises_the_problem(live: httpx.Client) -> None:
-    with Client(url_of(live)) as client, pytest.raises(ProblemAnswer) as caught:
+    with Client(url_of(live)) as client, pytest.raises(ProblemError) as caught:
         client.localize(b"text")
     assert caught.value.problem.status == 400
     assert caught.value.problem.type.endswith("not-an-image")
@@ -69,7 +69,7 @@ def test_client_waits_and_asks_again_when_the_queue_is_full(store: Path) -> None
         blocker = threading.Thread(target=ask_once, args=(http, data))
         blocker.start()
         time.sleep(0.1)
-        with Client(url_of(http), retries=0) as impatient, pytest.raises(ProblemAnswer) as caught:
+        with Client(url_of(http), retries=0) as impatient, pytest.raises(ProblemError) as caught:
             impatient.localize(data)
         assert caught.value.problem.status == 429
         with Client(url_of(http)) as patient:

@@ -14,7 +14,7 @@ from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
 from service.errors import AccessError, RateLimitedError, SettingsError
-from service.middleware.api_keys import KeyRing, key_digest, new_key
+from service.middleware.api_keys import ApiKeys, key_digest, new_key
 from service.telemetry.logs import JsonFormatter
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -107,7 +107,7 @@ def test_keys_appear_in_no_log_error_or_metric(guarded: httpx.Client) -> None:
 
 def test_rate_is_counted_per_key_and_refills() -> None:
     now = [0.0]
-    ring = KeyRing(ENTRIES, rate_per_minute=2, clock=lambda: now[0])
+    ring = ApiKeys(ENTRIES, rate_per_minute=2, clock=lambda: now[0])
     ring.spend("tower")
     ring.spend("tower")
     with pytest.raises(RateLimitedError) as caught:
@@ -135,10 +135,10 @@ def test_rate_limit_is_answered_429_with_retry_after(store: Path) -> None:
 @pytest.mark.parametrize("entries", ["tower", "tower=abc", f"a={'0' * 64}", "é=sha256:" + "0" * 64])
 def test_malformed_entries_are_refused_without_repeating_them(entries: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        KeyRing(entries)
+        ApiKeys(entries)
     assert entries not in str(caught.value)
 
 
 def test_wrong_key_is_refused() -> None:
     with pytest.raises(AccessError):
-        KeyRing(ENTRIES).name_of("sng_wrong")
+        ApiKeys(ENTRIES).name_of("sng_wrong")

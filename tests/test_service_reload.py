@@ -14,7 +14,7 @@ from indexer.errors import UnknownGalleryError
 from service.app import create_app
 from service.errors import GalleryRefusedError
 from service.middleware.api_keys import key_digest, new_key
-from service.open_galleries import GalleryBoard
+from service.open_galleries import OpenGalleries
 
 JPEG = {"Content-Type": "image/jpeg"}
 KEY = new_key()
@@ -30,8 +30,8 @@ def own_store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def board(own_store: Path) -> Iterator[GalleryBoard]:
-    opened = GalleryBoard(own_store, ColourEmbedder())
+def open_galleries(own_store: Path) -> Iterator[OpenGalleries]:
+    opened = OpenGalleries(own_store, ColourEmbedder())
     opened.refresh()
     yield opened
     opened.close()
@@ -49,12 +49,12 @@ def held(store: Path, version: str) -> list[str]:
 
 
 def test_replaced_version_closes_with_its_last_reader(
-    board: GalleryBoard, own_store: Path, tmp_path: Path
+    open_galleries: OpenGalleries, own_store: Path, tmp_path: Path
 ) -> None:
-    with board.lease("map") as old:
+    with open_galleries.lease("map") as old:
         new_version = publish(own_store, "map", "satellite", range(7), tmp_path / "second")
-        assert board.refresh() == {"map": new_version}
-        with board.lease("map") as new:
+        assert open_galleries.refresh() == {"map": new_version}
+        with open_galleries.lease("map") as new:
             assert (new.version, new.size) == (new_version, 7)
         assert old.size == 4
         matches = old.search(ColourEmbedder().embed([picture(3)])[0], top_k=1)
@@ -64,17 +64,17 @@ def test_replaced_version_closes_with_its_last_reader(
     assert held(own_store, new_version)
 
 
-def test_refresh_without_news_changes_nothing(board: GalleryBoard) -> None:
-    with board.lease("map") as before:
-        assert board.refresh() == {}
-        with board.lease("map") as after:
+def test_refresh_without_news_changes_nothing(open_galleries: OpenGalleries) -> None:
+    with open_galleries.lease("map") as before:
+        assert open_galleries.refresh() == {}
+        with open_galleries.lease("map") as after:
             assert after is before
 
 
-def test_gallery_that_is_removed_is_unknown(board: GalleryBoard, own_store: Path) -> None:
+def test_gallery_that_is_removed_is_unknown(open_galleries: OpenGalleries, own_store: Path) -> None:
     (own_store / "map").rename(own_store.parent / "elsewhere")
-    assert board.refresh() == {"map": None}
-    with pytest.raises(UnknownGalleryError), board.lease("map"):
+    assert open_galleries.refresh() == {"map": None}
+    with pytest.raises(UnknownGalleryError), open_galleries.lease("map"):
         pass
 
 
@@ -86,24 +86,24 @@ class OtherColours(ColourEmbedder):
 
 
 def test_gallery_of_other_weights_is_refused_with_the_reason(own_store: Path) -> None:
-    board = GalleryBoard(own_store, OtherColours())
-    board.refresh()
-    assert "colour-thumbnail" in board.refused["map"]
-    assert str(own_store) not in board.refused["map"]
-    with pytest.raises(GalleryRefusedError, match="other-colours"), board.lease("map"):
+    open_galleries = OpenGalleries(own_store, OtherColours())
+    open_galleries.refresh()
+    assert "colour-thumbnail" in open_galleries.refused["map"]
+    assert str(own_store) not in open_galleries.refused["map"]
+    with pytest.raises(GalleryRefusedError, match="other-colours"), open_galleries.lease("map"):
         pass
 
 
 def test_damaged_new_version_leaves_the_old_one_answering(
-    board: GalleryBoard, own_store: Path, tmp_path: Path
+    open_galleries: OpenGalleries, own_store: Path, tmp_path: Path
 ) -> None:
     version = publish(own_store, "map", "satellite", range(7), tmp_path / "second")
     index = own_store / "map" / "versions" / version / "index.faiss"
     index.write_bytes(index.read_bytes()[:-10])
-    assert board.refresh() == {}
-    with board.lease("map") as gallery:
+    assert open_galleries.refresh() == {}
+    with open_galleries.lease("map") as gallery:
         assert gallery.size == 4
-    assert "index.faiss" in board.refused["map"]
+    assert "index.faiss" in open_galleries.refused["map"]
 
 
 def test_service_without_a_usable_gallery_is_alive_and_not_ready(tmp_path: Path) -> None:

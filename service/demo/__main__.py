@@ -9,8 +9,8 @@ import typer
 from model.errors import SafeNetError
 from service.demo import process
 from service.demo.files import DemoFiles
-from service.demo.process import Running
-from service.demo.questions import Question, ask
+from service.demo.process import DemoService
+from service.demo.questions import DemoQuestion, ask
 from service.demo.truth import Truth
 
 LOCALIZE_IMAGE = "drone/flight-02-nadir-140/0052.jpg"
@@ -46,7 +46,7 @@ def check(folder: FOLDER = DEFAULT_FOLDER, port: PORT = 8000) -> None:
     try:
         truth = Truth(files.world)
         verdicts = [
-            ask(running.url, Question(route=route, shot=truth.shot(image)), truth)
+            ask(running.url, DemoQuestion(route=route, shot=truth.shot(image)), truth)
             for route, image in (("/localize", LOCALIZE_IMAGE), ("/navigate", NAVIGATE_IMAGE))
         ]
     finally:
@@ -63,7 +63,7 @@ def stop(folder: FOLDER = DEFAULT_FOLDER) -> None:
     print("stopped" if stopped else "the demo's service is not running")
 
 
-def bring_up(files: DemoFiles, port: int) -> Running:
+def bring_up(files: DemoFiles, port: int) -> DemoService:
     """A ready service over up-to-date galleries: the running one, or a new one."""
     is_new = files.prepare()
     running = process.find(files.pid_file)

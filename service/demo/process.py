@@ -22,7 +22,7 @@ STOP_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class DemoService:
     """A service that the demo started: its process id and its port."""
 
     pid: int
@@ -45,16 +45,16 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return kept | {f"SAFENET_{name.upper()}": value for name, value in settings.items()}
 
 
-def find(pid_file: Path) -> Running | None:
+def find(pid_file: Path) -> DemoService | None:
     """The live service that this pid file names; None where there is none."""
     try:
-        running = Running(**json.loads(pid_file.read_text()))
+        running = DemoService(**json.loads(pid_file.read_text()))
     except (OSError, ValueError, TypeError):
         return None
     return running if _is_alive(running.pid) else None
 
 
-def start(pid_file: Path, store: Path, port: int) -> Running:
+def start(pid_file: Path, store: Path, port: int) -> DemoService:
     """Start `safenet-serve` in the background and wait until it is ready.
 
     Args:
@@ -80,7 +80,7 @@ def start(pid_file: Path, store: Path, port: int) -> Running:
             start_new_session=True,
             env=clean_environment(store=str(store.resolve()), host=HOST, port=str(port)),
         )
-    running = Running(pid=process.pid, port=port)
+    running = DemoService(pid=process.pid, port=port)
     pid_file.write_text(json.dumps(asdict(running)))
     try:
         return wait_until_ready(running, pid_file)
@@ -104,7 +104,7 @@ def stop(pid_file: Path) -> bool:
     return True
 
 
-def wait_until_ready(running: Running, pid_file: Path) -> Running:
+def wait_until_ready(running: DemoService, pid_file: Path) -> DemoService:
     """Return the service once /readyz says so.
 
     Raises:

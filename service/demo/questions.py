@@ -13,7 +13,7 @@ TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class DemoQuestion:
     """An image, and where to send it. A right answer shows the point its camera looks at."""
 
     route: str
@@ -24,7 +24,7 @@ class Question:
 class Verdict:
     """The first match, beside the truth; distances are from its middle and the estimate, metres."""
 
-    question: Question
+    question: DemoQuestion
     image_id: str
     score: float
     confidence: float
@@ -44,7 +44,7 @@ class Verdict:
         )
 
 
-def ask(url: str, asked: Question, truth: Truth) -> Verdict:
+def ask(url: str, asked: DemoQuestion, truth: Truth) -> Verdict:
     """Send the image and judge the first match.
 
     Raises:
@@ -61,7 +61,7 @@ def ask(url: str, asked: Question, truth: Truth) -> Verdict:
     return judge(asked, answer.json(), truth)
 
 
-def judge(asked: Question, body: dict[str, Any], truth: Truth) -> Verdict:
+def judge(asked: DemoQuestion, body: dict[str, Any], truth: Truth) -> Verdict:
     """Right is a first match whose footprint, by the world's own table, holds the true point.
 
     Raises:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import AccessError, RateLimitedError, SettingsError
-from service.problems import TABLE, Kind, problem
+from service.problems import TABLE, ProblemKind, problem
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
 OPEN_PREFIX = "/static/"
@@ -34,7 +34,7 @@ def key_digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class KeyRing:
+class ApiKeys:
     """The digests of all keys by name, and when each may ask again."""
 
     def __init__(
@@ -99,11 +99,11 @@ class KeyRing:
         self._tokens[name] = (tokens - 1, now)
 
 
-class Keys:
+class RequireApiKey:
     """ASGI middleware: only health and the bare page answer without a key where one is required."""
 
-    def __init__(self, app: ASGIApp, ring: KeyRing, *, required: bool) -> None:
-        self._app, self._ring, self._required = app, ring, required
+    def __init__(self, app: ASGIApp, keys: ApiKeys, *, required: bool) -> None:
+        self._app, self._keys, self._required = app, keys, required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -117,7 +117,7 @@ class Keys:
             headers = {"WWW-Authenticate": _challenge(path)}
             if isinstance(error, RateLimitedError):
                 headers = {"Retry-After": str(error.retry_after_s)}
-            kind: Kind = TABLE[type(error)]
+            kind: ProblemKind = TABLE[type(error)]
             await problem(Request(scope), kind, str(error), headers)(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -126,19 +126,19 @@ class Keys:
         is_admin = scope["path"].startswith("/admin/")
         key = _presented(Headers(scope=scope), basic=not is_admin)
         if key is None:
-            if is_admin and not len(self._ring):
+            if is_admin and not len(self._keys):
                 raise AccessError("no key is configured; set SAFENET_API_KEYS to use /admin")
             if self._required or is_admin:
                 raise AccessError(
                     "a key is needed; send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
                 )
             return
-        if not len(self._ring) and not is_admin:
+        if not len(self._keys) and not is_admin:
             return
-        name = self._ring.name_of(key)
+        name = self._keys.name_of(key)
         scope["state"]["key_name"] = name
         if scope["method"] == "POST" and not is_admin:
-            self._ring.spend(name)
+            self._keys.spend(name)
 
 
 def _challenge(path: str) -> str:

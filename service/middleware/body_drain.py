@@ -18,7 +18,7 @@ MAX_IDLE_S = 0.5
 """Ours: longest wait for the rest of a refused upload, and for its next piece."""
 
 
-class Lingering:
+class DrainBody:
     """ASGI middleware that discards what is left of a body before its early answer is sent."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,15 +1,16 @@
-"""Around all else: request ids, one log line and the metrics of every request, last errors."""
+"""Outermost middleware: request ids, access log, request metrics, unexpected errors."""
 
 import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.problems import INTERNAL, problem
+from service.problems import internal_problem
 from service.telemetry import logs
 from service.telemetry.metrics import Metrics
 from service.telemetry.traces import Tracing
@@ -23,11 +24,14 @@ _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger(__name__)
 
 
-class Observing:
-    """ASGI middleware; an exception that nobody below knew becomes a problem with status 500."""
+class RequestLog:
+    """ASGI middleware that logs every request; an unexpected exception becomes a 500 problem."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, tracing: Tracing, is_draining: Callable[[], bool]
+    ) -> None:
         self._app, self._metrics, self._tracing = app, metrics, tracing
+        self._is_draining = is_draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -45,7 +49,7 @@ class Observing:
             if message["type"] == "http.response.start":
                 status = scope["state"]["status"] = message["status"]
                 MutableHeaders(scope=message)[HEADER] = request_id
-                if getattr(scope["app"].state, "draining", False):
+                if self._is_draining():
                     MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
@@ -58,7 +62,7 @@ class Observing:
         except Exception:
             _log.exception("request failed")
             if status is None:
-                await problem(Request(scope), INTERNAL, _UNEXPECTED)(scope, receive, noting_send)
+                await internal_problem(Request(scope))(scope, receive, noting_send)
         finally:
             self._note(scope, status or CLIENT_GONE, time.perf_counter() - started_at)
 
@@ -76,9 +80,6 @@ class Observing:
             "key": scope["state"].get("key_name"),
         }
         _log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=extra)
-
-
-_UNEXPECTED = "the service failed on this request; its log has the cause under this request id"
 
 
 def _request_id(offered: str | None) -> str:

@@ -12,7 +12,9 @@ from service.errors import DeadlineError
 T = TypeVar("T")
 
 
-async def while_wanted(request: Request, work: Coroutine[Any, Any, T], *, deadline_s: float) -> T:
+async def before_deadline(
+    request: Request, work: Coroutine[Any, Any, T], *, deadline_s: float
+) -> T:
     """The result of `work`; it is cancelled when nobody waits for it any more.
 
     Call it once the body has been read: from then on the only message is the disconnect.

@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw
 from model.embedder import Explanation
 from service.errors import UnknownExplanationError
 
-Kind = Literal["aligned", "rings", "heatmap"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+ExplanationKind = Literal["aligned", "rings", "heatmap"]
+EXPLANATION_KINDS: tuple[ExplanationKind, ...] = get_args(ExplanationKind)
 
 SIDE_PX = 512
 """Ours: side of a drawn picture."""
@@ -80,7 +80,7 @@ class Explanations:
         return question
 
 
-def draw(picture: Image.Image, seen: Explanation, kind: Kind) -> Image.Image:
+def draw(picture: Image.Image, seen: Explanation, kind: ExplanationKind) -> Image.Image:
     """One picture of what the model saw, RGB, SIDE_PX square."""
     aligned = _aligned(picture, seen.theta_23)
     if kind == "rings":

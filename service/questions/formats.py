@@ -194,7 +194,7 @@ def _cell(value: object) -> object:
     return value
 
 
-FORMS: Mapping[str, tuple[str, Writer]] = {
+FORMATS: Mapping[str, tuple[str, Writer]] = {
     "json": ("application/json", lambda answer: answer.model_dump_json()),
     "geojson": ("application/geo+json", geojson),
     "gpx": ("application/gpx+xml", gpx),

@@ -1,11 +1,11 @@
 """POST /admin/reload and GET /metrics: for the operator."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.routes.api_docs import problem_responses
 from service.schemas import RefusedGallery, ReloadBody
-from service.state import RunningService
+from service.state import CurrentState, RunningService
 
 router = APIRouter(tags=["operation"])
 
@@ -13,8 +13,8 @@ router = APIRouter(tags=["operation"])
 @router.post("/admin/reload", responses=problem_responses(401, 405, 503))
 def reload(running: RunningService) -> ReloadBody:
     """Open newly published gallery versions now; always needs a key."""
-    changed = running.board.refresh()
-    refused = [RefusedGallery(name=n, reason=why) for n, why in running.board.refused.items()]
+    changed = running.galleries.refresh()
+    refused = [RefusedGallery(name=n, reason=why) for n, why in running.galleries.refused.items()]
     return ReloadBody(changed=changed, refused=refused)
 
 
@@ -23,6 +23,6 @@ def reload(running: RunningService) -> ReloadBody:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **problem_responses(401, 405)},
 )
-async def metrics(request: Request) -> Response:
+async def metrics(state: CurrentState) -> Response:
     """Prometheus metrics."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

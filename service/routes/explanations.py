@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from model.images import open_image
 from service.errors import ParameterError
-from service.questions.explanations import Explainable, ExplainingModel, Kind, draw
+from service.questions.explanations import Explainable, ExplainingModel, ExplanationKind, draw
 from service.routes.api_docs import problem_responses
 from service.state import Running, RunningService
 
@@ -27,7 +27,7 @@ router = APIRouter(tags=["questions"])
 async def explanation(
     explanation: Annotated[str, Path(max_length=40)],
     image: Annotated[str, Path(pattern=r"^(query|match)-[1-9]$")],
-    kind: Kind,
+    kind: ExplanationKind,
     running: RunningService,
 ) -> Response:
     """One picture: the aligned view, its rings or its heatmap."""
@@ -48,7 +48,7 @@ def _picture(running: Running, question: Explainable, image: str) -> Image.Image
     role, number = image.split("-")
     if role == "query":
         return question.queries[int(number) - 1]
-    with running.board.lease(question.gallery) as gallery:
+    with running.galleries.lease(question.gallery) as gallery:
         return open_image(gallery.picture(question.match_ids[int(number) - 1]))
 
 

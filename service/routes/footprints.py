@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from indexer.records import ImageRecord
-from service.questions.bounds import read_bounds
+from service.bounds import parse_bounds
 from service.routes.api_docs import problem_responses
+from service.routes.conditional import cache_headers, not_modified
+from service.schemas import BoundsText
 from service.state import RunningService
 
 router = APIRouter(tags=["map"])
@@ -35,22 +37,17 @@ MEDIA_TYPE = "application/geo+json"
 def footprints(
     request: Request,
     name: str,
-    parts: RunningService,
-    bounds: Annotated[
-        str | None,
-        Query(
-            max_length=200,
-            description="Only images whose centre lies in west,south,east,north, degrees.",
-        ),
-    ] = None,
+    running: RunningService,
+    bounds: Annotated[BoundsText | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
 ) -> Response:
     """Footprints of the gallery's images by id."""
-    within = None if bounds is None else read_bounds(bounds)
-    with parts.board.lease(name) as gallery:
-        headers = {"ETag": f'"{gallery.version}"', "Cache-Control": "private, no-cache"}
-        if request.headers.get("if-none-match") == headers["ETag"]:
-            return Response(status_code=304, headers=headers)
+    within = None if bounds is None else parse_bounds(bounds)
+    with running.galleries.lease(name) as gallery:
+        headers = cache_headers(gallery.version, "private, no-cache")
+        unchanged = not_modified(request, headers)
+        if unchanged is not None:
+            return unchanged
         records = list(gallery.records(within=within, limit=limit + 1))
         extent = gallery.extent()
     collection: dict[str, Any] = {

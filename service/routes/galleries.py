@@ -5,6 +5,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.questions.response import gallery_body, meta_body
 from service.routes.api_docs import problem_responses
+from service.routes.conditional import cache_headers, not_modified
 from service.schemas import GalleriesBody, GalleryBody, MetaBody, RefusedGallery
 from service.state import RunningService
 
@@ -16,24 +17,24 @@ ERRORS = problem_responses(401, 404, 405, 422, 503)
 def galleries(running: RunningService) -> GalleriesBody:
     """All galleries: those that can be asked, and those refused with the reason."""
     bodies = []
-    for name in sorted(running.board.names()):
-        with running.board.lease(name) as gallery:
+    for name in sorted(running.galleries.names()):
+        with running.galleries.lease(name) as gallery:
             bodies.append(gallery_body(gallery))
-    refused = [RefusedGallery(name=n, reason=why) for n, why in running.board.refused.items()]
+    refused = [RefusedGallery(name=n, reason=why) for n, why in running.galleries.refused.items()]
     return GalleriesBody(galleries=bodies, refused=refused)
 
 
 @router.get("/galleries/{name}", responses=ERRORS)
 def gallery(name: str, running: RunningService) -> GalleryBody:
     """One gallery."""
-    with running.board.lease(name) as opened:
+    with running.galleries.lease(name) as opened:
         return gallery_body(opened)
 
 
 @router.get("/galleries/{name}/images/{image_id:path}/meta", responses=ERRORS)
 def meta(name: str, image_id: str, running: RunningService) -> MetaBody:
     """One image's metadata."""
-    with running.board.lease(name) as opened:
+    with running.galleries.lease(name) as opened:
         return meta_body(opened.record(image_id), name)
 
 
@@ -44,11 +45,11 @@ def meta(name: str, image_id: str, running: RunningService) -> MetaBody:
 )
 async def picture(name: str, image_id: str, request: Request, running: RunningService) -> Response:
     """One image's picture; its content never changes under one ETag."""
-    with running.board.lease(name) as opened:
+    with running.galleries.lease(name) as opened:
         record = await run_in_threadpool(opened.record, image_id)
-        etag = f'"{record.content_sha256}"'
-        headers = {"ETag": etag, "Cache-Control": "private, max-age=3600"}
-        if record.content_sha256 and request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers=headers)
+        headers = cache_headers(record.content_sha256, "private, max-age=3600")
+        unchanged = not_modified(request, headers) if record.content_sha256 else None
+        if unchanged is not None:
+            return unchanged
         data = await run_in_threadpool(opened.picture, image_id)
         return Response(data, media_type="image/jpeg", headers=headers)

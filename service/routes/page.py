@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
+from service.routes.conditional import cache_headers, not_modified
+
 router = APIRouter(include_in_schema=False)
 
 WEB = Path(__file__).parent.parent / "web"
@@ -62,11 +64,7 @@ def _listed(folder: Path) -> list[Path]:
 def _file(request: Request, path: Path) -> Response:
     """The file, or 304 where the browser has it; it asks each time, so no stale module runs."""
     stat = path.stat()
-    headers = {
-        "ETag": f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"',
-        "Cache-Control": "no-cache",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
+    headers = cache_headers(f"{stat.st_mtime_ns:x}-{stat.st_size:x}", "no-cache")
+    return not_modified(request, headers) or FileResponse(
+        path, media_type=MEDIA_TYPES[path.suffix], headers=headers
+    )

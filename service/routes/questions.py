@@ -5,16 +5,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from indexer.gallery.gallery import Gallery
 from indexer.records import View
 from service.errors import ParameterError
-from service.questions.deadline import while_wanted
+from service.questions.deadline import before_deadline
 from service.questions.explanations import MAX_MATCHES, MAX_QUERIES, Explainable, ExplainingModel
-from service.questions.formats import FORMS
-from service.questions.pipeline import Outcome, Question, ask, check_view, choose_gallery
+from service.questions.formats import FORMATS
+from service.questions.pipeline import Question, QuestionResult
 from service.questions.response import answer_body, explanation_body
 from service.questions.uploads import UploadLimits, read_images
 from service.routes.api_docs import problem_responses
 from service.schemas import AnswerBody, PicturesBody, QuestionParameters
+from service.settings import Settings
 from service.state import Running, RunningService
 
 router = APIRouter(tags=["questions"])
@@ -39,7 +41,7 @@ BODY: dict[str, Any] = {
 
 ENDPOINT: dict[View, str] = {"satellite": "localize", "drone": "navigate"}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type: {} for media_type, _ in FORMS.values()}},
+    200: {"content": {media_type: {} for media_type, _ in FORMATS.values()}},
     **problem_responses(400, 401, 404, 405, 408, 413, 415, 422, 429, 503),
 }
 
@@ -60,37 +62,65 @@ async def _answered(
     request: Request, parameters: QuestionParameters, running: Running, view: View
 ) -> Response:
     started_at = time.perf_counter()
-    settings = running.settings
-    limits = UploadLimits(
+    name = _gallery_name(running, parameters, view)
+    _refuse_unsupported(running, parameters)
+    with running.admission.enter(request), running.galleries.lease(name) as gallery:
+        _check_view(gallery, view)
+        images = await read_images(request, _upload_limits(running.settings), running.admission)
+        result = await before_deadline(
+            request,
+            running.pipeline.run(gallery, Question(images=images, parameters=parameters)),
+            deadline_s=running.settings.deadline_s,
+        )
+        links = _explained(running, result, name) if parameters.explain else None
+        total_ms = (time.perf_counter() - started_at) * 1e3
+        body = answer_body(result, gallery, running.embedder, total_ms, links)
+    _count(running, ENDPOINT[view], body)
+    media_type, write = FORMATS[parameters.format]
+    return Response(write(body), media_type=media_type)
+
+
+def _upload_limits(settings: Settings) -> UploadLimits:
+    return UploadLimits(
         max_bytes=settings.max_body_mib * 2**20,
         max_views=settings.max_views,
         timeout_s=settings.upload_s,
     )
-    name = choose_gallery(running, parameters, view)
-    _check(running, parameters)
-    with running.admission.enter(request), running.board.lease(name) as gallery:
-        check_view(gallery, view)
-        images = await read_images(request, limits, running.admission)
-        question = Question(images=images, parameters=parameters, view=view)
-        outcome = await while_wanted(
-            request, ask(running, gallery, question), deadline_s=settings.deadline_s
-        )
-        total_ms = (time.perf_counter() - started_at) * 1e3
-        links = _explained(running, outcome, name) if parameters.explain else None
-        body = answer_body(outcome, gallery, running.embedder, total_ms, links)
-        running.metrics.answers.labels(f"/{ENDPOINT[view]}", body.status).inc()
-        running.metrics.stages(
-            decode=outcome.decode_ms,
-            queue=outcome.queue_ms,
-            embed=outcome.embed_ms,
-            search=outcome.search_ms,
-        )
-        media_type, write = FORMS[parameters.format]
-        return Response(write(body), media_type=media_type)
 
 
-def _check(running: Running, parameters: QuestionParameters) -> None:
-    """Refuse what this configuration does not offer."""
+def _gallery_name(running: Running, parameters: QuestionParameters, view: View) -> str:
+    """Return the request's gallery, else the configured one, else the only fitting one.
+
+    Raises:
+        UnknownGalleryError: no gallery holds that view.
+        ParameterError: several do.
+    """
+    if parameters.gallery is not None:
+        return parameters.gallery
+    settings = running.settings
+    default = settings.localize_gallery if view == "satellite" else settings.navigate_gallery
+    return running.galleries.choose(view, default)
+
+
+def _check_view(gallery: Gallery, view: View) -> None:
+    """Refuse a gallery of the other view.
+
+    Raises:
+        ParameterError: it holds the other view.
+    """
+    if gallery.view != view:
+        raise ParameterError(
+            f"gallery: {gallery.name!r} holds {gallery.view} images; send the question to "
+            f"/{ENDPOINT[gallery.view]}, or name a {view} gallery"
+        )
+
+
+def _refuse_unsupported(running: Running, parameters: QuestionParameters) -> None:
+    """Refuse what this configuration does not offer.
+
+    Raises:
+        ParameterError: top_k is above the service's limit, or there are no explanations.
+    """
     settings = running.settings
     if parameters.top_k > settings.max_top_k:
         raise ParameterError(
@@ -103,11 +133,19 @@ def _check(running: Running, parameters: QuestionParameters) -> None:
         )
 
 
-def _explained(running: Running, outcome: Outcome, gallery: str) -> list[PicturesBody]:
-    pictures = [image.picture for image in outcome.decoded[:MAX_QUERIES]]
+def _count(running: Running, endpoint: str, body: AnswerBody) -> None:
+    timing = body.timing_ms
+    running.metrics.answers.labels(f"/{endpoint}", body.status).inc()
+    running.metrics.stages(
+        decode=timing.decode, queue=timing.queue, embed=timing.embed, search=timing.search
+    )
+
+
+def _explained(running: Running, result: QuestionResult, gallery: str) -> list[PicturesBody]:
+    pictures = [image.picture for image in result.decoded[:MAX_QUERIES]]
     question = Explainable(
         gallery=gallery,
         queries=[picture for picture in pictures if picture is not None],
-        match_ids=[match.record.image_id for match in outcome.matches[:MAX_MATCHES]],
+        match_ids=[match.record.image_id for match in result.matches[:MAX_MATCHES]],
     )
     return explanation_body(running.explanations.remember(question), question)

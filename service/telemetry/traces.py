@@ -58,7 +58,7 @@ class Tracing:
             self._provider.shutdown()
 
 
-def tracing_of(enabled: bool) -> Tracing:
+def make_tracing(enabled: bool) -> Tracing:
     """What SAFENET_TELEMETRY asks for.
 
     Raises:

@@ -17,11 +17,11 @@ from indexer.records import Bounds, Position, Ring
 
 def inside_polygon(latitude: float, longitude: float, ring: Sequence[Position]) -> bool:
     """Whether a position lies in a ring."""
-    unrolled = _unrolled(ring)
-    west = min(x for _, x in unrolled)
+    vertices = unrolled(ring)
+    west = min(x for _, x in vertices)
     x = west + (longitude - west) % 360.0
     inside = False
-    for (lat_a, x_a), (lat_b, x_b) in pairwise((*unrolled, unrolled[0])):
+    for (lat_a, x_a), (lat_b, x_b) in pairwise((*vertices, vertices[0])):
         if (lat_a > latitude) != (lat_b > latitude):
             inside ^= x_a + (latitude - lat_a) * (x_b - x_a) / (lat_b - lat_a) > x
     return inside
@@ -35,19 +35,19 @@ def inside_any(
     """Whether each position lies in at least one of the rings: bool [N]; as `inside_polygon`."""
     found_N = np.zeros(len(latitudes_N), dtype=np.bool_)
     for ring in rings:
-        found_N |= _inside(latitudes_N, longitudes_N, _unrolled(ring))
+        found_N |= _inside(latitudes_N, longitudes_N, unrolled(ring))
     return found_N
 
 
 def _inside(
     latitudes_N: NDArray[np.float64],
     longitudes_N: NDArray[np.float64],
-    unrolled: Sequence[Position],
+    vertices: Sequence[Position],
 ) -> NDArray[np.bool_]:
-    west = min(x for _, x in unrolled)
+    west = min(x for _, x in vertices)
     x_N = west + (longitudes_N - west) % 360.0
     inside_N = np.zeros(len(latitudes_N), dtype=np.bool_)
-    for (lat_a, x_a), (lat_b, x_b) in pairwise((*unrolled, unrolled[0])):
+    for (lat_a, x_a), (lat_b, x_b) in pairwise((*vertices, vertices[0])):
         if lat_a != lat_b:
             spans_N = (lat_a > latitudes_N) != (lat_b > latitudes_N)
             east_N = x_a + (latitudes_N - lat_a) * (x_b - x_a) / (lat_b - lat_a) > x_N
@@ -55,8 +55,8 @@ def _inside(
     return inside_N
 
 
-def _unrolled(ring: Sequence[Position]) -> list[Position]:
-    """The vertices with longitudes that never jump, beyond 180 degrees where the ring goes on."""
+def unrolled(ring: Sequence[Position]) -> list[Position]:
+    """Return the vertices with longitudes that never jump; they go beyond 180 where needed."""
     vertices: list[Position] = []
     x = ring[0][1]
     for latitude, longitude in ring:
@@ -68,7 +68,7 @@ def _unrolled(ring: Sequence[Position]) -> list[Position]:
 
 def box_of(ring: Sequence[Position]) -> Bounds:
     """The (west, south, east, north) box of a ring; west > east across the antimeridian."""
-    latitudes, x = zip(*_unrolled(ring), strict=True)
+    latitudes, x = zip(*unrolled(ring), strict=True)
     west, east = min(x), max(x)
     if east - west >= 360.0:
         return -180.0, min(latitudes), 180.0, max(latitudes)

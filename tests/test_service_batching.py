@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -86,10 +85,9 @@ def test_more_views_than_a_batch_holds_are_spread_over_batches() -> None:
 
 def test_lone_client_does_not_wait_for_company() -> None:
     async def ask() -> None:
-        worker = worker_of(Recorder(), max_wait_s=5.0)
-        started_at = time.perf_counter()
-        await embed(worker, [1])
-        assert time.perf_counter() - started_at < 2.0, "the wait is 5 s and must not happen"
+        worker = worker_of(Recorder(), max_wait_s=86_400.0)
+        async with asyncio.timeout(60):
+            await embed(worker, [1])
         worker.close()
 
     asyncio.run(ask())

@@ -130,9 +130,12 @@ def test_gallery_picture_and_metadata_agree_with_the_match(live: httpx.Client) -
     for field in ("image_id", "latitude", "longitude", "bounds", "gsd_m", "source"):
         assert meta[field] == match[field]
     assert len(meta["corners"]) == 4
-    again = live.get(match["image_url"], headers={"If-None-Match": shown.headers["etag"]})
-    assert again.status_code == 304
-    assert again.content == b""
+    for offered in (shown.headers["etag"], f'"other", W/{shown.headers["etag"]}', "*"):
+        again = live.get(match["image_url"], headers={"If-None-Match": offered})
+        assert again.status_code == 304
+        assert again.content == b""
+    other = live.get(match["image_url"], headers={"If-None-Match": '"other"'})
+    assert other.status_code == 200
 
 
 def test_galleries_list_says_what_each_holds(live: httpx.Client) -> None:

@@ -143,3 +143,11 @@ def test_frameworks_own_errors_are_problems_too(live: httpx.Client) -> None:
     refused(live.get("/galleries/map/images/none"), 404, "unknown-image")
     refused(live.get("/galleries/map/images/none/meta"), 404, "unknown-image")
     refused(live.get("/galleries/none"), 404, "unknown-gallery")
+
+
+def test_malformed_bounds_are_refused_before_the_upload_is_looked_at(live: httpx.Client) -> None:
+    for bounds in ("1,2,3", "0,0,1,95", "0,5,1,4", "a,b,c,d"):
+        response = live.post(f"/localize?bounds={bounds}", content=b"no image", headers=JPEG)
+        detail = refused(response, 422, "bad-parameter")
+        assert detail.startswith("bounds: ")
+        assert "Value error" not in detail

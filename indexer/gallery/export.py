@@ -1,8 +1,7 @@
 """Footprints of a gallery for other programs: GeoJSON, CSV, GeoPackage.
 
-GeoJSON and GeoPackage give the corners as a polygon, or the position as a point where the ground
-area is unknown. A polygon across the antimeridian is written with longitudes beyond 180, which
-keeps it one piece.
+GeoJSON and GeoPackage give the corners as a polygon, cut in two where it crosses the antimeridian,
+or the position as a point where the ground area is unknown.
 """
 
 import csv
@@ -15,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from indexer import geojson
 from indexer.errors import SourceError
-from indexer.geo import wrap_longitude
 from indexer.records import ImageRecord
 
 SUFFIXES = (".geojson", ".csv", ".gpkg")
@@ -63,15 +62,11 @@ def properties(record: ImageRecord) -> dict[str, Any]:
     return {name: values[name] for name in _COLUMNS}
 
 
-def ring(record: ImageRecord) -> list[list[float]] | None:
-    """The corners as a closed GeoJSON ring [lon, lat], counter-clockwise; None if unknown."""
+def geometry(record: ImageRecord) -> geojson.Geometry:
+    """Return the ground area as a GeoJSON geometry, or the position where it is unknown."""
     if record.corners is None:
-        return None
-    around = [
-        [round(record.longitude + wrap_longitude(lon - record.longitude), 7), round(lat, 7)]
-        for lat, lon in reversed(record.corners)
-    ]
-    return [*around, around[0]]
+        return geojson.point(record.latitude, record.longitude)
+    return geojson.area(record.corners)
 
 
 def _geojson(records: Iterable[ImageRecord], path: Path) -> int:
@@ -79,12 +74,11 @@ def _geojson(records: Iterable[ImageRecord], path: Path) -> int:
     with path.open("w", encoding="utf-8") as stream:
         stream.write('{"type": "FeatureCollection", "features": [\n')
         for count, record in enumerate(records, start=1):
-            around = ring(record)
-            point = [round(record.longitude, 7), round(record.latitude, 7)]
-            geometry: dict[str, Any] = {"type": "Point", "coordinates": point}
-            if around is not None:
-                geometry = {"type": "Polygon", "coordinates": [around]}
-            feature = {"type": "Feature", "geometry": geometry, "properties": properties(record)}
+            feature = {
+                "type": "Feature",
+                "geometry": geometry(record),
+                "properties": properties(record),
+            }
             stream.write((",\n" if count > 1 else "") + json.dumps(feature))
         stream.write("\n]}\n")
     return count
@@ -122,14 +116,20 @@ def _rows(records: Iterable[ImageRecord]) -> Iterator[tuple[Any, ...]]:
 
 
 def _geometry(record: ImageRecord) -> bytes:
-    around = ring(record)
     header = b"GP\x00\x01" + struct.pack("<i", 4326)
-    if around is None:
+    if record.corners is None:
         point = struct.pack("<dd", record.longitude, record.latitude)
         return header + struct.pack("<BI", 1, 1) + point
-    flat = [value for position in around for value in position]
-    polygon = struct.pack("<BIII", 1, 3, 1, len(around)) + struct.pack(f"<{len(flat)}d", *flat)
-    return header + polygon
+    polygons = [_polygon(ring) for ring in geojson.rings(record.corners)]
+    if len(polygons) == 1:
+        return header + polygons[0]
+    return header + struct.pack("<BII", 1, 6, len(polygons)) + b"".join(polygons)
+
+
+def _polygon(ring: list[list[float]]) -> bytes:
+    """Return a polygon of one ring as little-endian well-known binary."""
+    flat = [value for position in ring for value in position]
+    return struct.pack("<BIII", 1, 3, 1, len(ring)) + struct.pack(f"<{len(flat)}d", *flat)
 
 
 _GEOPACKAGE = """

@@ -9,11 +9,10 @@ import json
 from collections.abc import Callable, Mapping
 from xml.etree import ElementTree as ET
 
+from indexer.geojson import DECIMALS, box, line, point
 from service.schemas import AnswerBody, MatchBody
 
 Writer = Callable[[AnswerBody], str]
-DECIMALS = 7
-"""Of a degree: 1 cm; RFC 7946 advises no more."""
 
 
 def geojson(answer: AnswerBody) -> str:
@@ -21,56 +20,34 @@ def geojson(answer: AnswerBody) -> str:
     features: list[dict[str, object]] = []
     if answer.estimate is not None:
         estimate = answer.estimate.model_dump(mode="json")
-        geometry = _point(answer.estimate.latitude, answer.estimate.longitude)
+        geometry = point(answer.estimate.latitude, answer.estimate.longitude)
         properties = {"role": "estimate", "confidence": answer.confidence, **estimate}
         features.append({"type": "Feature", "geometry": geometry, "properties": properties})
     for match in answer.matches:
         features.append(_match_feature(match))
     for flight in answer.flights or []:
-        line = [_position(image.latitude, image.longitude) for image in flight.track]
-        if len(line) > 1:
+        if len(flight.track) > 1:
             features.append(
                 {
                     "type": "Feature",
-                    "geometry": {"type": "LineString", "coordinates": line},
+                    "geometry": line([(image.latitude, image.longitude) for image in flight.track]),
                     "properties": {"role": "flight", "flight_id": flight.flight_id},
                 }
             )
-    told = answer.model_dump(mode="json", exclude={"estimate", "matches", "flights"})
-    return json.dumps({"type": "FeatureCollection", "features": features, **told})
-
-
-def _position(latitude: float, longitude: float) -> list[float]:
-    return [round(longitude, DECIMALS), round(latitude, DECIMALS)]
-
-
-def _point(latitude: float, longitude: float) -> dict[str, object]:
-    return {"type": "Point", "coordinates": _position(latitude, longitude)}
+    facts = answer.model_dump(mode="json", exclude={"estimate", "matches", "flights"})
+    return json.dumps({"type": "FeatureCollection", "features": features, **facts})
 
 
 def _match_feature(match: MatchBody) -> dict[str, object]:
     feature: dict[str, object] = {"type": "Feature", "id": match.image_id}
     properties = {"role": "match", **match.model_dump(mode="json", exclude={"bounds"})}
     if match.bounds is None:
-        geometry = _point(match.latitude, match.longitude)
+        geometry = point(match.latitude, match.longitude)
     else:
+        west, south, east, north = match.bounds
         feature["bbox"] = [round(value, DECIMALS) for value in match.bounds]
-        geometry = _area(match.bounds)
+        geometry = box((west, south, east, north))
     return {**feature, "geometry": geometry, "properties": properties}
-
-
-def _area(bounds: list[float]) -> dict[str, object]:
-    """The box as a polygon, counter-clockwise; cut in two where it crosses the antimeridian."""
-    west, south, east, north = bounds
-    if west <= east:
-        return {"type": "Polygon", "coordinates": [_ring(west, south, east, north)]}
-    halves = [_ring(west, south, 180.0, north), _ring(-180.0, south, east, north)]
-    return {"type": "MultiPolygon", "coordinates": [[half] for half in halves]}
-
-
-def _ring(west: float, south: float, east: float, north: float) -> list[list[float]]:
-    corners = [(south, west), (south, east), (north, east), (north, west), (south, west)]
-    return [_position(latitude, longitude) for latitude, longitude in corners]
 
 
 def gpx(answer: AnswerBody) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from indexer.gallery.export import geometry
+from indexer.geojson import DECIMALS
 from indexer.records import ImageRecord
 from service.bounds import parse_bounds
 from service.routes.api_docs import problem_responses
@@ -56,19 +58,13 @@ def footprints(
         "truncated": len(records) > limit,
     }
     if extent is not None:
-        collection["bbox"] = [round(value, 7) for value in extent]
+        collection["bbox"] = [round(value, DECIMALS) for value in extent]
     text = json.dumps(collection, separators=(",", ":"))
     return Response(text, media_type=MEDIA_TYPE, headers=headers)
 
 
 def feature(record: ImageRecord) -> dict[str, Any]:
-    """One image as a GeoJSON feature; longitude first, 7 decimals, rings counterclockwise."""
-    geometry: dict[str, Any]
-    if record.corners is None:
-        geometry = {"type": "Point", "coordinates": _position(record.latitude, record.longitude)}
-    else:
-        ring = [_position(*corner) for corner in reversed(record.corners)]
-        geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    """Return one image as a GeoJSON feature."""
     known = {
         "gsd_m": record.gsd_m,
         "heading_deg": record.heading_deg,
@@ -78,10 +74,6 @@ def feature(record: ImageRecord) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": record.image_id,
-        "geometry": geometry,
+        "geometry": geometry(record),
         "properties": properties,
     }
-
-
-def _position(latitude: float, longitude: float) -> list[float]:
-    return [round(longitude, 7), round(latitude, 7)]

@@ -53,10 +53,10 @@ export class AnswerLayers {
     const colour = colours(match.score);
     const position = [match.latitude, match.longitude];
     const isDrone = answer.gallery.view === "drone";
-    const ring = this.footprints.cornersOf(match.image_id);
+    const rings = this.footprints.ringsOf(match.image_id);
     const box = boxOf(match.bounds);
     let shape = null;
-    if (!isDrone && (ring || box)) {
+    if (!isDrone && (rings || box)) {
       const weight = match.rank === 1 ? 3.5 : 2;
       const style = {
         color: colour,
@@ -65,7 +65,7 @@ export class AnswerLayers {
         fillOpacity: answer.status === "match" ? 0.18 : 0.06,
         dashArray: answer.status === "match" ? null : "5 5",
       };
-      shape = ring ? L.polygon(ring, style) : L.rectangle(box, style);
+      shape = rings ? L.polygon(rings.map((ring) => [ring]), style) : L.rectangle(box, style);
       shape.on("click", () => this.onPick(match)).addTo(this.group);
       this.bounds.extend(shape.getBounds());
     }

@@ -1,6 +1,7 @@
 // What the service answered, in words: the status, the position, and what to do with it.
 
-import { distanceM, element, headingText, icon, metresText, percentText, positionText } from "./dom.js";
+import { element, headingText, icon, metresText, percentText, positionText } from "./dom.js";
+import { distanceM } from "./geo.js";
 
 const LOOKS = {
   match: ["Match", "M4 13l5 5L20 6"],

@@ -61,14 +61,3 @@ export function headingText(degrees) {
   const wind = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"][Math.round(degrees / 45) % 8];
   return `${Math.round(degrees) % 360}° (${wind})`;
 }
-
-/** Great-circle metres between two {latitude, longitude} (haversine, mean radius of WGS 84). */
-export function distanceM(a, b) {
-  const rad = Math.PI / 180;
-  const dPhi = (b.latitude - a.latitude) * rad;
-  const dLambda = (b.longitude - a.longitude) * rad;
-  const chord =
-    Math.sin(dPhi / 2) ** 2 +
-    Math.cos(a.latitude * rad) * Math.cos(b.latitude * rad) * Math.sin(dLambda / 2) ** 2;
-  return 2 * 6371008.8 * Math.asin(Math.min(1, Math.sqrt(chord)));
-}

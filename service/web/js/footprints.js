@@ -1,6 +1,7 @@
 // A gallery's footprints, drawn on canvas tiles: 10,000 of them pan as one picture.
 
 import * as L from "../leaflet/leaflet-src.esm.js";
+import { insideRing } from "./geo.js";
 
 const DOT_BELOW_PX = 3;
 
@@ -19,10 +20,10 @@ export const FootprintLayer = L.GridLayer.extend({
     if (this._map) this.redraw();
   },
 
-  /** The four (or more) [lat, lon] corners of an image, or null. */
-  cornersOf(imageId) {
+  /** The rings of [lat, lon] of an image's ground area, or null. */
+  ringsOf(imageId) {
     const shape = this.byId.get(imageId);
-    return shape && shape.ring.length > 1 ? shape.ring : null;
+    return shape && shape.rings[0].length > 1 ? shape.rings : null;
   },
 
   /** Leaflet bounds of everything that is drawn, or null. */
@@ -60,10 +61,13 @@ export const FootprintLayer = L.GridLayer.extend({
     const [south, north] = [box.getSouth(), box.getNorth()];
     const path = new Path2D();
     for (const shape of this.shapes) {
-      if (shape.west > east || shape.east < west) continue;
       if (shape.south > north || shape.north < south) continue;
-      const ring = shape.ring.map((corner) => map.project(corner, coords.z).subtract(origin));
-      trace(path, ring);
+      for (const shift of shiftsOf(shape)) {
+        if (shape.west + shift > east || shape.east + shift < west) continue;
+        for (const ring of shape.rings) {
+          trace(path, ring.map(([lat, lon]) => map.project([lat, lon + shift], coords.z).subtract(origin)));
+        }
+      }
     }
     // Dark under light: seen over bright and dark imagery alike.
     context.lineWidth = 2.5;
@@ -86,17 +90,23 @@ function trace(path, ring) {
   path.closePath();
 }
 
+/** A shape across the antimeridian also lies on the other edge of the map. */
+function shiftsOf(shape) {
+  if (shape.east > 180) return [0, -360];
+  return shape.west < -180 ? [0, 360] : [0];
+}
+
 function shapeOf(feature) {
-  const { type, coordinates } = feature.geometry;
-  const positions = type === "Point" ? [coordinates] : coordinates[0].slice(0, -1);
-  const first = positions[0][0];
-  // Across the antimeridian the later corners go on beyond 180 instead of jumping back.
-  const ring = positions.map(([lon, lat]) => [lat, lon + 360 * Math.round((first - lon) / 360)]);
-  const latitudes = ring.map(([lat]) => lat);
-  const longitudes = ring.map(([, lon]) => lon);
+  const polygons = polygonsOf(feature.geometry);
+  const first = polygons[0][0][0];
+  // Across the antimeridian the other pieces go on beyond 180 instead of jumping back.
+  const beside = ([lon, lat]) => [lat, lon + 360 * Math.round((first - lon) / 360)];
+  const rings = polygons.map((positions) => positions.map(beside));
+  const latitudes = rings.flat().map(([lat]) => lat);
+  const longitudes = rings.flat().map(([, lon]) => lon);
   return {
     id: feature.id,
-    ring,
+    rings,
     south: Math.min(...latitudes),
     north: Math.max(...latitudes),
     west: Math.min(...longitudes),
@@ -104,13 +114,18 @@ function shapeOf(feature) {
   };
 }
 
+/** Lists of [lon, lat] positions, without the repeated last one. */
+function polygonsOf({ type, coordinates }) {
+  if (type === "Point") return [[coordinates]];
+  const polygons = type === "Polygon" ? [coordinates] : coordinates;
+  return polygons.map(([outer]) => outer.slice(0, -1));
+}
+
 function holds(shape, { lat, lng }) {
-  if (lat < shape.south || lat > shape.north || lng < shape.west || lng > shape.east) return false;
-  let inside = false;
-  shape.ring.forEach(([latA, lonA], i) => {
-    const [latB, lonB] = shape.ring.at(i - 1);
-    const crosses = latA > lat !== latB > lat;
-    if (crosses && lng < lonA + ((lat - latA) * (lonB - lonA)) / (latB - latA)) inside = !inside;
+  return shiftsOf(shape).some((shift) => {
+    const moved = { lat, lng: lng - shift };
+    if (lat < shape.south || lat > shape.north) return false;
+    if (moved.lng < shape.west || moved.lng > shape.east) return false;
+    return shape.rings.some((ring) => insideRing(ring, moved));
   });
-  return inside;
 }

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from service_live import encoded, picture
 
-from service.questions.formats import DECIMALS, geojson, gpx, kml, table
+from indexer.geojson import DECIMALS
+from service.questions.formats import geojson, gpx, kml, table
 from service.schemas import AnswerBody
 
 JPEG = {"Content-Type": "image/jpeg"}

@@ -19,8 +19,8 @@ from indexer.building import operations
 from indexer.building.ingest import BATCH
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from model.embedder import SHIPPED_WEIGHTS, Embedder, Rows
-from model.fusion import Seen
+from model.descriptor_model import GalleryRows, ImageEmbedding
+from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.images import open_image
 
 IMAGES, TURNS, SIDE_PX = 192, 3, 512
@@ -93,11 +93,11 @@ class _Thumbnail:
         flat_ND = flat_ND - flat_ND.mean(axis=1, keepdims=True) + 1e-3
         return flat_ND / np.linalg.norm(flat_ND, axis=1, keepdims=True)
 
-    def embed_gallery_pixels(self, pixels_N3SS: np.ndarray) -> Rows:
-        return Rows(self.embed_pixels(pixels_N3SS), np.empty((len(pixels_N3SS), 0), np.int8))
+    def embed_gallery_pixels(self, pixels_N3SS: np.ndarray) -> GalleryRows:
+        return GalleryRows(self.embed_pixels(pixels_N3SS), np.empty((len(pixels_N3SS), 0), np.int8))
 
-    def embed_queries(self, pixels_N3SS: np.ndarray) -> list[Seen]:
-        return [Seen(row_D[None, None]) for row_D in self.embed_pixels(pixels_N3SS)]
+    def embed_query_pixels(self, pixels_N3SS: np.ndarray) -> list[ImageEmbedding]:
+        return [ImageEmbedding(row_D[None, None]) for row_D in self.embed_pixels(pixels_N3SS)]
 
     def embed(self, images: list[Image.Image]) -> np.ndarray:
         return self.embed_pixels(np.stack([self.preprocess(image) for image in images]))

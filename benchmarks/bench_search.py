@@ -21,7 +21,7 @@ from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.vector_search import Searcher
 from indexer.gallery.vectors import INDEX_KINDS
 from indexer.localization.estimate import JUDGED
-from model.embedder import Rows
+from model.descriptor_model import GalleryRows
 
 SIZE, TILES, QUERIES, CHUNK = 100_000, 5, 500, 5_000
 DEFAULT, COMPACT = vectors.choose("auto", SIZE), "ivf-rabitq"
@@ -37,7 +37,7 @@ def run() -> dict[str, Figure]:
         for start in range(0, SIZE, CHUNK):
             places_ND = spread.places(CHUNK // TILES, noise).repeat(TILES, axis=0)
             tiles_ND = spread.near(places_ND, OVERLAP_COSINE, noise)
-            file.write(start, Rows(tiles_ND, np.empty((CHUNK, 0), np.int8)))
+            file.write(start, GalleryRows(tiles_ND, np.empty((CHUNK, 0), np.int8)))
         asked_QD = file.gather(np.sort(noise.integers(0, SIZE, QUERIES))).astype(np.float32)
         queries_QD = spread.near(asked_QD, spread.query_cosine, noise)
         truth_Q = _exact(file, queries_QD)

@@ -39,7 +39,7 @@ class Localize(LitAPI):
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
         """One query a picture."""
-        return [fuse([seen]) for seen in self.embedder.embed_queries(x)]
+        return [fuse([seen]) for seen in self.embedder.embed_query_pixels(x)]
 
     def unbatch(self, output: Any) -> list[Any]:
         """One query per request."""

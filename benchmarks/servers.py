@@ -10,12 +10,13 @@ import threading
 from pathlib import Path
 
 from indexer.gallery.gallery import Gallery
+from model.descriptor_model import FusedQuery
 from model.embedder import Embedder
-from model.fusion import Query, fuse
+from model.fusion import fuse
 from model.images import open_image
 
 
-def found(gallery: Gallery, query: Query) -> list[dict[str, object]]:
+def found(gallery: Gallery, query: FusedQuery) -> list[dict[str, object]]:
     """The matches as the plainest JSON."""
     matches = gallery.search(query, top_k=5)
     return [{"image_id": match.record.image_id, "score": match.score} for match in matches]
@@ -49,7 +50,7 @@ def plain(store: Path, port: int) -> None:
     def localize(image: UploadFile) -> dict[str, object]:
         picture = open_image(image.file.read(), min_side=2 * embedder.input_size)
         with one_at_a_time:
-            query = fuse(embedder.embed_queries(embedder.preprocess(picture)[None]))
+            query = fuse(embedder.embed_query_pixels(embedder.preprocess(picture)[None]))
         return {"matches": found(gallery, query)}
 
     uvicorn.run(app, port=port, log_level="warning")

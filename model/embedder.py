@@ -5,9 +5,8 @@ features. Knows nothing of galleries or HTTP.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 from model.checkpoint import Checkpoint, load_checkpoint
+from model.descriptor_model import Explanation, GalleryRows, ImageEmbedding
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
-from model.fusion import Seen, unit_mean
+from model.fusion import unit_mean
 from model.local_features import unit_cells, upright
 from model.network import SafeNet, turned
 from model.preprocessing import normalise, to_pixels
@@ -33,68 +33,6 @@ BATCH_SIZE = 16
 
 DEVICE_BATCH = 128
 """Images of a forward pass on a GPU at most. Ours: bounds its memory where each comes in turns."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What a gallery keeps of pictures."""
-
-    descriptors_ND: NDArray[np.float32]
-    """Unit length."""
-    local_NL: NDArray[np.int8]
-    """Local features for `verification`, quantised; no columns for weights without them."""
-
-
-class DescriptorModel(Protocol):
-    """What the indexer and the service need of a model."""
-
-    @property
-    def name(self) -> str:
-        """Human-readable name of the weights."""
-
-    @property
-    def sha256(self) -> str:
-        """Identity of the weights; a gallery is only searched with the weights that made it."""
-
-    @property
-    def descriptor_dim(self) -> int:
-        """Length D of a descriptor."""
-
-    @property
-    def local_bytes(self) -> int:
-        """Length L of a gallery picture's local features; 0: there are none."""
-
-    @property
-    def input_size(self) -> int:
-        """Side S of the model's input, px."""
-
-    @property
-    def calibration(self) -> Mapping[str, float] | None:
-        """Parameters that turn scores into a confidence, where the weights carry them."""
-
-    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
-        """A picture as the model's input, uint8 [3, S, S]; safe to call from many threads."""
-
-    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
-        """What pictures that ask look like, for `fusion.fuse`; one thread at a time."""
-
-    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
-        """What a gallery keeps of pictures, to be found at any heading."""
-
-    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """Unit-length descriptors [N, D] of pictures of any size and mode."""
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What the network saw in one picture, in the frame of its centre square (Fig. 9)."""
-
-    theta_23: NDArray[np.float32]
-    """Alignment, output to input coordinates in [-1, 1]."""
-    ring_half_sides: tuple[float, ...]
-    """Outer half side of each part's square ring, 1.0 = half the aligned square; () if none."""
-    heat_HH: NDArray[np.float32]
-    """Mean activation over the aligned square, scaled to 0..1."""
 
 
 class Embedder:
@@ -143,7 +81,7 @@ class Embedder:
         """Centre square at input size, uint8 [3, S, S]; thread-safe."""
         return to_pixels(image, self.input_size)
 
-    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
+    def embed_query_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> list[ImageEmbedding]:
         """What preprocessed pictures that ask look like, for `fusion.fuse`.
 
         Each at S scales in T headings, unit length; S * T is the weights' `query_turns`.
@@ -154,18 +92,18 @@ class Embedder:
         by_heading_NTSD = rows_NPD.reshape(count, passes // scales, scales, length)
         shown_NSTD = np.ascontiguousarray(by_heading_NTSD.transpose(0, 2, 1, 3))
         if not self.config.local_dim:
-            return [Seen(shown_STD) for shown_STD in shown_NSTD]
+            return [ImageEmbedding(shown_STD) for shown_STD in shown_NSTD]
         zoom = self.config.turn_zoom
-        return [Seen(*both, zoom) for both in zip(shown_NSTD, local_NSL, strict=True)]
+        return [ImageEmbedding(*both, zoom) for both in zip(shown_NSTD, local_NSL, strict=True)]
 
-    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> GalleryRows:
         """What a gallery keeps of preprocessed pictures.
 
         Each descriptor is the mean over `gallery_turns` quarter turns.
         """
         rows_NTD, local_NSL = self._turned(pixels_N3SS, self.config.gallery_turns)
         local_NL = local_NSL.reshape(len(pixels_N3SS), self.local_bytes)
-        return Rows(unit_mean(rows_NTD), quantised(local_NL))
+        return GalleryRows(unit_mean(rows_NTD), quantised(local_NL))
 
     def _turned(
         self, pixels_N3SS: NDArray[np.uint8], turns: int

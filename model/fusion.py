@@ -1,64 +1,49 @@
-"""Several descriptors of one place as one query.
+"""Several embeddings of one place as one query.
 
-Shapes: N views of a place, S scales and T headings of a view, D descriptor length, L length of the
-local features.
+Shapes: N images of a place, S scales and T headings of an image, D descriptor length, L length of
+the local features.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class Seen:
-    """What the network made of one picture that asks."""
-
-    descriptors_STD: NDArray[np.float32]
-    """Unit descriptors of the picture at S scales in T headings each."""
-    local_SL: NDArray[np.float32] | None = None
-    """Local features at each scale, of unit length in every cell; None: the weights have none."""
-    zoom: float = 1.0
-    """Share of the side that each further scale shows of the one before."""
+from model.descriptor_model import FusedQuery, ImageEmbedding
 
 
-@dataclass(frozen=True)
-class Query:
-    """What a gallery is asked with: one unit descriptor a scale, and how steady they are."""
+def as_query(embedding: ImageEmbedding) -> FusedQuery:
+    """Return the query of one image: at each scale the mean over headings.
 
-    descriptors_SD: NDArray[np.float32]
-    """A gallery image's score is that of the scale that it is most alike to."""
-    steadiness: float
-    """Length of the mean of one picture's turned and zoomed unit descriptors, 0..1; 1 if alone.
-
-    Ours: a picture whose descriptor changes much when it turns scores lower everywhere.
+    Our choice: scales and headings, so that an image is found at any of both.
     """
-    local_NSL: NDArray[np.float32] | None = None
-    """Every view's local features, for `verification`; None: there are none."""
-    zoom: float = 1.0
-    """As in `Seen`; a gallery of the same weights has the same scales."""
+    descriptors_STD, local_SL = embedding.descriptors_STD, embedding.local_SL
+    every_PD = descriptors_STD.reshape(-1, descriptors_STD.shape[2])
+    steadiness = float(np.linalg.norm(every_PD.mean(axis=0)))
+    local_NSL = None if local_SL is None else local_SL[None]
+    return FusedQuery(unit_mean(descriptors_STD), steadiness, local_NSL, embedding.zoom)
 
 
-def fuse(seen: Sequence[Seen]) -> Query:
-    """One query of N views of a place: at each scale the mean over headings, then over views.
+def fuse_queries(queries: Sequence[FusedQuery]) -> FusedQuery:
+    """Return one query of several of the same place: at each scale the mean over them.
 
-    Source: Table VI, multiple-query setting, for the mean; scales and headings are ours.
+    Source: Table VI, multiple-query setting.
     """
-    shown_NSTD = np.stack([view.descriptors_STD for view in seen])
-    grids = [view.local_SL for view in seen if view.local_SL is not None]
-    local_NSL = np.stack(grids) if len(grids) == len(seen) else None
-    count, scales, headings, length = shown_NSTD.shape
-    together_NPD = shown_NSTD.reshape(count, scales * headings, length)
-    lengths_N = np.linalg.norm(together_NPD.mean(axis=1), axis=1)
-    headings_MTD = shown_NSTD.reshape(count * scales, headings, length)
-    views_NSD = unit_mean(headings_MTD).reshape(count, scales, length)
-    descriptors_SD = unit_mean(views_NSD.transpose(1, 0, 2))
-    return Query(descriptors_SD, float(lengths_N.mean()), local_NSL, seen[0].zoom)
+    descriptors_NSD = np.stack([query.descriptors_SD for query in queries])
+    steadiness = float(np.mean([query.steadiness for query in queries]))
+    grids = [query.local_NSL for query in queries if query.local_NSL is not None]
+    local_NSL = np.concatenate(grids) if len(grids) == len(queries) else None
+    descriptors_SD = unit_mean(descriptors_NSD.transpose(1, 0, 2))
+    return FusedQuery(descriptors_SD, steadiness, local_NSL, queries[0].zoom)
+
+
+def fuse(embeddings: Sequence[ImageEmbedding]) -> FusedQuery:
+    """Return one query of the embeddings of several images of a place."""
+    return fuse_queries([as_query(embedding) for embedding in embeddings])
 
 
 def unit_mean(rows_NTD: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit-length means [N, D] of unit descriptors [N, T, D]; a single one stays as it is."""
+    """Return unit-length means [N, D] of unit descriptors [N, T, D]; one alone stays as it is."""
     if rows_NTD.shape[1] == 1:
         alone_ND: NDArray[np.float32] = rows_NTD[:, 0]
         return alone_ND

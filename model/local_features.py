@@ -1,15 +1,15 @@
 """Local features of the map: a coarse grid of what lies where, for `verification`.
 
-Shapes: B batch, T turns of each image, S scales, C channels, H rows = columns, E features of a
-cell, L = SIDE * SIDE * E, row by row.
+Shapes: B batch, T turns of each image, S scales, C channels, H rows = columns, G cells of the grid
+(LOCAL_SIDE squared, row by row), E features of a cell, L = G * E.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.config import LOCAL_SIDE
 from model.errors import ConfigError
-from model.verification import SIDE
 
 
 class LocalFeatures(nn.Module):
@@ -39,8 +39,8 @@ class LocalFeatures(nn.Module):
 
 
 def cells(map_BCHH: Tensor) -> Tensor:
-    """The map's channels averaged over SIDE x SIDE cells: float32 [B, SIDE * SIDE, C]."""
-    pooled_BCSS = functional.adaptive_avg_pool2d(map_BCHH.float(), SIDE)
+    """The map's channels averaged over a grid of cells: float32 [B, G, C]."""
+    pooled_BCSS = functional.adaptive_avg_pool2d(map_BCHH.float(), LOCAL_SIDE)
     return pooled_BCSS.flatten(2).transpose(1, 2)
 
 
@@ -52,7 +52,7 @@ def upright(local_BTL: Tensor, scales: int) -> Tensor:
         scales: S.
     """
     batch, turns, length = local_BTL.shape
-    grids = local_BTL.reshape(batch, turns, SIDE, SIDE, length // SIDE**2)
+    grids = local_BTL.reshape(batch, turns, LOCAL_SIDE, LOCAL_SIDE, length // LOCAL_SIDE**2)
     step = 4 // turns
     back = [torch.rot90(grids[:, turn], -step * turn, (1, 2)) for turn in range(turns)]
     means = [torch.stack(back[scale::scales]).mean(dim=0) for scale in range(scales)]
@@ -61,5 +61,5 @@ def upright(local_BTL: Tensor, scales: int) -> Tensor:
 
 def unit_cells(local: Tensor) -> Tensor:
     """Every cell's features to unit length; shape [..., L] stays."""
-    grids = local.reshape(*local.shape[:-1], SIDE * SIDE, local.shape[-1] // SIDE**2)
+    grids = local.reshape(*local.shape[:-1], LOCAL_SIDE**2, local.shape[-1] // LOCAL_SIDE**2)
     return functional.normalize(grids, dim=-1).flatten(-2)

@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 7
-"""Cells along a side. Ours: 14 find no more, and cost four times the room."""
+from model.config import LOCAL_SIDE
+
+SIDE = LOCAL_SIDE
 
 TURNS = 16
 """Headings tried, evenly apart. Ours: 8 miss in rain."""

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from model.embedder import DescriptorModel
+from model.descriptor_model import DescriptorModel
 from service import problems
 from service.errors import SettingsError
 from service.lifespan import lifespan_of

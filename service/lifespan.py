@@ -12,7 +12,8 @@ import torch
 from fastapi import FastAPI
 
 from model.cpu_threads import limit_blas_threads
-from model.embedder import DescriptorModel, Embedder
+from model.descriptor_model import DescriptorModel
+from model.embedder import Embedder
 from model.errors import SafeNetError
 from service.maps.tile_maker import TileMaker
 from service.open_galleries import OpenGalleries
@@ -94,11 +95,11 @@ def _load(settings: Settings, embedder: DescriptorModel | None, state: ServiceSt
     if settings.model_threads:
         torch.set_num_threads(settings.model_threads)
     model = embedder or Embedder.load(settings.weights, device=settings.device)
-    model.embed_queries(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
+    model.embed_query_pixels(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
     galleries = OpenGalleries(settings.store, model)
     galleries.refresh()
     worker = BatchWorker(
-        model.embed_queries,
+        model.embed_query_pixels,
         max_batch=settings.max_batch,
         max_wait_s=settings.max_wait_ms / 1e3,
         capacity=settings.queue_images,

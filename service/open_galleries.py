@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer.errors import UnknownGalleryError
 from indexer.gallery.gallery import Gallery, current_version, list_galleries
-from model.embedder import DescriptorModel
+from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
 from service.errors import GalleryRefusedError, ParameterError
 

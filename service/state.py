@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
-from model.embedder import DescriptorModel
+from model.descriptor_model import DescriptorModel
 from service.errors import NotReadyError
 from service.maps.tile_maker import TileMaker
 from service.open_galleries import OpenGalleries

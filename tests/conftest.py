@@ -12,8 +12,7 @@ from PIL import Image
 
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
-from model.embedder import Rows
-from model.fusion import Seen
+from model.descriptor_model import GalleryRows, ImageEmbedding
 from model.network import SafeNet
 
 pytest_plugins = ["service_live", "page_browser"]
@@ -41,14 +40,14 @@ class ColourEmbedder:
         norms_N1 = np.linalg.norm(flat_ND, axis=1, keepdims=True)
         return (flat_ND / norms_N1).astype(np.float32)
 
-    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
+    def embed_query_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> list[ImageEmbedding]:
         """One scale, one heading, no local features."""
-        return [Seen(row_D[None, None]) for row_D in self.embed_pixels(pixels_N3SS)]
+        return [ImageEmbedding(row_D[None, None]) for row_D in self.embed_pixels(pixels_N3SS)]
 
-    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> GalleryRows:
         """The same as a query's."""
         local_NL = np.empty((len(pixels_N3SS), 0), dtype=np.int8)
-        return Rows(self.embed_pixels(pixels_N3SS), local_NL)
+        return GalleryRows(self.embed_pixels(pixels_N3SS), local_NL)
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Descriptors of pictures: float32 [N, 768]."""

@@ -9,8 +9,7 @@ from conftest import ColourEmbedder
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.embedder import Rows
-from model.fusion import Seen
+from model.descriptor_model import GalleryRows, ImageEmbedding
 from model.verification import SIDE, quantised
 
 ZOOM, FIRST_X, FIRST_Y = 19, 287284, 178880
@@ -67,11 +66,13 @@ class LocalEmbedder(ColourEmbedder):
         unit_NCE = cells_NCE / np.linalg.norm(cells_NCE, axis=2, keepdims=True).clip(1e-6)
         return unit_NCE.reshape(-1, self.local_bytes)
 
-    def embed_queries(self, pixels_N3SS: NDArray[np.uint8]) -> list[Seen]:
+    def embed_query_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> list[ImageEmbedding]:
         """One scale, one heading, with local features."""
         shown = zip(self.embed_pixels(pixels_N3SS), self.local_features(pixels_N3SS), strict=True)
-        return [Seen(row_D[None, None], local_L[None]) for row_D, local_L in shown]
+        return [ImageEmbedding(row_D[None, None], local_L[None]) for row_D, local_L in shown]
 
-    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> Rows:
+    def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> GalleryRows:
         """The same as a query's, quantised."""
-        return Rows(self.embed_pixels(pixels_N3SS), quantised(self.local_features(pixels_N3SS)))
+        return GalleryRows(
+            self.embed_pixels(pixels_N3SS), quantised(self.local_features(pixels_N3SS))
+        )

@@ -12,7 +12,7 @@ from indexer.building.operations import build
 from indexer.geo import tile_corner
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from model.embedder import Explanation
+from model.descriptor_model import Explanation
 
 
 class SeeingEmbedder(ColourEmbedder):

@@ -24,8 +24,8 @@ from indexer.localization.evaluation import search_files
 from indexer.records import Filters
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from model.embedder import Rows
-from model.fusion import Query, fuse
+from model.descriptor_model import FusedQuery, GalleryRows
+from model.fusion import fuse
 from model.verification import SIDE, VERIFIED, agreement, combined
 
 COLUMNS, ROWS = 8, 5
@@ -52,12 +52,12 @@ def shown(seeds) -> np.ndarray:
     return np.stack([LocalEmbedder().preprocess(picture(seed)) for seed in seeds])
 
 
-def rows() -> Rows:
+def rows() -> GalleryRows:
     return LocalEmbedder().embed_gallery_pixels(shown(SEEDS))
 
 
-def asked() -> Query:
-    return fuse(LocalEmbedder().embed_queries(shown(ASKED)))
+def asked() -> FusedQuery:
+    return fuse(LocalEmbedder().embed_query_pixels(shown(ASKED)))
 
 
 def searched(store: Path, query, top_k: int) -> dict[str, float]:
@@ -112,7 +112,7 @@ def test_a_turned_and_moved_query_tells_how_it_lies(built) -> None:
 def test_descriptors_alone_are_not_verified(built) -> None:
     query = asked()
     found = searched(built, query.descriptors_SD, 3)
-    assert found == searched(built, Query(query.descriptors_SD, query.steadiness), 3)
+    assert found == searched(built, FusedQuery(query.descriptors_SD, query.steadiness), 3)
     half_ND = rows().descriptors_ND.astype(np.float16).astype(np.float32)
     best = np.sort((half_ND @ query.descriptors_SD.T).max(axis=1))[::-1][:3]
     np.testing.assert_allclose(list(found.values()), best, atol=1e-5)
@@ -130,7 +130,7 @@ def test_files_are_searched_with_their_local_features(built, tmp_path) -> None:
     files = [tmp_path / "asked.png"]
     (result,) = search_files(gallery, LocalEmbedder(), files, 4, None, None, 0.0)
     gallery.close()
-    query = fuse(LocalEmbedder().embed_queries(shown(ASKED[:1])))
+    query = fuse(LocalEmbedder().embed_query_pixels(shown(ASKED[:1])))
     found = searched(built, query, 4)
     assert {match.record.image_id: match.score for match in result.matches} == found
 
@@ -195,7 +195,7 @@ def earlier(tmp_path) -> Path:
 
 def found_by_colour(store: Path, seed: int) -> str:
     pixels_1 = ColourEmbedder().preprocess(picture(seed))[None]
-    query = fuse(ColourEmbedder().embed_queries(pixels_1))
+    query = fuse(ColourEmbedder().embed_query_pixels(pixels_1))
     ((image_id, score),) = searched(store, query, 1).items()
     assert score > 0.99
     return image_id

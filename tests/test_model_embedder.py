@@ -13,10 +13,11 @@ from torch.nn import functional
 
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
+from model.descriptor_model import ImageEmbedding
 from model.embedder import Embedder
 from model.errors import CheckpointError, ConfigError
 from model.folding import folded
-from model.fusion import Seen, fuse, unit_mean
+from model.fusion import fuse, unit_mean
 from model.network import SafeNet, turned
 
 
@@ -137,7 +138,7 @@ def test_the_centre_square_is_what_is_seen(tiny_weights: Path) -> None:
 
 
 def test_fusion_is_the_unit_mean() -> None:
-    query = fuse([Seen(one) for one in np.eye(2, 4, dtype=np.float32)[:, None, None]])
+    query = fuse([ImageEmbedding(one) for one in np.eye(2, 4, dtype=np.float32)[:, None, None]])
     np.testing.assert_allclose(query.descriptors_SD, [[0.5**0.5, 0.5**0.5, 0, 0]], atol=1e-6)
     assert query.steadiness == 1.0
 
@@ -145,9 +146,9 @@ def test_fusion_is_the_unit_mean() -> None:
 def test_a_query_is_the_steadier_the_less_its_turns_differ() -> None:
     turns = np.eye(2, 4, dtype=np.float32)[None]
     same = np.repeat(turns[:, :1], 2, axis=1)
-    assert fuse([Seen(same)]).steadiness == pytest.approx(1.0)
-    assert fuse([Seen(turns)]).steadiness == pytest.approx(0.5**0.5)
-    both = fuse([Seen(turns), Seen(same)])
+    assert fuse([ImageEmbedding(same)]).steadiness == pytest.approx(1.0)
+    assert fuse([ImageEmbedding(turns)]).steadiness == pytest.approx(0.5**0.5)
+    both = fuse([ImageEmbedding(turns), ImageEmbedding(same)])
     assert both.steadiness == pytest.approx((1 + 0.5**0.5) / 2)
     expected = unit_mean(turns)[0] + same[0, 0]
     expected /= np.linalg.norm(expected)
@@ -156,7 +157,7 @@ def test_a_query_is_the_steadier_the_less_its_turns_differ() -> None:
 
 def test_scales_are_fused_apart() -> None:
     whole, near = np.eye(2, 4, dtype=np.float32)
-    query = fuse([Seen(np.stack((whole, near))[:, None])])
+    query = fuse([ImageEmbedding(np.stack((whole, near))[:, None])])
     np.testing.assert_array_equal(query.descriptors_SD, [whole, near])
     assert query.steadiness == pytest.approx(0.5**0.5)
 
@@ -180,7 +181,7 @@ def test_a_query_asks_at_each_scale_and_a_gallery_image_holds_their_mean(tmp_pat
     save_checkpoint(tmp_path / "p.safetensors", SafeNet(plain).eval(), {})
     once = Embedder.load(tmp_path / "p.safetensors", device="cpu")
     passes = [once.embed_gallery_pixels(one.numpy()).descriptors_ND for one in shown]
-    asked = np.stack([seen.descriptors_STD for seen in embedder.embed_queries(pixels)])
+    asked = np.stack([seen.descriptors_STD for seen in embedder.embed_query_pixels(pixels)])
     assert asked.shape == (2, 2, 2, 80)
     for number, expected in enumerate(passes):
         np.testing.assert_allclose(asked[:, number % 2, number // 2], expected, atol=1e-5)

@@ -171,7 +171,7 @@ def test_both_sides_hold_the_grid_of_each_scale_turned_upright(
     embedder = Embedder.load(path, device="cpu")
     pixels = np.stack([embedder.preprocess(picture(seed)) for seed in (0, 1)])
     rows = embedder.embed_gallery_pixels(pixels)
-    asked = embedder.embed_queries(pixels)
+    asked = embedder.embed_query_pixels(pixels)
     assert fuse(asked).zoom == config.turn_zoom
     length = SIDE**2 * WIDTH
     assert rows.local_NL.shape == (2, embedder.local_bytes) == (2, 2 * length)
@@ -205,4 +205,4 @@ def test_weights_without_local_features_hold_none(config: ModelConfig, tmp_path:
     pixels = embedder.preprocess(picture(0))[None]
     assert embedder.local_bytes == 0
     assert embedder.embed_gallery_pixels(pixels).local_NL.shape == (1, 0)
-    assert embedder.embed_queries(pixels)[0].local_SL is None
+    assert embedder.embed_query_pixels(pixels)[0].local_SL is None

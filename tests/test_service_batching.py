@@ -9,7 +9,7 @@ from conftest import ColourEmbedder
 from numpy.typing import NDArray
 from service_live import picture
 
-from model.fusion import Seen
+from model.descriptor_model import ImageEmbedding
 from service.errors import QueueFullError
 from service.questions.batching import BatchWorker
 
@@ -29,11 +29,11 @@ class Recorder:
         self.gate = threading.Event()
         self.gate.set()
 
-    def embed(self, pixels_N3SS: Pixels) -> list[Seen]:
+    def embed(self, pixels_N3SS: Pixels) -> list[ImageEmbedding]:
         self.sizes.append(len(pixels_N3SS))
         self.threads.add(threading.get_ident())
         self.gate.wait(5)
-        return ColourEmbedder().embed_queries(pixels_N3SS)
+        return ColourEmbedder().embed_query_pixels(pixels_N3SS)
 
 
 def worker_of(recorder: Recorder, **changes: float) -> BatchWorker:
@@ -148,11 +148,11 @@ def test_cancelled_work_is_dropped_before_it_runs() -> None:
 def test_failing_batch_fails_its_requests_and_no_later_one() -> None:
     calls = [0]
 
-    def sometimes(pixels_N3SS: Pixels) -> list[Seen]:
+    def sometimes(pixels_N3SS: Pixels) -> list[ImageEmbedding]:
         calls[0] += 1
         if calls[0] == 1:
             raise RuntimeError("out of memory")
-        return ColourEmbedder().embed_queries(pixels_N3SS)
+        return ColourEmbedder().embed_query_pixels(pixels_N3SS)
 
     async def ask() -> None:
         worker = BatchWorker(sometimes, max_batch=2, max_wait_s=0.0, capacity=8)

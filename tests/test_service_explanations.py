@@ -13,7 +13,8 @@ from service_live import encoded, picture, serving, settings_of, write_source
 from indexer.building.operations import build
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from model.embedder import Embedder, Explanation
+from model.descriptor_model import Explanation
+from model.embedder import Embedder
 from service.app import create_app
 from service.errors import UnknownExplanationError
 from service.questions.explanations import SIDE_PX, Explainable, Explanations, draw

@@ -87,7 +87,7 @@ def test_views_with_local_features_are_verified(tmp_path: Path, view: str, route
         body = client.post(route, files=parts).json()
     pixels_N3SS = np.stack([embedder.preprocess(open_image(file)) for file in files])
     gallery = Gallery.open(store, "own", embedder=embedder)
-    expected = gallery.search(fuse(embedder.embed_queries(pixels_N3SS)), top_k=5)
+    expected = gallery.search(fuse(embedder.embed_query_pixels(pixels_N3SS)), top_k=5)
     gallery.close()
     found = [(match["image_id"], match["score"]) for match in body["matches"]]
     assert [name for name, _ in found] == [match.record.image_id for match in expected]

@@ -31,8 +31,8 @@ def one_thread() -> Iterator[None]:
 def company(embedder: Embedder, images: int) -> float:
     """Largest difference of a descriptor made alone from the same one made in one batch."""
     pixels_N3SS = np.stack([embedder.preprocess(picture(seed)) for seed in range(images)])
-    together = embedder.embed_queries(pixels_N3SS)
-    alone = [embedder.embed_queries(one[None])[0] for one in pixels_N3SS]
+    together = embedder.embed_query_pixels(pixels_N3SS)
+    alone = [embedder.embed_query_pixels(one[None])[0] for one in pixels_N3SS]
     return max(
         float(np.abs(own.descriptors_STD - shared.descriptors_STD).max())
         for own, shared in zip(alone, together, strict=True)

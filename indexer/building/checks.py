@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from indexer.building.progress import Progress
 from indexer.building.publish import newest_revision, refuse_missing_rows
@@ -24,10 +23,8 @@ from indexer.gallery.schema import DONE, REPLACING, RUNNING, GalleryRow, SourceR
 from indexer.sources.candidate import Candidate, Source, identity, pages
 from indexer.sources.detect import open_source
 from indexer.sources.reading import SkippedImage
+from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
 
 
 def require(store: Path, name: str) -> None:
@@ -152,7 +149,7 @@ def _refuse_taken(page: Sequence[Candidate], database: Database, own: set[int], 
             )
 
 
-def new_row(name: str, source: Source, embedder: "DescriptorModel", index_kind: str) -> GalleryRow:
+def new_row(name: str, source: Source, embedder: DescriptorModel, index_kind: str) -> GalleryRow:
     """A new gallery's own row."""
     return GalleryRow(
         id=1,
@@ -169,7 +166,7 @@ def new_row(name: str, source: Source, embedder: "DescriptorModel", index_kind: 
     )
 
 
-def check_fits(row: GalleryRow, source: Source, embedder: "DescriptorModel") -> None:
+def check_fits(row: GalleryRow, source: Source, embedder: DescriptorModel) -> None:
     """Refuse weights or a view that the gallery was not made with.
 
     Raises:
@@ -189,7 +186,7 @@ def check_fits(row: GalleryRow, source: Source, embedder: "DescriptorModel") -> 
         )
 
 
-def starts_anew(writer: Writer, source: Source, embedder: "DescriptorModel", anew: bool) -> bool:
+def starts_anew(writer: Writer, source: Source, embedder: DescriptorModel, anew: bool) -> bool:
     """Whether a build has to forget what the gallery holds.
 
     Raises:

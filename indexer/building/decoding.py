@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,8 @@ from indexer.geo import square_corners
 from indexer.records import ImageRecord
 from indexer.sources.candidate import Candidate
 from indexer.sources.reading import RawPicture, SkippedImage
+from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
 
 WORKERS = min(8, os.cpu_count() or 1)
 """Ours: one decoder per core; decoding lets go of the interpreter lock."""
@@ -56,7 +54,7 @@ Outcome = Prepared | Unchanged | Problem
 class Preparer:
     """Turns one candidate into one outcome; used by several threads at once."""
 
-    def __init__(self, embedder: "DescriptorModel", pictures: PictureStore) -> None:
+    def __init__(self, embedder: DescriptorModel, pictures: PictureStore) -> None:
         self._embedder = embedder
         self._pictures = pictures
 

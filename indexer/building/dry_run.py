@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from indexer.building.checks import survey
 from indexer.gallery.descriptors import bytes_of_row
@@ -12,10 +11,8 @@ from indexer.gallery.pictures import encode
 from indexer.gallery.vectors import bytes_per_row, choose
 from indexer.sources.candidate import Candidate, Source
 from indexer.sources.reading import SkippedImage
+from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
 
 SAMPLE = 16
 """Ours: images that are tried, spread over the source."""
@@ -31,7 +28,7 @@ class Estimate:
     minutes: float
 
 
-def estimate(source: Source, embedder: "DescriptorModel", index_kind: str) -> Estimate:
+def estimate(source: Source, embedder: DescriptorModel, index_kind: str) -> Estimate:
     """Count every candidate, read and embed a few.
 
     Raises:

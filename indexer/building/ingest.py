@@ -9,7 +9,6 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +19,7 @@ from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.layout import write_atomically
 from indexer.gallery.rows import Known, Problem, SourceInfo, StoredImage
 from indexer.sources.candidate import Candidate, Source, identity, pages
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
+from model.descriptor_model import DescriptorModel
 
 BATCH = 32
 """Images per forward pass and per transaction; what a kill can cost at most."""
@@ -47,7 +44,7 @@ class Tally:
 
 
 def ingest(
-    writer: Writer, source: Source, embedder: "DescriptorModel", *, total: int, reread: bool
+    writer: Writer, source: Source, embedder: DescriptorModel, *, total: int, reread: bool
 ) -> Tally:
     """Bring every candidate of a source in.
 
@@ -72,7 +69,7 @@ def ingest(
 class _Run:
     """One pass over one source."""
 
-    def __init__(self, writer: Writer, info: SourceInfo, embedder: "DescriptorModel") -> None:
+    def __init__(self, writer: Writer, info: SourceInfo, embedder: DescriptorModel) -> None:
         self._writer = writer
         self._info = info
         self._embedder = embedder

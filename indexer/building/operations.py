@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from indexer.building.checks import (
     changing,
@@ -25,9 +24,7 @@ from indexer.errors import EmptySourceError, SourceError, UnknownImageError
 from indexer.records import Filters
 from indexer.sources.candidate import Source, options_from_text
 from indexer.sources.detect import open_source
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
+from model.descriptor_model import DescriptorModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +40,7 @@ def build(
     store: Path,
     name: str,
     source: Source,
-    embedder: "DescriptorModel",
+    embedder: DescriptorModel,
     *,
     index_kind: str = "auto",
     anew: bool = False,
@@ -86,7 +83,7 @@ def add(
     store: Path,
     name: str,
     source: Source,
-    embedder: "DescriptorModel",
+    embedder: DescriptorModel,
     *,
     reread: bool = False,
     keep: int = KEEP,
@@ -115,7 +112,7 @@ def add(
 def update(
     store: Path,
     name: str,
-    embedder: "DescriptorModel",
+    embedder: DescriptorModel,
     *,
     keep: int = KEEP,
     progress: Progress | None = None,
@@ -199,7 +196,7 @@ def select_ids(store: Path, name: str, filters: Filters) -> list[str]:
 def _bring_in(
     writer: Writer,
     source: Source,
-    embedder: "DescriptorModel",
+    embedder: DescriptorModel,
     *,
     total: int,
     reread: bool,

@@ -7,7 +7,6 @@ stored picture; a missing picture is taken from the source file; the index is bu
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,11 +24,9 @@ from indexer.gallery.pictures import PictureStore, encode
 from indexer.gallery.rows import StoredImage
 from indexer.sources.candidate import options_from_text
 from indexer.sources.detect import open_source
+from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
 from model.images import open_image
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +96,7 @@ class Repair:
 def rebuild(
     store: Path,
     name: str,
-    embedder: "DescriptorModel",
+    embedder: DescriptorModel,
     *,
     index_kind: str | None = None,
     keep: int = KEEP,
@@ -135,7 +132,7 @@ def rebuild(
         )
 
 
-def _repair_images(writer: Writer, embedder: "DescriptorModel") -> tuple[int, int, list[str]]:
+def _repair_images(writer: Writer, embedder: DescriptorModel) -> tuple[int, int, list[str]]:
     row = writer.row
     writer.progress.start(writer.database.count())
     path = writer.folder.descriptors(row.generation)

@@ -9,13 +9,11 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from model.embedder import Rows
+from model.descriptor_model import GalleryRows
 
 CHUNK_ROWS = 1024
 """Ours: 5 MB of 2560-d fp16 at a time, whatever the gallery's size."""
@@ -40,7 +38,7 @@ class DescriptorFile:
         flags = os.O_RDWR | os.O_CREAT if writable else os.O_RDONLY
         self._handle = os.open(path, flags, 0o644)
 
-    def write(self, slot: int, rows: "Rows") -> list[int]:
+    def write(self, slot: int, rows: GalleryRows) -> list[int]:
         """Write rows from a slot on, down to the disk; returns each row's CRC-32 as stored."""
         rows_N = np.empty(len(rows.descriptors_ND), dtype=self._row)
         rows_N["descriptor"] = rows.descriptors_ND

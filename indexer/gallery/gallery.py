@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,8 @@ from indexer.gallery.manifest import Manifest, file_sha256, read_manifest
 from indexer.gallery.pictures import PictureStore
 from indexer.gallery.vector_search import Searcher
 from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
-from model.fusion import Query
+from model.descriptor_model import DescriptorModel, FusedQuery
 from model.verification import VERIFIED, Agreement, agreement, combined
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
 
 EXACT_LIMIT = 10_000
 """Ours: up to that many candidates are scored one by one (51 MB read at 2560-d without local
@@ -59,7 +56,7 @@ class Gallery:
         self._seen: dict[int, ImageRecord] = {}
 
     @classmethod
-    def open(cls, store: Path, name: str, *, embedder: "DescriptorModel | None") -> "Gallery":
+    def open(cls, store: Path, name: str, *, embedder: DescriptorModel | None) -> "Gallery":
         """Open the newest published version.
 
         Args:
@@ -87,7 +84,7 @@ class Gallery:
 
     def search(
         self,
-        query: Query | NDArray[np.float32],
+        query: FusedQuery | NDArray[np.float32],
         *,
         top_k: int,
         prior: Prior | None = None,
@@ -106,7 +103,7 @@ class Gallery:
             BadFilterError: a filter or the prior is out of its range.
             GalleryMismatchError: the descriptor has another length than the gallery's.
         """
-        fused = query if isinstance(query, Query) else Query(np.atleast_2d(query), 1.0)
+        fused = query if isinstance(query, FusedQuery) else FusedQuery(np.atleast_2d(query), 1.0)
         descriptors_SD = fused.descriptors_SD
         if descriptors_SD.shape[1:] != (self.descriptor_dim,):
             raise GalleryMismatchError(
@@ -229,7 +226,7 @@ def _poses(agreed: Agreement, chosen: NDArray[np.intp]) -> list[Pose | None]:
     return [Pose(up=up, right=right, turn_deg=turn) for up, right, turn in rows]
 
 
-def _check_weights(manifest: Manifest, embedder: "DescriptorModel | None") -> None:
+def _check_weights(manifest: Manifest, embedder: DescriptorModel | None) -> None:
     if embedder is not None and embedder.sha256 != manifest.weights_sha256:
         raise GalleryMismatchError(
             f"gallery {manifest.gallery!r} was made with weights {manifest.weights_name} "

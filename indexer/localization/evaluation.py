@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from indexer.errors import EmptySourceError
 from indexer.gallery.export import properties
@@ -18,12 +17,9 @@ from indexer.records import Filters, Match, Position, Prior
 from indexer.sources.candidate import image_files
 from indexer.sources.reading import RawPicture, read_file
 from indexer.sources.table import read_positions
+from model.descriptor_model import DescriptorModel
 from model.errors import ImageError
 from model.fusion import fuse
-
-if TYPE_CHECKING:
-    from model.embedder import DescriptorModel
-
 
 COLUMNS = (
     "query\trank\tscore\timage_id\tlatitude\tlongitude\tconfidence\tstatus\t"
@@ -78,7 +74,7 @@ class Result:
 
 def search_files(
     gallery: Gallery,
-    embedder: "DescriptorModel",
+    embedder: DescriptorModel,
     files: Sequence[Path],
     top_k: int,
     prior: Prior | None,
@@ -92,7 +88,7 @@ def search_files(
     """
     for file in files:
         pixels_3SS = embedder.preprocess(_read(file).image)
-        query = fuse(embedder.embed_queries(pixels_3SS[None]))
+        query = fuse(embedder.embed_query_pixels(pixels_3SS[None]))
         matches = gallery.search(query, top_k=top_k, prior=prior, filters=filters)
         judged = answer(matches, query.steadiness, embedder.calibration, min_confidence)
         yield Result(file=file, matches=matches, judged=judged, steadiness=query.steadiness)
@@ -147,7 +143,7 @@ def read_truth(table: Path, files: Sequence[Path]) -> dict[Path, tuple[float, fl
 
 def samples(
     gallery: Gallery,
-    embedder: "DescriptorModel",
+    embedder: DescriptorModel,
     files: Sequence[Path],
     positions: Mapping[Path, Position],
 ) -> Iterator[Sample]:

@@ -14,18 +14,18 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from model.fusion import Seen
+from model.descriptor_model import ImageEmbedding
 from service.errors import QueueFullError
 
 T = TypeVar("T")
-Embed = Callable[[NDArray[np.uint8]], Sequence[Seen]]
+Embed = Callable[[NDArray[np.uint8]], Sequence[ImageEmbedding]]
 
 
 @dataclass(frozen=True)
 class Embedded:
     """What the model saw in each of one question's images, and where their time went."""
 
-    seen: list[Seen]
+    seen: list[ImageEmbedding]
     queue_ms: float
     embed_ms: float
 
@@ -37,7 +37,7 @@ class _Job:
     pixels: list[NDArray[np.uint8]]
     call: Callable[[], object] | None = None
     future: "Future[object]" = field(default_factory=Future)
-    seen: dict[int, Seen] = field(default_factory=dict)
+    seen: dict[int, ImageEmbedding] = field(default_factory=dict)
     queued_at: float = field(default_factory=time.perf_counter)
     started_at: float | None = None
 

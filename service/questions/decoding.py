@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from indexer.records import Position
 from indexer.sources.photo_metadata import photo_position
-from model.embedder import DescriptorModel
+from model.descriptor_model import DescriptorModel
 from model.images import FORMATS, open_image
 from service.errors import TooSmallImageError
 

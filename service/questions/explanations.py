@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from model.embedder import Explanation
+from model.descriptor_model import Explanation
 from service.errors import UnknownExplanationError
 
 ExplanationKind = Literal["aligned", "rings", "heatmap"]

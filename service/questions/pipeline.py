@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from indexer.gallery.gallery import Gallery
 from indexer.localization.estimate import JUDGED, Answer, answer
 from indexer.records import Match, Prior
-from model.embedder import DescriptorModel
-from model.fusion import Query, fuse
+from model.descriptor_model import DescriptorModel, FusedQuery
+from model.fusion import fuse
 from service.questions.batching import BatchWorker
 from service.questions.decoding import Decoded, Decoder
 from service.questions.flights import SubTrack, sub_tracks
@@ -111,7 +111,7 @@ class Pipeline:
 
 def _search(
     gallery: Gallery,
-    query: Query,
+    query: FusedQuery,
     parameters: QuestionParameters,
     prior: Prior | None,
 ) -> tuple[list[Match], list[SubTrack] | None]:

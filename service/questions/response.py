@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from indexer.gallery.gallery import Gallery
 from indexer.records import ImageRecord, Match
-from model.embedder import DescriptorModel
+from model.descriptor_model import DescriptorModel
 from service.questions.explanations import EXPLANATION_KINDS, Explainable
 from service.questions.flights import SubTrack
 from service.questions.pipeline import QuestionResult

@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.docs_installed
 BENCH ?=
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint check demo demo-check demo-stop screenshots bench constraints clean
+.PHONY: help setup test lint check demo demo-check demo-stop screenshots docs bench constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,12 +45,20 @@ demo-stop: ## stop the service that `make demo` left running
 screenshots: demo ## take docs/images/page_*.png again from the running demo (needs chromium)
 	$(BIN)/python docs/screenshots.py $(PORT)
 
+docs: $(DOCS_STAMP) ## build the documentation site, Python reference included, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	$(BIN)/python docs/site_check.py site
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 bench: $(STAMP) ## run the benchmarks, print a table, write bench.json (one alone: BENCH=search)
 	$(BIN)/python benchmarks/run.py $(BENCH)
 
 constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt; old pins stay
 	$(BIN)/pip install --quiet --dry-run --ignore-installed --report $(VENV)/tree.json \
-	  --constraint constraints.txt '.[gpu,training,telemetry,dev]'
+	  --constraint constraints.txt '.[gpu,training,telemetry,docs,dev]'
 	$(BIN)/python -c 'import json, sys; print(*sorted(("==".join((i["metadata"]["name"], i["metadata"]["version"])) \
 	  for i in json.load(sys.stdin)["install"] if "dir_info" not in i["download_info"]), key=str.lower), sep="\n")' \
 	  < $(VENV)/tree.json > $(VENV)/constraints.txt
@@ -58,5 +67,5 @@ constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt
 
 clean: ## remove caches, the demo's files and .venv
 	-test -x $(BIN)/python && $(BIN)/python -m service.demo stop
-	rm -rf $(VENV) var/demo build bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) var/demo build site bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,7 +20,7 @@ from indexer.gallery import vectors
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.vector_search import Searcher
 from indexer.gallery.vectors import INDEX_KINDS
-from indexer.localization.estimate import JUDGED
+from indexer.localization.localize import JUDGED
 from model.descriptor_model import GalleryRows
 
 SIZE, TILES, QUERIES, CHUNK = 100_000, 5, 500, 5_000

@@ -16,6 +16,7 @@ SafeNetError
     │   ├── GalleryExistsError      a gallery of that name was built from something else
     │   └── StoreFullError          the disk has no room left
     ├── BadFilterError          a search filter is out of its range
+    ├── CalibrationError        the weights' calibration has an unknown key or a bad value
     └── FaissConflictError      faiss-cpu and faiss-gpu are installed together
 """
 
@@ -80,6 +81,10 @@ class StoreFullError(StoreError):
 
 class BadFilterError(IndexerError):
     """A search filter is out of its range."""
+
+
+class CalibrationError(IndexerError, ValueError):
+    """The weights' calibration has an unknown key, lacks one or holds a bad value."""
 
 
 class FaissConflictError(IndexerError):

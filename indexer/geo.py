@@ -1,4 +1,4 @@
-"""Distances, offsets and web-mercator tile addresses on the WGS 84 globe.
+"""Distances, offsets and web-mercator tile addresses on the WGS 84 ellipsoid.
 
 Positions are (latitude, longitude) in degrees; boxes are (west, south, east, north) in degrees
 with west > east across the antimeridian.
@@ -9,9 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pyproj import Geod
 
-EARTH_RADIUS_M = 6_371_008.8
-"""Mean radius of the WGS 84 ellipsoid (IUGG)."""
+_GEOD = Geod(ellps="WGS84")
+
+_LEAST_RADIUS_M = 6_335_439.0
+"""Least radius of curvature of the WGS 84 ellipsoid: that of the meridian at the equator."""
 
 MERCATOR_MAX_LATITUDE_DEG = 85.0511287798066
 """Where the web-mercator square ends."""
@@ -20,48 +23,31 @@ MERCATOR_EQUATOR_M = 2 * math.pi * 6_378_137.0
 """Length of the web-mercator equator, m (EPSG:3857 uses the WGS 84 semi-major axis)."""
 
 _POLE_DEG = 90.0 - 1e-9
-"""Beyond this latitude, 0.1 mm from the pole, a longitude says nothing."""
+"""Beyond this latitude, 0.1 mm from the pole, a longitude is meaningless."""
 
 
 def distance_m(
     latitude_a: float, longitude_a: float, latitude_b: float, longitude_b: float
 ) -> float:
-    """Great-circle distance, m (haversine; within 0.5 % of the ellipsoid)."""
-    phi_a, phi_b = math.radians(latitude_a), math.radians(latitude_b)
-    half_dphi = (phi_b - phi_a) / 2
-    half_dlambda = math.radians(longitude_b - longitude_a) / 2
-    chord = (
-        math.sin(half_dphi) ** 2 + math.cos(phi_a) * math.cos(phi_b) * math.sin(half_dlambda) ** 2
-    )
-    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, chord)))
+    """Return the geodesic distance, m."""
+    _, _, length_m = _GEOD.inv(longitude_a, latitude_a, longitude_b, latitude_b)
+    return float(length_m)
 
 
 def offset(latitude: float, longitude: float, north_m: float, east_m: float) -> tuple[float, float]:
-    """The position that lies north_m and east_m away along a great circle."""
-    arc = math.hypot(north_m, east_m) / EARTH_RADIUS_M
-    bearing = math.atan2(east_m, north_m)
-    phi = math.radians(latitude)
-    sin_phi = math.sin(phi) * math.cos(arc) + math.cos(phi) * math.sin(arc) * math.cos(bearing)
-    there = math.asin(max(-1.0, min(1.0, sin_phi)))
-    dlambda = math.atan2(
-        math.sin(bearing) * math.sin(arc) * math.cos(phi),
-        math.cos(arc) - math.sin(phi) * math.sin(there),
-    )
-    return math.degrees(there), wrap_longitude(longitude + math.degrees(dlambda))
+    """Return the position that lies north_m and east_m away along a geodesic."""
+    azimuth_deg = math.degrees(math.atan2(east_m, north_m))
+    there = _GEOD.fwd(longitude, latitude, azimuth_deg, math.hypot(north_m, east_m))
+    return float(there[1]), wrap_longitude(float(there[0]))
 
 
 def metres_between(
     latitude_a: float, longitude_a: float, latitude_b: float, longitude_b: float
 ) -> tuple[float, float]:
-    """(north_m, east_m) from a to b along the great circle; inverse of `offset`."""
-    length_m = distance_m(latitude_a, longitude_a, latitude_b, longitude_b)
-    phi_a, phi_b = math.radians(latitude_a), math.radians(latitude_b)
-    dlambda = math.radians(longitude_b - longitude_a)
-    bearing = math.atan2(
-        math.sin(dlambda) * math.cos(phi_b),
-        math.cos(phi_a) * math.sin(phi_b) - math.sin(phi_a) * math.cos(phi_b) * math.cos(dlambda),
-    )
-    return length_m * math.cos(bearing), length_m * math.sin(bearing)
+    """Return (north_m, east_m) from a to b along the geodesic; the inverse of `offset`."""
+    azimuth_deg, _, length_m = _GEOD.inv(longitude_a, latitude_a, longitude_b, latitude_b)
+    azimuth = math.radians(azimuth_deg)
+    return length_m * math.cos(azimuth), length_m * math.sin(azimuth)
 
 
 def wrap_longitude(longitude: float) -> float:
@@ -113,7 +99,7 @@ def bounds_around(
     latitude: float, longitude: float, radius_m: float
 ) -> tuple[float, float, float, float]:
     """A (west, south, east, north) box that holds every position within radius_m."""
-    dphi = math.degrees(radius_m / EARTH_RADIUS_M)
+    dphi = math.degrees(radius_m / _LEAST_RADIUS_M)
     south, north = max(-90.0, latitude - dphi), min(90.0, latitude + dphi)
     widest = math.cos(math.radians(max(abs(south), abs(north))))
     if widest < 1e-9 or dphi / widest >= 180.0:
@@ -177,11 +163,10 @@ def metres_to_all(
     latitudes_N: NDArray[np.float64],
     longitudes_N: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Great-circle distances from one position to many, m: float64 [N]; as `distance_m`."""
-    phi, phi_N = np.radians(latitude), np.radians(latitudes_N)
-    half_lambda_N = np.radians(longitudes_N - longitude) / 2
-    chord_N = (
-        np.sin((phi_N - phi) / 2) ** 2 + np.cos(phi) * np.cos(phi_N) * np.sin(half_lambda_N) ** 2
+    """Return the geodesic distances from one position to many, m: float64 [N]."""
+    away_N: NDArray[np.float64]
+    count = len(latitudes_N)
+    _, _, away_N = _GEOD.inv(
+        np.full(count, longitude), np.full(count, latitude), longitudes_N, latitudes_N
     )
-    away_N: NDArray[np.float64] = 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.minimum(1.0, chord_N)))
     return away_N

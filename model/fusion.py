@@ -24,6 +24,11 @@ def as_query(embedding: ImageEmbedding) -> FusedQuery:
     return FusedQuery(unit_mean(descriptors_STD), steadiness, local_NSL, embedding.zoom)
 
 
+def plain_query(descriptors: NDArray[np.float32]) -> FusedQuery:
+    """Return a query of unit descriptors alone, [D] or [S, D]; it cannot be re-ranked."""
+    return FusedQuery(np.atleast_2d(descriptors), 1.0)
+
+
 def fuse_queries(queries: Sequence[FusedQuery]) -> FusedQuery:
     """Return one query of several of the same place: at each scale the mean over them.
 

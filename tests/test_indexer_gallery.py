@@ -1,11 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import ColourEmbedder
 from indexer_samples import picture, table_folder, tile_folder
+from numpy.typing import NDArray
 
 from indexer.building import operations
 from indexer.building.repair import rebuild
@@ -18,13 +20,18 @@ from indexer.errors import (
 from indexer.gallery.gallery import Gallery, current_version, list_galleries
 from indexer.gallery.metadata_search import MAX_BOXES
 from indexer.geo import distance_m
-from indexer.localization.evaluation import search_files
+from indexer.localization.localize import localize
 from indexer.polygons import join_holes
-from indexer.records import Filters, Prior
+from indexer.records import Filters, Match, Prior
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
+from model.fusion import plain_query
 
 COLUMNS, ROWS = 6, 5
+
+
+def search(gallery: Gallery, descriptors: NDArray[np.float32], **conditions: Any) -> list[Match]:
+    return gallery.search(plain_query(descriptors), **conditions)
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +50,16 @@ def gallery(store, embedder):
 
 
 def test_an_image_of_the_gallery_finds_itself_with_score_one(gallery, embedder) -> None:
-    match, *rest = gallery.search(embedder.embed([picture(3002)])[0], top_k=5)
+    match, *rest = search(gallery, embedder.embed([picture(3002)])[0], top_k=5)
     assert (match.record.image_id, match.rank) == ("19-287287-178882", 1)
     assert match.score == pytest.approx(1.0, abs=2e-3)
     assert [found.rank for found in rest] == [2, 3, 4, 5]
     assert all(a.score >= b.score for a, b in zip([match, *rest], rest, strict=False))
 
 
-def test_a_gallery_keeps_gallery_descriptors_and_is_asked_with_plain_ones(tmp_path) -> None:
+def test_rows_are_gallery_descriptors_and_searches_use_query_descriptors(
+    tmp_path,
+) -> None:
     class Shifted(ColourEmbedder):
         """What a gallery keeps is moved by one place."""
 
@@ -63,11 +72,11 @@ def test_a_gallery_keeps_gallery_descriptors_and_is_asked_with_plain_ones(tmp_pa
     operations.build(tmp_path / "store", "map", source, shifted)
     opened = Gallery.open(tmp_path / "store", "map", embedder=shifted)
     plain_D = shifted.embed([picture(1000)])[0]
-    assert opened.search(np.roll(plain_D, 1), top_k=1)[0].score == pytest.approx(1.0, abs=2e-3)
+    assert search(opened, np.roll(plain_D, 1), top_k=1)[0].score == pytest.approx(1.0, abs=2e-3)
     file = tmp_path / "asked.png"
     picture(1000).save(file)
-    (asked,) = search_files(opened, shifted, [file], 3, None, None, 0.0)
-    expected = opened.search(plain_D, top_k=3)
+    asked = localize(file, opened, shifted, top_k=3)
+    expected = search(opened, plain_D, top_k=3)
     assert [match.score for match in asked.matches] == [match.score for match in expected]
     assert asked.matches[0].score < 0.99
     opened.close()
@@ -95,15 +104,15 @@ def test_scores_equal_brute_force_over_all_images(gallery, embedder) -> None:
     query_D = embedder.embed([picture(77)])[0]
     everything = [picture(i * 1000 + j) for i in range(COLUMNS) for j in range(ROWS)]
     exact = np.sort(embedder.embed(everything) @ query_D)[::-1]
-    found = [match.score for match in gallery.search(query_D, top_k=COLUMNS * ROWS)]
+    found = [match.score for match in search(gallery, query_D, top_k=COLUMNS * ROWS)]
     np.testing.assert_allclose(found, exact, atol=2e-3)
 
 
 def test_the_better_of_a_querys_scales_counts(gallery, embedder) -> None:
     one_D, other_D = embedder.embed([picture(77), picture(3002)])
-    both = gallery.search(np.stack((one_D, other_D)), top_k=COLUMNS * ROWS)
+    both = search(gallery, np.stack((one_D, other_D)), top_k=COLUMNS * ROWS)
     apart = [
-        {match.record.image_id: match.score for match in gallery.search(query_D, top_k=100)}
+        {match.record.image_id: match.score for match in search(gallery, query_D, top_k=100)}
         for query_D in (one_D, other_D)
     ]
     for match in both:
@@ -116,7 +125,7 @@ def test_a_prior_gives_exactly_what_lies_within_its_radius(gallery, embedder) ->
     query_D = embedder.embed([picture(77)])[0]
     centre = gallery.record("19-287286-178882")
     prior = Prior(latitude=centre.latitude, longitude=centre.longitude, radius_m=75.0)
-    found = {match.record.image_id for match in gallery.search(query_D, top_k=100, prior=prior)}
+    found = {match.record.image_id for match in search(gallery, query_D, top_k=100, prior=prior)}
     near = {
         record.image_id
         for record in gallery.records()
@@ -134,7 +143,7 @@ def test_bounds_and_polygon_give_exactly_their_inside(gallery, embedder) -> None
     polygon = ((north, west), (north, east), (south, east), (south, west))
     expected = {f"19-{x}-{y}" for x in range(287285, 287288) for y in range(178881, 178884)}
     for filters in (Filters(bounds=bounds), Filters(polygon=polygon)):
-        found = gallery.search(query_D, top_k=100, filters=filters)
+        found = search(gallery, query_D, top_k=100, filters=filters)
         assert {match.record.image_id for match in found} == expected
     assert {record.image_id for record in gallery.records(within=bounds)} == expected
 
@@ -158,7 +167,7 @@ def test_an_area_gives_the_union_of_its_polygons_without_their_holes(
 
     def found(**conditions) -> set[str]:
         filters = Filters(**conditions)
-        matches = gallery.search(query_D, top_k=100, filters=filters)
+        matches = search(gallery, query_D, top_k=100, filters=filters)
         return {match.record.image_id for match in matches}
 
     assert found(area=(one, ring) * copies) == around | {corner.image_id}
@@ -168,15 +177,15 @@ def test_an_area_gives_the_union_of_its_polygons_without_their_holes(
 
 def test_the_best_match_within_a_filter_is_found_however_bad_it_is(gallery, embedder) -> None:
     query_D = embedder.embed([picture(0)])[0]
-    worst = gallery.search(query_D, top_k=COLUMNS * ROWS)[-1].record
+    worst = search(gallery, query_D, top_k=COLUMNS * ROWS)[-1].record
     prior = Prior(latitude=worst.latitude, longitude=worst.longitude, radius_m=1.0)
-    found = gallery.search(query_D, top_k=1, prior=prior)
+    found = search(gallery, query_D, top_k=1, prior=prior)
     assert [match.record.image_id for match in found] == [worst.image_id]
 
 
 def test_a_prior_far_away_gives_no_match_at_all(gallery, embedder) -> None:
     prior = Prior(latitude=-30.0, longitude=0.0, radius_m=1000.0)
-    assert gallery.search(embedder.embed([picture(0)])[0], top_k=5, prior=prior) == []
+    assert search(gallery, embedder.embed([picture(0)])[0], top_k=5, prior=prior) == []
 
 
 def test_date_source_and_ground_size_filters_join(tmp_path, embedder) -> None:
@@ -196,7 +205,7 @@ def test_date_source_and_ground_size_filters_join(tmp_path, embedder) -> None:
     query_D = embedder.embed([picture(0)])[0]
 
     def found(filters: Filters) -> set[str]:
-        return {m.record.image_id for m in gallery.search(query_D, top_k=9, filters=filters)}
+        return {m.record.image_id for m in search(gallery, query_D, top_k=9, filters=filters)}
 
     february = datetime(2024, 2, 1, tzinfo=UTC)
     assert found(Filters(captured_after=february)) == {"1", "2"}
@@ -210,13 +219,15 @@ def test_date_source_and_ground_size_filters_join(tmp_path, embedder) -> None:
 def test_filters_out_of_range_are_refused(gallery, embedder) -> None:
     query_D = embedder.embed([picture(0)])[0]
     with pytest.raises(BadFilterError, match="radius_m -1"):
-        gallery.search(query_D, top_k=1, prior=Prior(latitude=0, longitude=0, radius_m=-1))
+        gallery.search(
+            plain_query(query_D), top_k=1, prior=Prior(latitude=0, longitude=0, radius_m=-1)
+        )
     with pytest.raises(BadFilterError, match="no box"):
-        gallery.search(query_D, top_k=1, filters=Filters(bounds=(0, 5, 0, -5)))
+        search(gallery, query_D, top_k=1, filters=Filters(bounds=(0, 5, 0, -5)))
     with pytest.raises(BadFilterError, match="no inside"):
-        gallery.search(query_D, top_k=1, filters=Filters(polygon=((0, 0), (1, 1))))
+        search(gallery, query_D, top_k=1, filters=Filters(polygon=((0, 0), (1, 1))))
     with pytest.raises(BadFilterError, match="no polygon"):
-        gallery.search(query_D, top_k=1, filters=Filters(area=()))
+        search(gallery, query_D, top_k=1, filters=Filters(area=()))
 
 
 def test_metadata_and_picture_come_back_by_id(gallery) -> None:
@@ -280,4 +291,4 @@ def test_the_store_lists_its_galleries_and_versions(store) -> None:
 
 def test_a_query_of_another_length_is_refused(gallery) -> None:
     with pytest.raises(GalleryMismatchError, match="768-d"):
-        gallery.search(np.ones(5, dtype=np.float32), top_k=1)
+        search(gallery, np.ones(5, dtype=np.float32), top_k=1)

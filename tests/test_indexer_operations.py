@@ -36,6 +36,7 @@ from indexer.gallery.pictures import PictureStore
 from indexer.gallery.vectors import INDEX_KINDS
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
+from model.fusion import plain_query
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def ids(store: Path, embedder) -> list[str]:
 
 def best(store: Path, embedder, image) -> tuple[str, float]:
     gallery = Gallery.open(store, "map", embedder=embedder)
-    (match,) = gallery.search(embedder.embed([image])[0], top_k=1)
+    (match,) = gallery.search(plain_query(embedder.embed([image])[0]), top_k=1)
     gallery.close()
     return match.record.image_id, match.score
 
@@ -114,7 +115,7 @@ def test_remove_takes_images_out_of_every_part(store, embedder) -> None:
 def test_removing_everything_leaves_an_empty_gallery_that_answers(store, embedder) -> None:
     operations.remove(store, "map", ids(store, embedder))
     gallery = Gallery.open(store, "map", embedder=embedder)
-    assert gallery.search(embedder.embed([picture(1)])[0], top_k=3) == []
+    assert gallery.search(plain_query(embedder.embed([picture(1)])[0]), top_k=3) == []
     assert gallery.extent() is None
     gallery.close()
 
@@ -169,7 +170,7 @@ def test_a_reader_keeps_its_version_while_a_writer_publishes(store, embedder) ->
     operations.remove(store, "map", ["19-287284-178880"])
     compact(store, "map")
     assert gallery.record("19-287284-178880").image_id == "19-287284-178880"
-    assert gallery.search(embedder.embed([picture(0)])[0], top_k=1)[0].score > 0.99
+    assert gallery.search(plain_query(embedder.embed([picture(0)])[0]), top_k=1)[0].score > 0.99
     assert gallery.picture("19-287284-178880").startswith(b"\xff\xd8")
     gallery.close()
 
@@ -254,7 +255,7 @@ def test_every_index_type_finds_each_image_and_can_be_exchanged(kind, store, emb
     gallery = Gallery.open(store, "map", embedder=embedder)
     assert gallery.manifest.index_kind == kind
     for column in range(4):
-        (match,) = gallery.search(embedder.embed([picture(column * 1000)])[0], top_k=1)
+        (match,) = gallery.search(plain_query(embedder.embed([picture(column * 1000)])[0]), top_k=1)
         assert match.record.image_id == f"19-{287284 + column}-178880"
     gallery.close()
     assert verify(store, "map") == []

@@ -24,6 +24,7 @@ from indexer.gallery.gallery import Gallery, current_version
 from indexer.gallery.layout import gallery_folder
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
+from model.fusion import plain_query
 
 
 class Stopping(ColourEmbedder):
@@ -164,7 +165,7 @@ def test_a_damaged_writers_half_is_found_refused_and_brought_back(
     assert operations.add(store, "map", more, embedder).size == 13
     gallery = Gallery.open(store, "map", embedder=embedder)
     for column in range(4):
-        (match,) = gallery.search(embedder.embed([picture(1000 * column)])[0], top_k=1)
+        (match,) = gallery.search(plain_query(embedder.embed([picture(1000 * column)])[0]), top_k=1)
         assert match.record.image_id.endswith(f"19-{287284 + column}-178880")
     gallery.close()
 

@@ -20,7 +20,7 @@ from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.gallery import Gallery, current_version
 from indexer.gallery.layout import gallery_folder
 from indexer.gallery.manifest import file_sha256
-from indexer.localization.evaluation import search_files
+from indexer.localization.localize import localize
 from indexer.records import Filters
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
@@ -60,9 +60,11 @@ def asked() -> FusedQuery:
     return fuse(LocalEmbedder().embed_query_pixels(shown(ASKED)))
 
 
-def searched(store: Path, query, top_k: int) -> dict[str, float]:
+def searched(
+    store: Path, query: FusedQuery, top_k: int, *, verify: bool = True
+) -> dict[str, float]:
     gallery = Gallery.open(store, "map", embedder=None)
-    matches = gallery.search(query, top_k=top_k)
+    matches = gallery.search(query, top_k=top_k, verify=verify)
     gallery.close()
     return {match.record.image_id: match.score for match in matches}
 
@@ -111,7 +113,7 @@ def test_a_turned_and_moved_query_tells_how_it_lies(built) -> None:
 
 def test_descriptors_alone_are_not_verified(built) -> None:
     query = asked()
-    found = searched(built, query.descriptors_SD, 3)
+    found = searched(built, query, 3, verify=False)
     assert found == searched(built, FusedQuery(query.descriptors_SD, query.steadiness), 3)
     half_ND = rows().descriptors_ND.astype(np.float16).astype(np.float32)
     best = np.sort((half_ND @ query.descriptors_SD.T).max(axis=1))[::-1][:3]
@@ -127,8 +129,7 @@ def test_where_nothing_satisfies_the_filters_nothing_is_verified(built) -> None:
 def test_files_are_searched_with_their_local_features(built, tmp_path) -> None:
     picture(ASKED[0]).save(tmp_path / "asked.png")
     gallery = Gallery.open(built, "map", embedder=LocalEmbedder())
-    files = [tmp_path / "asked.png"]
-    (result,) = search_files(gallery, LocalEmbedder(), files, 4, None, None, 0.0)
+    result = localize(tmp_path / "asked.png", gallery, LocalEmbedder(), top_k=4)
     gallery.close()
     query = fuse(LocalEmbedder().embed_query_pixels(shown(ASKED[:1])))
     found = searched(built, query, 4)

@@ -11,6 +11,7 @@ from conftest import ColourEmbedder
 from service_live import encoded, picture, publish, serving, settings_of
 
 from indexer.errors import UnknownGalleryError
+from model.fusion import plain_query
 from service.app import create_app
 from service.errors import GalleryRefusedError
 from service.middleware.api_keys import key_digest, new_key
@@ -57,7 +58,7 @@ def test_replaced_version_closes_with_its_last_reader(
         with open_galleries.lease("map") as new:
             assert (new.version, new.size) == (new_version, 7)
         assert old.size == 4
-        matches = old.search(ColourEmbedder().embed([picture(3)])[0], top_k=1)
+        matches = old.search(plain_query(ColourEmbedder().embed([picture(3)])[0]), top_k=1)
         assert matches[0].record.image_id == "satellite-003", "still open"
         assert held(own_store, old.version)
     assert not held(own_store, old.version)

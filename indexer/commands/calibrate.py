@@ -35,11 +35,11 @@ def calibrate(
         found = list(samples(gallery, embedder, files, positions))
         gallery.close()
         try:
-            fitted, told = calibration.fit(found), calibration.cross_validate(found)
+            fitted, report = calibration.fit(found), calibration.cross_validate(found)
         except ValueError as error:
             raise EmptySourceError(f"{truth.name}: {error}; give more queries") from error
-        out.write_text(json.dumps(fitted, indent=2) + "\n")
+        out.write_text(json.dumps(fitted.to_dict(), indent=2) + "\n")
         if diagram is not None:
-            diagram.write_text(diagram_of(told.bins))
-        for key, value in vars(told).items():
+            diagram.write_text(diagram_of(report.bins))
+        for key, value in vars(report).items():
             print(f"{key:28} {value if not isinstance(value, float) else round(value, 4)}")

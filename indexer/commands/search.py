@@ -1,7 +1,6 @@
 """`safenet-index search`: images in, a table of matches out, and metres where truth is known."""
 
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -14,9 +13,7 @@ from model.errors import ImageError
 
 if TYPE_CHECKING:
     from indexer.gallery.gallery import Gallery
-    from indexer.localization.evaluation import Result
     from indexer.records import Filters, Prior
-    from model.embedder import Embedder
 
 _OPTIONS = {
     "bounds": "--bbox",
@@ -54,17 +51,12 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image.")] = False,
     device: opt.Device = "auto",
 ) -> None:
-    """Find images in a gallery: one table row per match, each with the query's own position."""
+    """Localize query images in a gallery: one line per match, with the estimated position."""
     with one_line_errors():
+        from indexer.commands.search_output import COLUMNS, json_line, table_lines
         from indexer.gallery.gallery import Gallery
-        from indexer.localization.estimate import JUDGED
-        from indexer.localization.evaluation import (
-            COLUMNS,
-            errors_m,
-            query_files,
-            read_truth,
-            summary,
-        )
+        from indexer.localization.evaluation import errors_m, query_files, read_truth, summary
+        from indexer.localization.localize import localize
         from indexer.records import Filters, Prior
         from indexer.sources.areas import read_polygons
 
@@ -88,42 +80,39 @@ def search(
         embedder = opt.load_weights(weights, device)
         gallery = Gallery.open(store, name, embedder=embedder)
         _refuse_unknown_source(gallery, source)
-        wanted = (max(top_k, JUDGED), prior, filters, min_confidence)
-        unreadable: list[Path] = []
-        found = []
-        for count, result in enumerate(_each(gallery, embedder, files, wanted, unreadable)):
-            if not count and not as_json:
-                print(COLUMNS)
-            if not count and not result.matches:
-                _say_why_empty(gallery, filters, prior)
-            for line in result.json_lines(top_k) if as_json else result.table_lines(top_k):
-                print(line)
-            true = None if positions is None else positions.get(result.file)
-            if true is not None:
-                found.append(errors_m(true, result))
+        unreadable = 0
+        errors = []
+        for count, file in enumerate(files):
+            try:
+                answer = localize(
+                    file,
+                    gallery,
+                    embedder,
+                    top_k=top_k,
+                    prior=prior,
+                    filters=filters,
+                    min_confidence=min_confidence,
+                )
+            except ImageError as error:
+                print_error(str(error))
+                unreadable += 1
+                continue
+            if count == unreadable:
+                if not as_json:
+                    print(COLUMNS)
+                if not answer.matches:
+                    _print_why_empty(gallery, filters, prior)
+            if as_json:
+                print(json_line(file.name, answer))
+            else:
+                print(*table_lines(file.name, answer), sep="\n")
+            if positions is not None and file in positions:
+                errors.append(errors_m(positions[file], answer))
         gallery.close()
-        if found:
-            print(summary(found))
+        if errors:
+            print(summary(errors))
         if unreadable:
             raise typer.Exit(1)
-
-
-def _each(
-    gallery: "Gallery",
-    embedder: "Embedder",
-    files: Sequence[Path],
-    wanted: tuple[Any, ...],
-    unreadable: list[Path],
-) -> Iterator["Result"]:
-    """Results of the files that can be read; the others are said and gathered."""
-    from indexer.localization.evaluation import search_files
-
-    for file in files:
-        try:
-            yield from search_files(gallery, embedder, [file], *wanted)
-        except ImageError as error:
-            print_error(str(error))
-            unreadable.append(file)
 
 
 def _refuse_contradictions(filters: "Filters") -> None:
@@ -153,7 +142,7 @@ def _refuse_unknown_source(gallery: "Gallery", source: str | None) -> None:
         )
 
 
-def _say_why_empty(gallery: "Gallery", filters: "Filters", prior: "Prior | None") -> None:
+def _print_why_empty(gallery: "Gallery", filters: "Filters", prior: "Prior | None") -> None:
     from indexer.gallery.metadata_search import empty_conditions
 
     if not gallery.size:

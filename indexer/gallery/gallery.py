@@ -56,7 +56,7 @@ class Gallery:
         self._seen: dict[int, ImageRecord] = {}
 
     @classmethod
-    def open(cls, store: Path, name: str, *, embedder: DescriptorModel | None) -> "Gallery":
+    def open(cls, store: str | Path, name: str, *, embedder: DescriptorModel | None) -> "Gallery":
         """Open the newest published version.
 
         Args:
@@ -68,6 +68,7 @@ class Gallery:
             UnknownGalleryError: nothing is published under that name.
             GalleryMismatchError: index, database and weights do not belong together.
         """
+        store = Path(store)
         version = current_version(store, name)
         folder = gallery_folder(store, name)
         manifest = read_manifest(folder.version(version) / "manifest.json")
@@ -84,34 +85,35 @@ class Gallery:
 
     def search(
         self,
-        query: FusedQuery | NDArray[np.float32],
+        query: FusedQuery,
         *,
         top_k: int,
         prior: Prior | None = None,
         filters: Filters | None = None,
+        verify: bool = True,
     ) -> list[Match]:
-        """The top_k most alike images, best first; fewer where fewer satisfy the filters.
+        """Return the top_k most similar images, best first; fewer where fewer fit the filters.
 
         Args:
-            query: of S scales the one most alike counts; unit descriptors alone, [D] or [S, D],
-                are not verified.
-            top_k: how many.
+            query: an embedded query; of its S scales the most similar one counts.
+            top_k: number of matches.
             prior: a circle that the images lie in.
             filters: other conditions.
+            verify: re-rank the best matches by their local features, where query and gallery have
+                them; this is also what finds the poses.
 
         Raises:
             BadFilterError: a filter or the prior is out of its range.
             GalleryMismatchError: the descriptor has another length than the gallery's.
         """
-        fused = query if isinstance(query, FusedQuery) else FusedQuery(np.atleast_2d(query), 1.0)
-        descriptors_SD = fused.descriptors_SD
+        descriptors_SD = query.descriptors_SD
         if descriptors_SD.shape[1:] != (self.descriptor_dim,):
             raise GalleryMismatchError(
                 f"gallery {self.name!r} holds {self.descriptor_dim}-d descriptors, the query is "
                 f"{descriptors_SD.shape[1]}-d; use the weights the gallery was made with"
             )
         allowed = metadata_search.slots_within(self.database, filters, prior)
-        local_NSL = fused.local_NSL if self.local_bytes else None
+        local_NSL = query.local_NSL if verify and self.local_bytes else None
         count = top_k if local_NSL is None else max(top_k, VERIFIED)
         slots = self._candidates(descriptors_SD, count, allowed)
         scores = self._scores(descriptors_SD, slots)
@@ -119,7 +121,7 @@ class Gallery:
         slots, scores = slots[best], scores[best]
         poses: list[Pose | None] = [None] * len(slots)
         if local_NSL is not None and len(slots):
-            agreed = agreement(local_NSL, self._descriptors.local(slots), fused.zoom)
+            agreed = agreement(local_NSL, self._descriptors.local(slots), query.zoom)
             scores = combined(scores, agreed.scores_K)
             best = _best(scores, top_k)
             slots, scores = slots[best], scores[best]
@@ -131,6 +133,14 @@ class Gallery:
                 zip(slots.tolist(), scores.tolist(), poses, strict=True), start=1
             )
         ]
+
+    def require_weights(self, embedder: DescriptorModel) -> None:
+        """Check that the gallery was built with these weights.
+
+        Raises:
+            GalleryMismatchError: it was built with others.
+        """
+        _check_weights(self.manifest, embedder)
 
     def _candidates(
         self, descriptors_SD: NDArray[np.float32], top_k: int, allowed: NDArray[np.int64] | None

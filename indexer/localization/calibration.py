@@ -1,40 +1,37 @@
-"""Fits what turns matches into a confidence, and measures how honest it is.
+"""Fits the parameters of the confidence and measures how honest it is.
 
-The parameters live in the weights' JSON under "calibration" and reach
-`indexer.localization.estimate` as `embedder.calibration`. Legend: N queries, F features.
+They are stored in the weights' card under "calibration". Legend: N queries, F features.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.geo import distance_m
-from indexer.localization.estimate import (
-    UNCALIBRATED,
-    Evidence,
-    confidence,
-    evidence,
-    fuse_positions,
-    reach_m,
-)
-from indexer.records import Match, Position
+from indexer.localization.confidence import UNCALIBRATED, Calibration, Evidence, confidence
+from indexer.localization.estimate import reach_m
+from indexer.localization.localize import Answer
+from indexer.records import Position
 
 BINS = 10
-"""Of equal width, as is usual for the expected calibration error."""
+"""Number of bins of equal width, as is usual for the expected calibration error."""
 
 IN_MAP_LOST = 0.05
-"""The share of in-map queries that may be answered `no_match`."""
+"""Largest share of in-map queries that may be answered `no_match`. Our choice."""
+
+OUT_OF_MAP_REFUSED = 0.995
+"""Share of out-of-map queries that is refused; with it fewer in-map queries may be lost."""
 
 MATCH_PRECISION = 0.95
-"""Ours: at least that share of the answers called `match` must be right."""
+"""Least share of the `match` answers that must be right. Our choice."""
 
-MATCH_CONFIDENCE = 0.8
-"""Ours: and no answer is called so below this confidence, however right the surer ones are."""
+MATCH_CONFIDENCE = 0.9
+"""Least confidence of a `match`, however right the more confident answers are. Our choice."""
 
 HALVINGS = 20
-"""Random halves that are fitted, each reported on the other half: one split is mostly luck."""
+"""Number of random halves that are fitted and tested on the other half: one split is luck."""
 
 _RIDGE = 0.1
 
@@ -44,13 +41,13 @@ class Sample:
     """One query whose truth is known.
 
     `correct`: the best match lies within its own reach of the truth; `in_map`: some gallery image
-    does; `error_parts`: the fused position's error in parts of its matches' extent.
+    does; `error_spreads`: the error of the fused position in units of its spread.
     """
 
-    seen: Evidence
+    evidence: Evidence
     correct: bool
     in_map: bool
-    error_parts: float
+    error_spreads: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,51 +67,66 @@ class Report:
     within_95: float
 
 
-def sample(matches: Sequence[Match], steadiness: float, truth: Position, in_map: bool) -> Sample:
-    """What one query's matches, its steadiness and its true position say."""
-    best = matches[0]
+def sample(answer: Answer, truth: Position, in_map: bool) -> Sample:
+    """Return the sample of one answered query with at least one match."""
+    best = answer.matches[0]
     away_m = distance_m(*truth, best.record.latitude, best.record.longitude)
-    fused = fuse_positions(matches, UNCALIBRATED["temperature"])
-    error_m = distance_m(*truth, fused.latitude, fused.longitude)
+    assert answer.evidence is not None
+    assert answer.fused is not None
+    error_m = distance_m(*truth, answer.fused.latitude, answer.fused.longitude)
     return Sample(
-        seen=evidence(matches, steadiness, UNCALIBRATED["temperature"]),
+        evidence=answer.evidence,
         correct=in_map and away_m <= reach_m(best),
         in_map=in_map,
-        error_parts=error_m / fused.extent_m,
+        error_spreads=error_m / answer.fused.spread_m,
     )
 
 
-def fit(samples: Sequence[Sample]) -> dict[str, float]:
-    """Parameters for `answer`, fitted by logistic regression and order statistics.
+def fit(samples: Sequence[Sample]) -> Calibration:
+    """Fit a calibration by logistic regression and order statistics.
 
     Raises:
-        ValueError: there are not both right and wrong best matches to learn from.
+        ValueError: the samples lack right or wrong best matches.
     """
     correct_N = np.array([item.correct for item in samples], dtype=np.float64)
     if not 0 < correct_N.sum() < len(samples):
         raise ValueError("right and wrong best matches are both needed to fit a confidence")
-    features_NF = np.array([astuple(item.seen) for item in samples])
+    features_NF = np.array([astuple(item.evidence) for item in samples])
     names = ("bias", *(field.name for field in fields(Evidence)))
-    weights = _logistic(features_NF, correct_N).tolist()
-    fitted = {**UNCALIBRATED, **dict(zip(names, weights, strict=True))}
-    sure_N = np.array([confidence(item.seen, fitted) for item in samples])
+    weights = dict(zip(names, _logistic(features_NF, correct_N).tolist(), strict=True))
+    fitted = replace(UNCALIBRATED, **weights)
+    sure_N = np.array([confidence(item.evidence, fitted) for item in samples])
     in_map_N = np.array([item.in_map for item in samples])
-    inside = sure_N[in_map_N]
-    fitted["no_match_below"] = float(np.quantile(inside, IN_MAP_LOST)) if inside.size else 0.5
-    precise_from = _precise_from(sure_N, correct_N)
-    fitted["match_from"] = max(fitted["no_match_below"], precise_from, MATCH_CONFIDENCE)
-    parts = np.array([item.error_parts for item in samples if item.correct])
-    fitted["scale_68"], fitted["scale_95"] = np.quantile(parts, (0.68, 0.95)).tolist()
-    return fitted
+    no_match_below = _no_match_below(sure_N, in_map_N)
+    match_from = max(no_match_below, _precise_from(sure_N, correct_N), MATCH_CONFIDENCE)
+    spreads = np.array([item.error_spreads for item in samples if item.correct])
+    scale_68, scale_95 = np.quantile(spreads, (0.68, 0.95)).tolist()
+    return replace(
+        fitted,
+        no_match_below=no_match_below,
+        match_from=match_from,
+        scale_68=scale_68,
+        scale_95=scale_95,
+    )
 
 
-def report(samples: Sequence[Sample], fitted: Mapping[str, float]) -> Report:
+def _no_match_below(sure_N: NDArray[np.float64], in_map_N: NDArray[np.bool_]) -> float:
+    """Confidence that refuses nearly all out-of-map queries and few of the in-map ones."""
+    if not in_map_N.any():
+        return 0.5
+    lost = float(np.quantile(sure_N[in_map_N], IN_MAP_LOST))
+    if in_map_N.all():
+        return lost
+    return min(lost, float(np.quantile(sure_N[~in_map_N], OUT_OF_MAP_REFUSED, method="higher")))
+
+
+def report(samples: Sequence[Sample], fitted: Calibration) -> Report:
     """Measure a confidence on queries with known truth."""
-    sure_N = np.array([confidence(item.seen, fitted) for item in samples])
+    sure_N = np.array([confidence(item.evidence, fitted) for item in samples])
     correct_N = np.array([item.correct for item in samples])
     in_map_N = np.array([item.in_map for item in samples])
-    refused_N = sure_N < fitted["no_match_below"]
-    parts_N = np.array([item.error_parts for item in samples])[correct_N]
+    refused_N = sure_N < fitted.no_match_below
+    spreads_N = np.array([item.error_spreads for item in samples])[correct_N]
     bins = reliability(sure_N, correct_N)
     return Report(
         queries=len(samples),
@@ -125,8 +137,8 @@ def report(samples: Sequence[Sample], fitted: Mapping[str, float]) -> Report:
         out_of_map=int((~in_map_N).sum()),
         out_of_map_refused=_mean(refused_N[~in_map_N]),
         in_map_refused=_mean(refused_N[in_map_N]),
-        within_68=_mean(parts_N <= fitted["scale_68"]),
-        within_95=_mean(parts_N <= fitted["scale_95"]),
+        within_68=_mean(spreads_N <= fitted.scale_68),
+        within_95=_mean(spreads_N <= fitted.scale_95),
     )  # fmt: skip
 
 
@@ -145,7 +157,7 @@ def cross_validate(samples: Sequence[Sample]) -> Report:
         rest = [samples[row] for row in order[1::2]]
         fitted = fit(half)
         reports.append(report(rest, fitted))
-        pooled += [(confidence(item.seen, fitted), item.correct) for item in rest]
+        pooled += [(confidence(item.evidence, fitted), item.correct) for item in rest]
     sure_N, correct_N = (np.array(values) for values in zip(*pooled, strict=True))
 
     def mean(name: str) -> float:

@@ -1,111 +1,24 @@
-"""Query images against a gallery, and how far off the answers are where truth is known."""
+"""FusedQuery files with known positions: evidence for a calibration and errors in metres."""
 
-import json
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from indexer.errors import EmptySourceError
-from indexer.gallery.export import properties
 from indexer.gallery.gallery import Gallery
 from indexer.geo import bounds_around, distance_m
 from indexer.localization.calibration import Sample, sample
-from indexer.localization.estimate import JUDGED, Answer, answer, reach_m
-from indexer.records import Filters, Match, Position, Prior
+from indexer.localization.estimate import reach_m
+from indexer.localization.localize import Answer, localize
+from indexer.records import Position
 from indexer.sources.candidate import image_files
-from indexer.sources.reading import RawPicture, read_file
 from indexer.sources.table import read_positions
 from model.descriptor_model import DescriptorModel
-from model.errors import ImageError
-from model.fusion import fuse
-
-COLUMNS = (
-    "query\trank\tscore\timage_id\tlatitude\tlongitude\tconfidence\tstatus\t"
-    "estimate_latitude\testimate_longitude\taccuracy_m_68\theading_deg"
-)
-"""Of `Result.table_lines`; the last four are the query's own position, empty without one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What one query image gave."""
-
-    file: Path
-    matches: list[Match]
-    judged: Answer
-    steadiness: float
-
-    def table_lines(self, top_k: int) -> Iterator[str]:
-        """Tab-separated values of `COLUMNS`: degrees, metres."""
-        fused = self.judged.estimate
-        place = "\t\t\t"
-        if fused is not None:
-            place = f"{fused.latitude:.7f}\t{fused.longitude:.7f}\t{fused.accuracy_m_68:.1f}\t"
-            place += "" if fused.heading_deg is None else f"{round(fused.heading_deg, 1) % 360:.1f}"
-        for match in self.matches[:top_k]:
-            record = match.record
-            yield (
-                f"{self.file.name}\t{match.rank}\t{match.score:.4f}\t{record.image_id}\t"
-                f"{record.latitude:.7f}\t{record.longitude:.7f}\t"
-                f"{self.judged.confidence:.3f}\t{self.judged.status}\t{place}"
-            )
-        if not self.matches:
-            yield f"{self.file.name}\t\t\t\t\t\t0.000\tno_match\t{place}"
-
-    def json_lines(self, top_k: int) -> Iterator[str]:
-        """One JSON object."""
-        estimate = self.judged.estimate
-        matches = [
-            {"rank": match.rank, "score": round(match.score, 4), **properties(match.record)}
-            for match in self.matches[:top_k]
-        ]
-        yield json.dumps(
-            {
-                "query": self.file.name,
-                "status": self.judged.status,
-                "confidence": round(self.judged.confidence, 4),
-                "estimate": None if estimate is None else asdict(estimate),
-                "matches": matches,
-            }
-        )
-
-
-def search_files(
-    gallery: Gallery,
-    embedder: DescriptorModel,
-    files: Sequence[Path],
-    top_k: int,
-    prior: Prior | None,
-    filters: Filters | None,
-    min_confidence: float,
-) -> Iterator[Result]:
-    """Search one file after the other.
-
-    Raises:
-        ImageError: a file is no readable image.
-    """
-    for file in files:
-        pixels_3SS = embedder.preprocess(_read(file).image)
-        query = fuse(embedder.embed_query_pixels(pixels_3SS[None]))
-        matches = gallery.search(query, top_k=top_k, prior=prior, filters=filters)
-        judged = answer(matches, query.steadiness, embedder.calibration, min_confidence)
-        yield Result(file=file, matches=matches, judged=judged, steadiness=query.steadiness)
-
-
-def _read(file: Path) -> RawPicture:
-    try:
-        return read_file(file)
-    except ImageError as error:
-        text = str(error).replace("the image", file.name, 1)
-        raise type(error)(text) from error
-    except OSError as error:
-        raise ImageError(f"{file.name}: {error.strerror or error}; check the file") from error
 
 
 def query_files(images: Sequence[Path]) -> list[Path]:
-    """Image files of the given paths; folders give all below them, sorted.
+    """Return the image files of the given paths; folders give all below them, sorted.
 
     Raises:
         EmptySourceError: there is none.
@@ -124,7 +37,7 @@ def query_files(images: Sequence[Path]) -> list[Path]:
 
 
 def read_truth(table: Path, files: Sequence[Path]) -> dict[Path, tuple[float, float]]:
-    """True (latitude, longitude) of those files that the table names, by path or file name.
+    """Return the true positions of the files that the table names, by path or file name.
 
     Raises:
         BadTableError: the table is wrong.
@@ -147,7 +60,7 @@ def samples(
     files: Sequence[Path],
     positions: Mapping[Path, Position],
 ) -> Iterator[Sample]:
-    """What queries with known truth teach a confidence.
+    """Yield one sample per query with known position, to fit a confidence.
 
     A query is in the map where its true position lies within some gallery image's reach.
 
@@ -156,31 +69,32 @@ def samples(
     """
     if not gallery.size:
         raise EmptySourceError(f"gallery {gallery.name!r} is empty; add images to it first")
-    known = [file for file in files if file in positions]
-    for result in search_files(gallery, embedder, known, JUDGED, None, None, 0.0):
-        true = positions[result.file]
-        reach = reach_m(result.matches[0])
-        near = bounds_around(*true, reach)
+    for file in files:
+        if file not in positions:
+            continue
+        truth = positions[file]
+        answer = localize(file, gallery, embedder, top_k=1)
+        near_m = reach_m(answer.matches[0])
         in_map = any(
-            distance_m(*true, record.latitude, record.longitude) <= reach
-            for record in gallery.records(within=near)
+            distance_m(*truth, record.latitude, record.longitude) <= near_m
+            for record in gallery.records(within=bounds_around(*truth, near_m))
         )
-        yield sample(result.matches, result.steadiness, true, in_map)
+        yield sample(answer, truth, in_map)
 
 
-def errors_m(true: tuple[float, float], result: Result) -> tuple[float, float | None]:
-    """Metres from the truth to the best match and to the fused position (None: not answered)."""
-    if not result.matches:
+def errors_m(truth: Position, answer: Answer) -> tuple[float, float | None]:
+    """Return metres from the truth to the best match and to the estimate (None: no estimate)."""
+    if not answer.matches:
         return math.inf, None
-    best, fused = result.matches[0].record, result.judged.estimate
+    best, estimate = answer.matches[0].record, answer.estimate
     return (
-        distance_m(*true, best.latitude, best.longitude),
-        None if fused is None else distance_m(*true, fused.latitude, fused.longitude),
+        distance_m(*truth, best.latitude, best.longitude),
+        None if estimate is None else distance_m(*truth, estimate.latitude, estimate.longitude),
     )
 
 
 def summary(errors: Sequence[tuple[float, float | None]]) -> str:
-    """R@1 within 50 and 100 m and the median error of the best match, then of the answers."""
+    """Return R@1 within 50 and 100 m and the median error, of the best match and the estimate."""
     first = [error for error, _ in errors]
     fused = [error for _, error in errors if error is not None]
     text = (

@@ -1,4 +1,4 @@
-"""Where a match puts the query, and which way it says that its top points."""
+"""Where the query lies on the ground according to one match, and which way its top points."""
 
 import cmath
 import math
@@ -9,11 +9,10 @@ from indexer.records import Match
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
-    """Metres from the match's centre to the query's, and where the query's top points.
+class Placement:
+    """Metres from the match's centre to the query's, and the heading of the query's top.
 
-    `heading_deg` is clockwise from true north; None where no more is known than that the query lies
-    about the match's centre.
+    `heading_deg` is clockwise from true north; None where only the match's centre is known.
     """
 
     north_m: float = 0.0
@@ -21,14 +20,14 @@ class Placed:
     heading_deg: float | None = None
 
 
-def placed(match: Match) -> Placed:
-    """What a match's pose says on the ground, where it is a map tile whose corners are known.
+def placement(match: Match) -> Placement:
+    """Return a match's pose on the ground if the match is a map tile whose corners are known.
 
     The pose is in the frame of the tile's centre square, whose side is the tile's shorter one.
     """
     record, pose = match.record, match.pose
     if pose is None or record.corners is None or record.view != "satellite":
-        return Placed()
+        return Placement()
     top_left, top_right, bottom_right, bottom_left = (
         complex(*metres_between(record.latitude, record.longitude, *corner))
         for corner in record.corners
@@ -37,9 +36,9 @@ def placed(match: Match) -> Placed:
     right = (top_right + bottom_right - top_left - bottom_left) / 2
     side_m = min(abs(up), abs(right))
     if not side_m:
-        return Placed()
+        return Placement()
     moved = side_m * (pose.up * up / abs(up) + pose.right * right / abs(right))
-    return Placed(
+    return Placement(
         north_m=moved.real,
         east_m=moved.imag,
         heading_deg=(math.degrees(cmath.phase(up)) + pose.turn_deg) % 360,

@@ -14,6 +14,7 @@ from indexer.records import Position
 from indexer.sources.photo_metadata import photo_position
 from model.descriptor_model import DescriptorModel
 from model.images import FORMATS, open_image
+from model.preprocessing import decode_side
 from service.errors import TooSmallImageError
 
 KEPT_SIDE_PX = 1024
@@ -74,7 +75,7 @@ class Decoder:
     def decode_one(self, data: bytes, keep: bool = False, gps: bool = False) -> Decoded:
         """One image, in the calling thread."""
         picture = open_image(
-            data, max_pixels=self._max_pixels, min_side=2 * self._embedder.input_size
+            data, max_pixels=self._max_pixels, min_side=decode_side(self._embedder.input_size)
         )
         width, height = _upright_size(data)
         if min(width, height) < self._min_side_px:

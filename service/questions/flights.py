@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from indexer.gallery.gallery import Gallery
 from indexer.records import Filters, ImageRecord, Match
+from model.descriptor_model import FusedQuery
 
 MAX_FLIGHTS = 10
 """Ours: flights told in one answer, those of the best matches."""
@@ -28,7 +26,7 @@ class SubTrack:
 
 def sub_tracks(
     gallery: Gallery,
-    descriptors_SD: NDArray[np.float32],
+    query: FusedQuery,
     matches: Sequence[Match],
     filters: Filters | None,
 ) -> list[SubTrack]:
@@ -39,15 +37,15 @@ def sub_tracks(
 
     Args:
         gallery: the flight archive.
-        descriptors_SD: the query, one a scale.
-        matches: what is told of it.
+        query: the embedded query.
+        matches: the matches returned to the client.
         filters: the request's conditions; they hold for the track as well.
     """
     flights = dict.fromkeys(m.record.flight_id for m in matches if m.record.flight_id is not None)
     tracks = []
     for flight_id in list(flights)[:MAX_FLIGHTS]:
         wanted = replace(filters or Filters(), flight_id=flight_id)
-        seen = gallery.search(descriptors_SD, top_k=MAX_TRACK, filters=wanted)
+        seen = gallery.search(query, top_k=MAX_TRACK, filters=wanted, verify=False)
         matched = [m.record for m in matches if m.record.flight_id == flight_id]
         tracks.append(_track(flight_id, [m.record for m in seen], matched))
     return tracks

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from indexer.gallery.gallery import Gallery
-from indexer.localization.estimate import JUDGED, Answer, answer
-from indexer.records import Match, Prior
+from indexer.localization.localize import Answer, Search, localize_query
+from indexer.records import Prior
 from model.descriptor_model import DescriptorModel, FusedQuery
 from model.fusion import fuse
 from service.questions.batching import BatchWorker
@@ -21,7 +21,6 @@ from service.telemetry.traces import Tracing
 class QuestionResult:
     """Everything that an answer in any form is made of; times in ms."""
 
-    matches: list[Match]
     tracks: list[SubTrack] | None
     answer: Answer
     decoded: list[Decoded]
@@ -77,19 +76,13 @@ class Pipeline:
         started_at = time.perf_counter()
         loop = asyncio.get_running_loop()
         with self.tracing.stage("search"):
-            matches, tracks = await loop.run_in_executor(
-                self.searchers, _search, gallery, query, parameters, prior
+            answer, tracks = await loop.run_in_executor(
+                self.searchers, _search, self.embedder, gallery, query, parameters, prior
             )
         search_ms = (time.perf_counter() - started_at) * 1e3
         return QuestionResult(
-            matches=matches[: parameters.top_k],
             tracks=tracks,
-            answer=answer(
-                matches,
-                query.steadiness,
-                self.embedder.calibration,
-                parameters.min_confidence,
-            ),
+            answer=answer,
             decoded=decoded,
             gps_used=gps_used,
             decode_ms=decode_ms,
@@ -110,17 +103,20 @@ class Pipeline:
 
 
 def _search(
+    embedder: DescriptorModel,
     gallery: Gallery,
     query: FusedQuery,
     parameters: QuestionParameters,
     prior: Prior | None,
-) -> tuple[list[Match], list[SubTrack] | None]:
-    """The matches, and where the gallery is a flight archive, their flights."""
-    filters = parameters.filters
-    top_k = max(parameters.top_k, JUDGED)
-    matches = gallery.search(query, top_k=top_k, prior=prior, filters=filters)
+) -> tuple[Answer, list[SubTrack] | None]:
+    """The answer, and where the gallery is a flight archive, the flights of its matches."""
+    search = Search(
+        top_k=parameters.top_k,
+        prior=prior,
+        filters=parameters.filters,
+        min_confidence=parameters.min_confidence,
+    )
+    answer = localize_query(query, gallery, embedder, search)
     if gallery.view != "drone":
-        return matches, None
-    # Which images belong to a flight needs no verification.
-    returned = matches[: parameters.top_k]
-    return matches, sub_tracks(gallery, query.descriptors_SD, returned, filters)
+        return answer, None
+    return answer, sub_tracks(gallery, query, answer.matches, search.filters)

@@ -87,7 +87,7 @@ def answer_body(
         estimate=None
         if estimate is None
         else EstimateBody.model_validate(estimate, from_attributes=True),
-        matches=[match_body(match, gallery.name) for match in result.matches],
+        matches=[match_body(match, gallery.name) for match in judged.matches],
         flights=None
         if result.tracks is None
         else [_flight_body(track, gallery.name) for track in result.tracks],

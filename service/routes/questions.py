@@ -146,6 +146,6 @@ def _explained(running: Running, result: QuestionResult, gallery: str) -> list[P
     question = Explainable(
         gallery=gallery,
         queries=[picture for picture in pictures if picture is not None],
-        match_ids=[match.record.image_id for match in result.matches[:MAX_MATCHES]],
+        match_ids=[match.record.image_id for match in result.answer.matches[:MAX_MATCHES]],
     )
     return explanation_body(running.explanations.remember(question), question)

@@ -1,0 +1,153 @@
+"""A photo in, an answer out: embed, search, re-rank, judge. Every caller goes through here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from indexer.gallery.gallery import Gallery
+from indexer.localization.confidence import Calibration, Evidence, calibration_of, confidence
+from indexer.localization.estimate import Estimate, FusedPosition, Neighbourhood
+from indexer.records import Filters, Match, Prior
+from model.descriptor_model import DescriptorModel, FusedQuery
+from model.errors import ImageError
+from model.fusion import fuse
+from model.images import open_image
+from model.preprocessing import decode_side
+
+Status = Literal["match", "uncertain", "no_match"]
+
+Photo = str | Path | bytes | Image.Image
+"""A path, encoded bytes or a decoded picture of any size and mode."""
+
+JUDGED = 30
+"""Number of best matches that the confidence and the position are computed from, however many are
+returned. Our choice: 10 to 150 of them rejected out-of-map images equally well on a rendered map of
+529 tiles at half steps.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What to search for.
+
+    `top_k` matches are returned. `prior` is a circle that they lie in, `filters` are other
+    conditions. An answer below `min_confidence` (0..1) has the status `no_match`.
+    """
+
+    top_k: int = 5
+    prior: Prior | None = None
+    filters: Filters | None = None
+    min_confidence: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Where the photo shows the ground, how sure that is, and the ranked matches.
+
+    `estimate` is None where nothing matches. `evidence` and `fused` are what the status and the
+    estimate were computed from, also for `no_match`; None in an empty gallery.
+    """
+
+    status: Status
+    confidence: float
+    estimate: Estimate | None
+    matches: list[Match]
+    evidence: Evidence | None = None
+    fused: FusedPosition | None = None
+
+
+def localize(
+    images: Photo | Sequence[Photo],
+    gallery: Gallery,
+    embedder: DescriptorModel,
+    *,
+    top_k: int = 5,
+    prior: Prior | None = None,
+    filters: Filters | None = None,
+    min_confidence: float = 0.0,
+) -> Answer:
+    """Find where a photo, or several views of one place, was taken.
+
+    Args:
+        images: one photo or several views of one place; GPS inside them is ignored.
+        gallery: where to search; a gallery of drone images answers for a satellite tile.
+        embedder: the weights that the gallery was built with.
+        top_k: number of matches to return.
+        prior: a circle that the matches lie in.
+        filters: other conditions on the matches.
+        min_confidence: least confidence of an answer that is not `no_match`, 0..1.
+
+    Raises:
+        ImageError: an image cannot be read.
+        BadFilterError: a filter or the prior is out of its range.
+        GalleryMismatchError: the gallery was built with other weights.
+        CalibrationError: the calibration of the weights is damaged.
+    """
+    photos = [images] if isinstance(images, str | Path | bytes | Image.Image) else list(images)
+    gallery.require_weights(embedder)
+    pixels_N3SS = np.stack(
+        [embedder.preprocess(_decoded(photo, embedder.input_size)) for photo in photos]
+    )
+    query = fuse(embedder.embed_query_pixels(pixels_N3SS))
+    search = Search(top_k=top_k, prior=prior, filters=filters, min_confidence=min_confidence)
+    return localize_query(query, gallery, embedder, search)
+
+
+def localize_query(
+    query: FusedQuery, gallery: Gallery, embedder: DescriptorModel, search: Search
+) -> Answer:
+    """Answer an embedded query; for callers that embed in batches of their own.
+
+    Raises:
+        BadFilterError: a filter or the prior is out of its range.
+        GalleryMismatchError: the descriptor has another length than the gallery's.
+        CalibrationError: the calibration of the weights is damaged.
+    """
+    matches = gallery.search(
+        query, top_k=max(search.top_k, JUDGED), prior=search.prior, filters=search.filters
+    )
+    return judge(matches, query.steadiness, calibration_of(embedder.calibration), search)
+
+
+def judge(
+    matches: Sequence[Match], steadiness: float, calibration: Calibration, search: Search
+) -> Answer:
+    """Return the answer that ranked matches give.
+
+    Args:
+        matches: what `Gallery.search` returned, best first; `JUDGED` of them are used.
+        steadiness: the query's, from `model.fusion.fuse`.
+        calibration: of the weights.
+        search: how many matches to return, and the least confidence.
+    """
+    if not matches:
+        return Answer(status="no_match", confidence=0.0, estimate=None, matches=[])
+    around = Neighbourhood(matches[:JUDGED])
+    evidence = around.evidence(steadiness, calibration.temperature)
+    fused = around.fuse(calibration.temperature)
+    probability = confidence(evidence, calibration)
+    status: Status = "match" if probability >= calibration.match_from else "uncertain"
+    if probability < max(search.min_confidence, calibration.no_match_below):
+        status = "no_match"
+    return Answer(
+        status=status,
+        confidence=probability,
+        estimate=None if status == "no_match" else fused.estimate(calibration),
+        matches=list(matches[: search.top_k]),
+        evidence=evidence,
+        fused=fused,
+    )
+
+
+def _decoded(photo: Photo, input_size: int) -> Image.Image:
+    if isinstance(photo, Image.Image):
+        return photo
+    source = photo if isinstance(photo, bytes) else Path(photo)
+    try:
+        return open_image(source, min_side=decode_side(input_size))
+    except OSError as error:
+        raise ImageError(f"{photo!s}: {error.strerror or error}; check the file") from error

@@ -6,7 +6,10 @@ SafeNetError
     │   ├── UnknownSourceError      no reader knows this path
     │   ├── EmptySourceError        the source holds no usable image
     │   ├── BadTableError           a CSV or GeoJSON lacks a column or holds a bad value
-    │   └── NotGeoreferencedError   a map without coordinate reference system or transform
+    │   ├── NotGeoreferencedError   a map without coordinate reference system or transform
+    │   ├── NoPositionError         a photo without a usable GPS position
+    │   ├── NoPictureError          a raster whose samples are no picture
+    │   └── TooManyTilesError       a map cut into more or smaller tiles than are of use
     ├── StoreError              the gallery on disk cannot be used
     │   ├── UnknownGalleryError     no gallery of that name is published
     │   ├── UnknownImageError       no image of that id is in the gallery
@@ -45,6 +48,18 @@ class BadTableError(SourceError):
 
 class NotGeoreferencedError(SourceError):
     """A map without coordinate reference system or transform."""
+
+
+class NoPositionError(SourceError):
+    """A photo without a usable GPS position."""
+
+
+class NoPictureError(SourceError):
+    """A raster whose samples are no picture."""
+
+
+class TooManyTilesError(SourceError):
+    """A map cut into more or smaller tiles than are of use."""
 
 
 class StoreError(IndexerError):

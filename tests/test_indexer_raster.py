@@ -10,6 +10,7 @@ from affine import Affine
 from indexer_samples import picture, tile_folder
 from pyproj import Geod, Transformer
 from rasterio.enums import ColorInterp
+from rasterio.windows import Window
 
 from indexer.building import operations
 from indexer.errors import EmptySourceError, NotGeoreferencedError, SourceError
@@ -118,13 +119,14 @@ def test_pixels_come_from_their_place(tmp_path) -> None:
     bands = np.zeros((3, 200, 200), dtype=np.uint8)
     bands[0, :100, :100], bands[1, :100, 100:] = 250, 250
     bands[2, 100:, :100], bands[:, 100:, 100:] = 250, 120
+    bands[:, ::100, ::100] = 128  # a tile of one colour would be skipped
     found = tiles(utm(tmp_path, bands), tile_m=(50.0,), min_opaque=0.0)
     seen = [np.asarray(c.read().image).mean(axis=(0, 1)).round().tolist() for c in found]
     assert seen == [[250, 0, 0], [0, 250, 0], [0, 0, 250], [120, 120, 120]]
 
 
 def test_nodata_is_skipped_by_its_share_and_drawn_black(tmp_path, embedder) -> None:
-    bands = np.full((3, 400, 400), 200, dtype=np.uint8)
+    bands = rgb() // 2 + 100
     bands[:, :, 250:] = 0
     path = utm(tmp_path, bands, nodata=0)
     outcome = operations.build(
@@ -156,7 +158,8 @@ def test_one_band_four_bands_alpha_palette_and_16_bit_all_work(tmp_path) -> None
     assert seen[:, :299].max() > 0
     palette = utm(tmp_path, np.full((1, SIDE, SIDE), 7, np.uint8), photometric="palette")
     with rasterio.open(palette, "r+") as dataset:
-        dataset.write_colormap(1, {7: (10, 200, 30, 255)})
+        dataset.write_colormap(1, {0: (9, 9, 9, 255), 7: (10, 200, 30, 255)})
+        dataset.write(np.zeros((1, 1, 1), np.uint8), window=Window(0, 0, 1, 1))
     assert tiles(palette, tile_m=(200.0,))[0].read().image.getpixel((50, 50)) == (10, 200, 30)
 
 
@@ -366,10 +369,10 @@ def test_tiles_far_apart_are_cut_without_what_lies_between(tmp_path) -> None:
 
 
 def test_windows_that_touch_a_span_are_those_that_a_full_look_finds() -> None:
-    from indexer.sources.cut import _starts
+    from indexer.sources.cut_rows import starts
 
-    whole = list(_starts(7.0, 100.0, 0.5, [(0.0, 100.0)]))
+    whole = list(starts(7.0, 100.0, 0.5, [(0.0, 100.0)]))
     spans = [(0.0, 3.0), (20.0, 21.0), (24.0, 40.0), (99.0, 100.0)]
     expected = [x for x in whole if any(x < right and x + 7.0 > left for left, right in spans)]
-    assert list(_starts(7.0, 100.0, 0.5, spans)) == expected
-    assert list(_starts(7.0, 100.0, 0.5, [])) == []
+    assert list(starts(7.0, 100.0, 0.5, spans)) == expected
+    assert list(starts(7.0, 100.0, 0.5, [])) == []

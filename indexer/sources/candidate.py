@@ -10,9 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.errors import BadTableError, SourceError
 from indexer.geo import inside_bounds
-from indexer.polygons import inside_polygon
+from indexer.polygons import inside_any, inside_polygon
 from indexer.records import Bounds, ImageRecord, Ring, View
 from indexer.sources.reading import RawPicture
 
@@ -87,6 +90,20 @@ class SourceOptions:
             return False
         return not self.mask or any(inside_polygon(latitude, longitude, ring) for ring in self.mask)
 
+    def hold_all(
+        self, latitudes_N: NDArray[np.float64], longitudes_N: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Whether each position lies in the wanted area: bool [N]; as `hold`."""
+        held_N = np.ones(len(latitudes_N), dtype=np.bool_)
+        if self.bounds is not None:
+            west, south, east, north = self.bounds
+            held_N &= (south <= latitudes_N) & (latitudes_N <= north)
+            after_west_N, before_east_N = west <= longitudes_N, longitudes_N <= east
+            held_N &= after_west_N & before_east_N if west <= east else after_west_N | before_east_N
+        if self.mask:
+            held_N &= inside_any(latitudes_N, longitudes_N, self.mask)
+        return held_N
+
 
 class Source(ABC):
     """A place images come from.
@@ -110,9 +127,10 @@ class Source(ABC):
         """Every candidate whose centre lies in the wanted area."""
         for candidate in self.everything():
             if self.options.hold(candidate.record.latitude, candidate.record.longitude):
-                yield self._dated(candidate)
+                yield self.dated(candidate)
 
-    def _dated(self, candidate: Candidate) -> Candidate:
+    def dated(self, candidate: Candidate) -> Candidate:
+        """A candidate with the date of the options, where it has none of its own."""
         if candidate.record.captured_at is not None or not self.options.captured_at:
             return candidate
         moment = datetime.fromisoformat(self.options.captured_at)

@@ -1,21 +1,31 @@
 """Cuts a map into overlapping square tiles of given ground sizes."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
+from indexer.errors import TooManyTilesError
 from indexer.gallery.pictures import MAX_SIDE_PX
 from indexer.records import ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
-from indexer.sources.grids import PixelGrid, Span, Window
+from indexer.sources.cut_rows import Count, CutRows, Row
+from indexer.sources.grids import PixelGrid, Window
+from indexer.sources.names import shown
 from indexer.sources.placement import Placement
 from indexer.sources.reading import RawPicture, SkippedImage, from_pixels
+from indexer.sources.upright import upright
 
 USUAL_TILE_M = 150.0
 """Ours: what a drone at 100-150 m sees with a usual camera."""
 
-SLACK = 0.05
-"""Ours: a rest narrower than this part of a tile gets no row or column of its own."""
+MIN_TILE_PX = 32
+"""Our choice: a tile of fewer pixels a side shows nothing that a photo could be matched with."""
+
+GOOD_TILE_PX = 256
+"""Our choice: the size in pixels of the tiles that a refusal advises."""
+
+MAX_TILES = 5_000_000
+"""Our choice: more tiles of one source than this are cut by mistake, or better in parts."""
 
 WHOLE_PX = 20
 """Ours: from this size on, steps are longer than a pixel (overlap is 0.9 at most)."""
@@ -28,10 +38,10 @@ class CutSource(Source):
 
     def __init__(self, grid: PixelGrid, options: SourceOptions, label: str | None = None) -> None:
         super().__init__(grid.path, options)
-        self.grid = grid
+        self.grid = grid = upright(grid)
         self.kind = grid.kind
         self.view = options.view or "satellite"
-        self.label = label or grid.path.stem
+        self.label = label or shown(grid.path.stem)
         self._place = Placement(grid)
         if not options.tile_m:
             self.notes = [
@@ -41,20 +51,66 @@ class CutSource(Source):
 
     def everything(self) -> Iterator[Candidate]:
         """Every tile, for each ground size row by row."""
+        for rows in self.cuts():
+            yield from self._tiles(rows.tile_m, rows.all())
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Every tile whose centre lies in the wanted area."""
+        for rows in self.cuts():
+            for candidate in self._tiles(rows.tile_m, rows.wanted()):
+                yield self.dated(candidate)
+
+    def count(self) -> Count:
+        """How many tiles will come, without making them."""
+        counts = [rows.count() for rows in self.cuts()]
+        return Count(
+            number=sum(count.number for count in counts), exact=all(count.exact for count in counts)
+        )
+
+    def check(self) -> None:
+        """Refuse a map whose parts do not fit together, or tiles too small or too many.
+
+        Raises:
+            SourceError: its parts do not fit together.
+            TooManyTilesError: the tiles would be too small or too many.
+        """
+        for rows in self.cuts():
+            self._refuse_small(rows)
+        count = self.count()
+        if count.number > MAX_TILES:
+            raise TooManyTilesError(
+                f"{shown(self.path.name)} would be cut into about {count.number:,} tiles, more "
+                f"than {MAX_TILES:,}; choose a larger --tile-m, a smaller --overlap, or a part "
+                "with --bbox"
+            )
+        self.grid.check()
+
+    def _refuse_small(self, rows: CutRows) -> None:
+        size_px = rows.size_px()
+        if size_px >= MIN_TILE_PX:
+            return
+        gsd_m = rows.tile_m / size_px
+        raise TooManyTilesError(
+            f"{shown(self.path.name)} has {gsd_m:.3g} m a pixel, so a tile of {rows.tile_m:g} m "
+            f"would have {size_px:.0f} pixels a side, and fewer than {MIN_TILE_PX} show too "
+            f"little; choose a larger one, such as --tile-m {_rounded(GOOD_TILE_PX * gsd_m):g}, "
+            "or a finer map"
+        )
+
+    def cuts(self) -> list[CutRows]:
+        """The rows of tiles of each ground size."""
         sizes: dict[str, float] = {}
         for tile_m in self.options.tile_m or (USUAL_TILE_M,):
             sizes.setdefault(f"{tile_m:g}", tile_m)
-        for tile_m in sizes.values():
-            for window in windows(self._place, tile_m, self.options.overlap):
-                yield self._candidate(tile_m, window)
+        return [
+            CutRows(place=self._place, tile_m=tile_m, options=self.options)
+            for tile_m in sizes.values()
+        ]
 
-    def check(self) -> None:
-        """Refuse a map whose parts do not fit together.
-
-        Raises:
-            SourceError: they do not.
-        """
-        self.grid.check()
+    def _tiles(self, tile_m: float, rows: Iterable[Row]) -> Iterator[Candidate]:
+        for row in rows:
+            for left in row.lefts_N.tolist():
+                yield self._candidate(tile_m, (left, row.top, row.width, row.height))
 
     def _candidate(self, tile_m: float, window: Window) -> Candidate:
         address = f"{tile_m:g}m-{_address(self.grid, window)}"
@@ -68,12 +124,12 @@ class CutSource(Source):
             corners=cast(Any, self._place.corners(window)),
             gsd_m=tile_m / pixels,
             captured_at=self.grid.captured_at,
-            source=self.grid.path.name,
+            source=shown(self.grid.path.name),
         )
-        name = f"{self.grid.path.name} {address}"
+        name = f"{shown(self.grid.path.name)} {address}"
         return Candidate(
             record=record,
-            location=f"{self.grid.path}!{address}",
+            location=f"{shown(self.grid.path)}!{address}",
             fingerprint=self.grid.fingerprint(window),
             read=lambda: self._read(window, pixels, name),
         )
@@ -90,7 +146,9 @@ class CutSource(Source):
         except SkippedImage as reason:
             if window[2] <= self.grid.width and window[3] <= self.grid.height:
                 raise
-            raise SkippedImage(f"{reason}: the map is smaller; choose a smaller --tile-m") from None
+            raise SkippedImage(
+                f"{reason}: the map is smaller; choose a smaller --tile-m", reason.cause
+            ) from None
 
 
 def _address(grid: PixelGrid, window: Window) -> str:
@@ -103,45 +161,7 @@ def _address(grid: PixelGrid, window: Window) -> str:
     return f"r{row}-c{column}"
 
 
-def windows(place: Placement, tile_m: float, overlap: float) -> Iterator[Window]:
-    """Windows of one ground size that cover the grid where it has data, row by row.
-
-    The size in pixels follows the ground length of a pixel, row by row: web-mercator and
-    geographic grids stretch with latitude. Columns are spread evenly; the last row is moved
-    inwards to end with the grid.
-    """
-    grid = place.grid
-    middle = grid.width / 2
-    top = 0.0
-    while True:
-        _, down_m = place.metres_per_pixel(middle, min(top + 0.5, grid.height - 0.5))
-        height = tile_m / down_m
-        last_row = top + height >= grid.height - SLACK * height
-        if last_row:
-            top = _inside(height, grid.height, top)
-        across_m, down_m = place.metres_per_pixel(middle, top + height / 2)
-        width, height = tile_m / across_m, tile_m / down_m
-        for left in _starts(width, grid.width, overlap, grid.spans(top, top + height)):
-            yield left, top, width, height
-        if last_row:
-            return
-        top += height * (1 - overlap)
-
-
-def _starts(size: float, extent: float, overlap: float, spans: Sequence[Span]) -> Iterator[float]:
-    """Where windows begin that touch one of the spans (ascending, apart from each other)."""
-    if size >= extent * (1 - SLACK):
-        yield from [(extent - size) / 2] if spans else []
-        return
-    count = max(2, math.ceil((extent - size) / (size * (1 - overlap)) - SLACK) + 1)
-    step = (extent - size) / (count - 1)
-    following = 0
-    for left, right in spans:
-        first = max(following, math.floor((left - size) / step) + 1)
-        following = max(first, min(count, math.ceil(right / step)))
-        for number in range(first, following):
-            yield number * (extent - size) / (count - 1)
-
-
-def _inside(size: float, extent: float, start: float) -> float:
-    return (extent - size) / 2 if size >= extent else min(start, extent - size)
+def _rounded(value: float) -> float:
+    """Two leading digits, rounded up."""
+    step: float = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / step - 1e-9) * step

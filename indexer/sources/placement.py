@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
 from pyproj import Geod, Transformer
 from pyproj.exceptions import ProjError
 
@@ -47,11 +49,33 @@ class Placement:
 
     def position(self, column: float, row: float) -> Position:
         """(latitude, longitude) of a pixel position."""
-        transformer = cast(Transformer, self._transformer)  # type: ignore[attr-defined]
         a, b, c, d, e, f = self.grid.transform[:6]
         x, y = a * column + b * row + c, d * column + e * row + f
-        longitude, latitude = transformer.transform(x, y)
+        longitude, latitude = self._there().transform(x, y)
         return float(latitude), wrap_longitude(float(longitude))
+
+    def positions(
+        self, columns_N: NDArray[np.float64], row: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Latitudes and longitudes of pixel positions of one row: float64 [N] each."""
+        a, b, c, d, e, f = self.grid.transform[:6]
+        longitudes_N, latitudes_N = self._there().transform(
+            a * columns_N + b * row + c, d * columns_N + e * row + f
+        )
+        return np.asarray(latitudes_N), (np.asarray(longitudes_N) + 180.0) % 360.0 - 180.0
+
+    def rows_of(
+        self, latitudes_N: NDArray[np.float64], longitudes_N: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The pixel rows of positions on Earth: float64 [N], infinite where there is none."""
+        x_N, y_N = self._there().transform(
+            (longitudes_N + 180.0) % 360.0 - 180.0, latitudes_N, direction="INVERSE"
+        )
+        d, e, f = (~self.grid.transform)[3:6]
+        return np.asarray(d * np.asarray(x_N) + e * np.asarray(y_N) + f)
+
+    def _there(self) -> Transformer:
+        return cast(Transformer, self._transformer)  # type: ignore[attr-defined]
 
     def centre(self, window: Window) -> Position:
         """(latitude, longitude) of a window's middle."""

@@ -1,26 +1,24 @@
 """GeoTIFF and Cloud-Optimized GeoTIFF maps in any coordinate reference system (rasterio)."""
 
 import itertools
-import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
-from indexer.errors import EmptySourceError, NotGeoreferencedError, SourceError
+from indexer.errors import EmptySourceError, SourceError
 from indexer.records import View
 from indexer.sources.candidate import Candidate, Source, SourceOptions, broken, file_fingerprint
 from indexer.sources.cut import CutSource
 from indexer.sources.grids import Span, Window
+from indexer.sources.names import shown
 from indexer.sources.raster_colours import Colours
+from indexer.sources.raster_opening import check_georeferenced, opened_raster, reference_system
 from indexer.sources.tile_pixels import Pixels
 
 SUFFIXES = (".tif", ".tiff")
@@ -39,11 +37,12 @@ class RasterGrid:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._opened() as dataset:
-            _check_georeferenced(dataset, path.name)
+        name = shown(path.name)
+        with opened_raster(path) as dataset:
+            check_georeferenced(dataset, name)
             _check_whole(dataset, path)
             self.width, self.height = dataset.width, dataset.height
-            self.crs = _crs(dataset, path.name)
+            self.crs = reference_system(dataset, name)
             self.transform = dataset.transform
             self.captured_at = _moment(dataset.tags().get("TIFFTAG_DATETIME"))
             try:
@@ -51,17 +50,6 @@ class RasterGrid:
             except RasterioError as error:
                 raise _damaged(path) from error
         self._mark = file_fingerprint(path)
-
-    def _opened(self) -> Any:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                return rasterio.open(self.path)
-        except RasterioError as error:
-            raise SourceError(
-                f"{self.path.name} cannot be read as a raster map (damaged or cut off?); "
-                "copy it again"
-            ) from error
 
     def fingerprint(self, window: Window) -> str:
         """Size and time of the file."""
@@ -92,12 +80,13 @@ class RasterGrid:
         colours = self._colours
         out_shape = (len(colours.bands), *shape)
         smooth = Resampling.nearest if colours.palette is not None else Resampling.average
-        with self._opened() as dataset:
+        with opened_raster(self.path) as dataset:
             bands_BHW = dataset.read(
                 colours.bands, window=area, out_shape=out_shape, resampling=smooth
             )
             mask_HW = dataset.dataset_mask(window=area, out_shape=shape)
-        return colours.rgb(bands_BHW), mask_HW > 0
+        rgb_HW3, data_HW = colours.pixels(bands_BHW)
+        return rgb_HW3, data_HW & (mask_HW > 0)
 
 
 class RasterFolderSource(Source):
@@ -132,30 +121,7 @@ def raster_files(folder: Path) -> list[Path]:
 
 
 def _damaged(path: Path) -> SourceError:
-    return SourceError(f"{path.name}: a part of it cannot be read; copy it again")
-
-
-def _crs(dataset: Any, name: str) -> CRS:
-    try:
-        return CRS.from_wkt(dataset.crs.to_wkt())
-    except CRSError as error:
-        raise NotGeoreferencedError(
-            f"{name}: its coordinate reference system cannot be understood; assign one, for "
-            "example: gdal_edit.py -a_srs EPSG:32633"
-        ) from error
-
-
-def _check_georeferenced(dataset: Any, name: str) -> None:
-    if dataset.crs is None:
-        raise NotGeoreferencedError(
-            f"{name} has no coordinate reference system; assign one, for example: "
-            "gdal_edit.py -a_srs EPSG:32633"
-        )
-    if dataset.transform.is_identity:
-        raise NotGeoreferencedError(
-            f"{name} has no position (no geotransform); georeference it, for example with "
-            "gdalwarp or QGIS"
-        )
+    return SourceError(f"{shown(path.name)}: a part of it cannot be read; copy it again")
 
 
 def _check_whole(dataset: Any, path: Path) -> None:
@@ -169,8 +135,8 @@ def _check_whole(dataset: Any, path: Path) -> None:
             length = dataset.get_tag_item(f"BLOCK_SIZE_{place}", "TIFF", bidx=band)
             if offset is not None and int(offset) + int(length or 0) > size:
                 raise SourceError(
-                    f"{path.name} is cut off: pixels should lie at byte {offset}, the file ends "
-                    f"at {size}; copy it again"
+                    f"{shown(path.name)} is cut off: pixels should lie at byte {offset}, the file "
+                    f"ends at {size}; copy it again"
                 )
 
 

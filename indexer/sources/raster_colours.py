@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
-STRETCH_PERCENT = (2.0, 98.0)
-"""Ours: the usual cut of a display stretch, taken from the whole map so that tiles agree."""
+from indexer.errors import NoPictureError
+from indexer.sources.raster_samples import sample_range
+from indexer.sources.tile_pixels import Pixels
+
+_RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+_CMYK = (ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black)
 
 
 class Colours:
@@ -18,52 +22,54 @@ class Colours:
 
     `bands` are the 1-based bands to read; a `palette` means that their values are no amounts, so
     they must not be averaged.
+
+    Raises:
+        NoPictureError: the samples are complex numbers.
     """
 
     def __init__(self, dataset: Any) -> None:
-        self.bands = _colour_bands(dataset)
+        if any("complex" in kind for kind in dataset.dtypes):
+            raise NoPictureError(
+                f"{dataset.name.rpartition('/')[2]} holds complex samples (radar?), which are no "
+                "picture; make an amplitude image of it"
+            )
+        meaning = list(dataset.colorinterp)
+        self._is_cmyk = all(colour in meaning for colour in _CMYK)
+        self.bands = _colour_bands(meaning, _CMYK if self._is_cmyk else _RGB)
         self.palette = _palette(dataset)
-        self._stretch = _stretch(dataset, self.bands)
+        self._white_is_0 = dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+        if self.palette is None:
+            self._range = sample_range(dataset, self.bands)
 
-    def rgb(self, bands_BHW: NDArray[Any]) -> NDArray[np.uint8]:
-        """Bands as read: uint8 [H, W, 3]."""
+    def pixels(self, bands_BHW: NDArray[Any]) -> Pixels:
+        """Return bands as read in RGB, and where they hold data: uint8 [H, W, 3], bool [H, W]."""
         if self.palette is not None:
-            painted: NDArray[np.uint8] = self.palette[bands_BHW[0]]
-            return painted
-        if self._stretch is not None:
-            low, high = self._stretch
-            scaled = (np.nan_to_num(bands_BHW.astype(np.float32)) - low) * (255.0 / (high - low))
-            bands_BHW = np.clip(scaled, 0, 255).astype(np.uint8)
-        rgb_BHW = bands_BHW if len(bands_BHW) == 3 else np.repeat(bands_BHW[:1], 3, axis=0)
-        return np.ascontiguousarray(rgb_BHW.transpose(1, 2, 0))
+            rgba_HW4 = self.palette[np.clip(bands_BHW[0], 0, len(self.palette) - 1)]
+            return np.ascontiguousarray(rgba_HW4[..., :3]), rgba_HW4[..., 3] > 0
+        data_HW = self._range.has_data(bands_BHW)
+        grey_BHW = self._range.in_8_bit(bands_BHW)
+        if self._white_is_0:
+            grey_BHW = 255 - grey_BHW
+        if self._is_cmyk:
+            ink_BHW = 255 - grey_BHW.astype(np.uint16)
+            grey_BHW = (ink_BHW[:3] * ink_BHW[3:] // 255).astype(np.uint8)
+        rgb_BHW = grey_BHW if len(grey_BHW) == 3 else np.repeat(grey_BHW[:1], 3, axis=0)
+        return np.ascontiguousarray(rgb_BHW.transpose(1, 2, 0)), data_HW
 
 
-def _colour_bands(dataset: Any) -> list[int]:
-    meaning = list(dataset.colorinterp)
-    wanted = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+def _colour_bands(meaning: list[Any], wanted: tuple[Any, ...]) -> list[int]:
     if all(colour in meaning for colour in wanted):
         return [meaning.index(colour) + 1 for colour in wanted]
-    return [1, 2, 3] if dataset.count >= 3 else [1]
+    return [1, 2, 3] if len(meaning) >= 3 else [1]
 
 
 def _palette(dataset: Any) -> NDArray[np.uint8] | None:
+    """RGBA by value: uint8 [values, 4]."""
     if dataset.colorinterp[0] != ColorInterp.palette:
         return None
-    table = np.zeros((256, 3), dtype=np.uint8)
-    for value, colour in dataset.colormap(1).items():
-        if 0 <= value < 256:
-            table[value] = colour[:3]
+    colours = {value: colour for value, colour in dataset.colormap(1).items() if value >= 0}
+    table = np.zeros((max([255, *colours]) + 1, 4), dtype=np.uint8)
+    table[:, 3] = 255
+    for value, colour in colours.items():
+        table[value, : len(colour)] = colour
     return table
-
-
-def _stretch(dataset: Any, bands: list[int]) -> tuple[float, float] | None:
-    if dataset.dtypes[0] == "uint8":
-        return None
-    scale = max(1.0, max(dataset.width, dataset.height) / 1024)
-    shape = max(1, int(dataset.height / scale)), max(1, int(dataset.width / scale))
-    seen = dataset.read(bands, out_shape=(len(bands), *shape), masked=True)
-    values = np.ma.masked_invalid(seen).compressed()
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = np.percentile(values, STRETCH_PERCENT)
-    return float(low), float(max(high, low + 1e-6))

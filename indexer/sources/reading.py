@@ -4,6 +4,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,19 @@ from model.images import open_image
 _ORIENTATION = 274
 
 
+FLAT_LEVELS = 2
+"""Our choice: a tile whose channels vary by no more than this (water, fill) cannot be found."""
+
+
 class SkippedImage(Exception):  # noqa: N818  it is an outcome, not an error
-    """The image is readable and does not belong in a gallery; its text is the reason."""
+    """The image is readable and does not belong in a gallery; its text is the reason.
+
+    `cause` is the reason without names and numbers, to count by.
+    """
+
+    def __init__(self, reason: str, cause: str) -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +65,7 @@ def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture
     image = open_image(data, min_side=MAX_SIDE_PX)
     width, height, plain_jpeg, opaque = _header(data)
     if opaque < min_opaque:
-        raise SkippedImage(f"{name} is {100 * (1 - opaque):.0f} % transparent")
+        raise SkippedImage(f"{name} is {100 * (1 - opaque):.0f} % transparent", "transparent")
     keep = plain_jpeg and max(width, height) <= MAX_SIDE_PX
     return RawPicture(
         image=image,
@@ -70,19 +82,33 @@ def from_pixels(
     """A picture cut from a map; pixels without data are black.
 
     Raises:
-        SkippedImage: too few pixels have data.
+        SkippedImage: too few pixels have data, or all have the same colour.
     """
     share = float(opaque_HW.mean())
     if share < min_opaque or share == 0.0:
-        raise SkippedImage(f"{name}: {100 * (1 - share):.0f} % of it has no data")
+        raise SkippedImage(f"{name}: {100 * (1 - share):.0f} % of it has no data", "no data")
     rgb_HW3 = np.ascontiguousarray(np.where(opaque_HW[..., None], rgb_HW3, 0), dtype=np.uint8)
     height, width = opaque_HW.shape
+    data_N3 = rgb_HW3[opaque_HW]
+    if int((data_N3.max(axis=0) - data_N3.min(axis=0)).max()) <= FLAT_LEVELS:
+        raise flat(name)
     return RawPicture(
         image=Image.fromarray(rgb_HW3),
         width_px=width,
         height_px=height,
         content_sha256=hashlib.sha256(rgb_HW3.tobytes()).hexdigest(),
     )
+
+
+def is_flat(image: Image.Image) -> bool:
+    """Whether every pixel of an RGB picture has about the same colour."""
+    ranges = cast(tuple[tuple[int, int], ...], image.getextrema())
+    return all(high - low <= FLAT_LEVELS for low, high in ranges)
+
+
+def flat(name: str) -> SkippedImage:
+    """The outcome for a picture of one colour."""
+    return SkippedImage(f"{name} is of one colour", "of one colour")
 
 
 def _header(data: bytes) -> tuple[int, int, bool, float]:

@@ -11,7 +11,7 @@ from indexer.errors import EmptySourceError, SourceError
 from indexer.geo import tile_corner, tile_corners, tile_gsd_m
 from indexer.records import ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
-from indexer.sources.reading import RawPicture, read_bytes
+from indexer.sources.reading import RawPicture, flat, is_flat, read_bytes
 from indexer.sources.tile_stores import TileStore
 
 WHOLE_TILES = (
@@ -84,7 +84,10 @@ class TileSource(Source):
         data = self.store.read(self.zoom, x, y)
         if data is None:
             raise FileNotFoundError(name)
-        return read_bytes(data, name, min_opaque=self.options.min_opaque)
+        picture = read_bytes(data, name, min_opaque=self.options.min_opaque)
+        if is_flat(picture.image):
+            raise flat(name)
+        return picture
 
 
 def tile_position(zoom: int, x: int, y: int, source: str) -> tuple[float, float]:

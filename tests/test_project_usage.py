@@ -17,7 +17,7 @@ from training.world.cli import app as world_app
     ("app", "line", "what"),
     [
         (index_app, "info town --frob", "No such option: --frob; see: "),
-        (world_app, "fly", "No such command 'fly'; see: "),
+        (world_app, "swim", "No such command 'swim'; see: "),
         (world_app, "render out --frob", "No such option: --frob; see: "),
         (world_app, "render out --size 5", "Invalid value for '--size': "),
         (world_app, "render out --preset sues-200 --views 3", "--views 3: sues-200 flies four"),

@@ -9,6 +9,7 @@ import typer
 from console.errors import one_line_errors
 from console.usage import OneLineGroup
 from training.world.errors import MapSourceError
+from training.world.fly_command import fly
 from training.world.geo import REACH_M, origin_of, to_latlon
 from training.world.job_runner import run_jobs
 from training.world.option_texts import grid_of, map_middle_m
@@ -262,6 +263,9 @@ def drape_pictures(
         claim(out, seed, settings)
         run_jobs(run_picture_job, jobs, workers, "places")
     typer.echo(f"{out}: {len(jobs)} places, {views} drone views each")
+
+
+app.command("fly")(fly)
 
 
 @app.command()

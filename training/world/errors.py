@@ -4,7 +4,8 @@ SafeNetError
 └── WorldError
     ├── UnknownPresetError   no flight or map preset of that name
     ├── WorldOutputError     the output holds another render or cannot be written
-    └── MapSourceError       a user's orthophoto, DSM or texture folder cannot be read
+    ├── MapSourceError       a user's orthophoto, DSM or texture folder cannot be read
+    └── MeshError            a user's textured mesh cannot be read, placed or flown over
 """
 
 from model.errors import SafeNetError
@@ -28,3 +29,7 @@ class WorldOutputError(WorldError):
 
 class MapSourceError(WorldError):
     """A user's orthophoto, DSM or texture folder cannot be read."""
+
+
+class MeshError(WorldError):
+    """A user's textured mesh cannot be read, placed on the Earth or flown over."""

@@ -1,0 +1,175 @@
+"""The command `safenet-world fly`."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.errors import one_line_errors
+from console.progress import Progress
+from training.world.job_runner import run_jobs
+from training.world.mesh.flights import FREE, FlightRanges
+from training.world.mesh.fly_job import FlySettings, fly_jobs, run_fly_job
+from training.world.mesh.map_job import MapSettings, map_jobs, run_map_job
+from training.world.mesh.orientation import Unit, Up
+from training.world.mesh.source import MeshOptions, open_mesh, pack_mesh, placed
+from training.world.output.folder import STATE_FOLDER, claim
+from training.world.output.gps_csv import write_gps
+from training.world.output.view import LatLon
+
+
+class Flight(StrEnum):
+    """How drones fly."""
+
+    FREE = FREE
+    UNIVERSITY = "university-1652"
+    SUES = "sues-200"
+    NADIR = "nadir"
+
+
+class Split(StrEnum):
+    """Which folders to write."""
+
+    TRAIN = "train"
+    TEST = "test"
+    BOTH = "both"
+
+
+def fly(
+    mesh: Annotated[Path, typer.Argument(help="tileset.json or its folder, GLB, glTF, OBJ, PLY.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; a killed run goes on.")],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAT,LON",
+            help="Degrees of the mesh's own origin, or of its middle where that lies outside; "
+            "needed unless the tileset is georeferenced.",
+        ),
+    ] = None,
+    up: Annotated[Up | None, typer.Option(help="Axis that is up (GLB, glTF: y; else z).")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="Unit of the coordinates (m).")] = None,
+    detail: Annotated[
+        float, typer.Option(min=0, help="Geometric error of tiles fine enough, metres; 0: finest.")
+    ] = 0.0,
+    splat: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=10, help="Side of a cloud's points, metres (by density)."),
+    ] = None,
+    places: Annotated[int, typer.Option(min=1, max=5000, help="At most so many places.")] = 500,
+    views: Annotated[int, typer.Option(min=1, max=400, help="Drone views of each place.")] = 54,
+    preset: Annotated[Flight, typer.Option(help="The drone's flight.")] = Flight.FREE,
+    heights: Annotated[
+        str | None, typer.Option(metavar="LOW-HIGH", help="Metres above ground (50-200).")
+    ] = None,
+    pitches: Annotated[
+        str | None, typer.Option(metavar="LOW-HIGH", help="Degrees below the horizon (30-90).")
+    ] = None,
+    fovs: Annotated[
+        str | None, typer.Option(metavar="LOW-HIGH", help="Horizontal field of view (40-75).")
+    ] = None,
+    span: Annotated[float, typer.Option(min=20, max=1000, help="Side of a tile, metres.")] = 160.0,
+    spacing: Annotated[float, typer.Option(min=5, help="Between places, metres.")] = 120.0,
+    split: Annotated[
+        Split, typer.Option(help="What the places are for; both: the southern fifth tests.")
+    ] = Split.TRAIN,
+    as_map: Annotated[
+        bool, typer.Option("--map", help="A gap-free map with flights instead of places.")
+    ] = False,
+    flights: Annotated[int, typer.Option(min=0, max=48, help="Drone flights over --map.")] = 6,
+    images: Annotated[
+        int, typer.Option(min=1, max=900, help="Images of each flight over --map.")
+    ] = 84,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Flights and looks.")] = 1,
+    size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
+) -> None:
+    """Render drone views of your own textured mesh or coloured cloud of points.
+
+    Writes University-1652's layout with gps.csv; with --map satellite/rRRcCC.jpg,
+    drone/FLIGHT/NNNN.jpg and gps.csv as render-map does. Each picture has a sun, a season and a
+    camera of its own. A preset is flown lower over tiles of less than 200 m, in proportion.
+    """
+    ranges = _ranges(preset, heights, pitches, fovs)
+    options = MeshOptions(at=_point(at), up=up, unit=unit, detail_m=detail)
+    with one_line_errors(), _packed(out) as pack_folder:
+        parts = open_mesh(mesh, options)
+        shown = Progress("reading", parts.count, unit="files", quiet=parts.count == 1)
+        pack = pack_mesh(mesh, shown.over(parts.pieces()), pack_folder)
+        where = placed(mesh, parts, pack, options.at)
+        settings = FlySettings(
+            mesh=str(mesh),
+            digest=hashlib.sha256((pack_folder / "table.json").read_bytes()).hexdigest()[:16],
+            where=where,
+            split=split.value,
+            preset=preset.value,
+            ranges=ranges,
+            views=views,
+            size_px=size,
+            span_m=span,
+            spacing_m=spacing,
+            splat_m=splat,
+        )
+        if as_map:
+            map_settings = MapSettings(fly=settings, flights=flights, images_per_flight=images)
+            stretches = map_jobs(out, pack_folder, seed, map_settings)
+            claim(out, seed, map_settings)
+            run_jobs(run_map_job, stretches, workers, "stretches")
+            made = f"{len(stretches)} stretches"
+        else:
+            jobs = fly_jobs(out, pack_folder, seed, settings, places)
+            claim(out, seed, settings)
+            run_jobs(run_fly_job, jobs, workers, "places")
+            made = f"{len(jobs)} places"
+        lines = write_gps(out)
+    anchor = "its own origin" if where.anchor_m != (0.0, 0.0) else "its middle"
+    typer.echo(f"{out}: {made}, {lines} lines in gps.csv")
+    typer.echo(f"mesh: {anchor} at {where.latitude:.6f},{where.longitude:.6f}")
+
+
+@contextmanager
+def _packed(out: Path) -> Iterator[Path]:
+    """Give the folder of the mesh's arrays, which are there only while the command runs."""
+    folder = out / STATE_FOLDER / "mesh"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _point(text: str | None) -> LatLon | None:
+    if text is None:
+        return None
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--at {text!r}: write LAT,LON in degrees: 46.95,7.44") from None
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise typer.BadParameter(f"--at {text!r}: latitude is -90..90, longitude -180..180 degrees")
+    return latitude, longitude
+
+
+def _ranges(
+    preset: Flight, heights: str | None, pitches: str | None, fovs: str | None
+) -> FlightRanges:
+    given = {"heights_m": heights, "pitches_deg": pitches, "fovs_deg": fovs}
+    named = {name: _range(text) for name, text in given.items() if text is not None}
+    if named and preset is not Flight.FREE:
+        raise typer.BadParameter(f"--preset {preset}: has its own heights; leave out the ranges")
+    try:
+        return FlightRanges(**named)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _range(text: str) -> tuple[float, float]:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r}: write LOW-HIGH, such as 60-120")
+    return float(found[1]), float(found[2] or found[1])

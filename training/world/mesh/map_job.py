@@ -1,0 +1,168 @@
+"""A gap-free map of a user's own mesh, with named drone flights over it, as `render-map` makes."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from training.world.chance import Dice
+from training.world.mesh.fly_job import FlySettings
+from training.world.mesh.looks import Look, draw_look
+from training.world.mesh.scene import MeshScene, open_scene
+from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.output.gps_csv import table_row, write_rows
+from training.world.output.view import View
+from training.world.rendering.camera import Camera, aimed
+from training.world.rendering.sensor import draw_sensor, jpeg
+from training.world.synthetic.area_jobs import AreaSettings, flight_camera, flight_name, tile_name
+
+_TILE_COVERED = 0.5
+_VIEW_COVERED = 0.8
+"""Our choice: shares that the mesh fills of a tile and of a view; the rest is left out."""
+_FLIGHT_TILE_M = 150.0
+"""The flights are made for tiles of this side; over others their heights change in proportion."""
+_IMAGES_PER_JOB = 21
+_OTHER_TRIES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapSettings:
+    """The map's flights beside how the mesh is flown over."""
+
+    fly: FlySettings
+    flights: int = 6
+    images_per_flight: int = 84
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapJob:
+    """A row of tiles (`flight` is -1) or a stretch of one flight."""
+
+    out: Path
+    pack: Path
+    seed: int
+    settings: MapSettings
+    area: AreaSettings
+    flight: int
+    first: int
+    count: int
+
+    @property
+    def done_file(self) -> Path:
+        """Written last: the job's lines of gps.csv."""
+        kind = "a-tiles" if self.flight < 0 else f"b-flight{self.flight:02d}"
+        return self.out / STATE_FOLDER / f"{kind}-{self.first:04d}.csv"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier run finished this stretch."""
+        return self.done_file.exists()
+
+
+def map_jobs(out: Path, pack: Path, seed: int, settings: MapSettings) -> list[MapJob]:
+    """Return every stretch of work of the map, tiles first."""
+    fly = settings.fly
+    scene = open_scene(pack, fly.splat_m)
+    low, high = scene.pack.low_3[:2], scene.pack.high_3[:2]
+    columns, rows = (max(1, math.ceil(float(side) / fly.span_m)) for side in high - low)
+    middle = (low + high) / 2
+    area = AreaSettings(
+        columns=columns,
+        rows=rows,
+        tile_m=fly.span_m,
+        size_px=fly.size_px,
+        flights=settings.flights,
+        images_per_flight=settings.images_per_flight,
+        middle_m=(float(middle[0]), float(middle[1])),
+    )
+    stretches = [(-1, row, columns) for row in range(rows)]
+    stretches += [
+        (flight, first, min(_IMAGES_PER_JOB, settings.images_per_flight - first))
+        for flight in range(settings.flights)
+        for first in range(0, settings.images_per_flight, _IMAGES_PER_JOB)
+    ]
+    return [
+        MapJob(
+            out=out,
+            pack=pack,
+            seed=seed,
+            settings=settings,
+            area=area,
+            flight=flight,
+            first=first,
+            count=count,
+        )
+        for flight, first, count in stretches
+    ]
+
+
+def run_map_job(job: MapJob) -> int:
+    """Take and write the pictures of one stretch; return the number of images."""
+    rows = []
+    for path, place_id, view in _tiles(job) if job.flight < 0 else _flight(job):
+        write_atomically(job.out / path, jpeg(view.pixels, view.jpeg_quality))
+        rows.append(table_row(path, place_id, view, "", ""))
+    write_rows(job.done_file, rows)
+    return len(rows)
+
+
+def _look(job: MapJob, flight: int) -> Look:
+    """Return the look of the whole map (flight -1) or of one flight, which differs from it."""
+    if flight < 0:
+        return replace(draw_look(Dice(job.seed, 81), drone=False), coarse=1.0, sharpened=0.0)
+    return draw_look(Dice(job.seed, 82, flight), drone=True, other=_look(job, -1))
+
+
+def _tiles(job: MapJob) -> Iterator[tuple[str, str, View]]:
+    fly, scene, look = (
+        job.settings.fly,
+        open_scene(job.pack, job.settings.fly.splat_m),
+        _look(job, -1),
+    )
+    for column in range(job.count):
+        middle = (
+            job.area.middle_m[0] + job.area.east_m[column],
+            job.area.middle_m[1] + job.area.north_m[job.first],
+        )
+        if scene.relief.square_covered(*middle, fly.span_m) < _TILE_COVERED:
+            continue
+        grain = Dice(job.seed, 83, job.first, column).below(1 << 30)
+        own = replace(look, sensor=replace(look.sensor, seed=grain, jpeg_quality=90))
+        name = tile_name(job.first, column)
+        view = scene.from_satellite(fly.where, middle, fly.span_m, own, fly.size_px)
+        yield f"satellite/{name}.jpg", name, view
+
+
+def _camera(job: MapJob, scene: MeshScene, k: int) -> Camera | None:
+    """Return the pose of image k of the flight; None where the mesh does not fill its view."""
+    for attempt in range(_OTHER_TRIES):
+        camera = flight_camera(job.seed + attempt, job.area, job.flight, k)
+        scale = job.settings.fly.span_m / _FLIGHT_TILE_M
+        camera = aimed(
+            *camera.ground_point(0.0, 0.0),
+            camera.z_m * scale,
+            camera.heading_deg + 90.0 * attempt,
+            camera.gimbal_pitch_deg,
+            camera.field_of_view_deg,
+        )
+        steps = np.linspace(-0.9, 0.9, 7)
+        points = [camera.ground_point(across, along) for across in steps for along in steps]
+        if scene.relief.share_covered(np.array(points)) >= _VIEW_COVERED:
+            return camera
+    return None
+
+
+def _flight(job: MapJob) -> Iterator[tuple[str, str, View]]:
+    fly, scene = job.settings.fly, open_scene(job.pack, job.settings.fly.splat_m)
+    name, look = flight_name(job.flight), _look(job, job.flight)
+    for k in range(job.first, job.first + job.count):
+        camera = _camera(job, scene, k)
+        if camera is None:
+            continue
+        sensor = draw_sensor(Dice(job.seed, 84, job.flight, k), drone=True)
+        view, _ = scene.from_drone(fly.where, camera, replace(look, sensor=sensor), fly.size_px)
+        row, column = job.area.nearest_tile(*camera.ground_point(0.0, 0.0))
+        view = replace(view, flight_id=name)
+        yield f"drone/{name}/{k + 1:04d}.jpg", tile_name(row, column), view

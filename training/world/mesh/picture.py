@@ -1,0 +1,110 @@
+"""One picture of a mesh as a camera under its own sky records it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.world.mesh.drawing import draw, look_up
+from training.world.mesh.infill import filled
+from training.world.mesh.lens import Lens
+from training.world.mesh.lighting import daylight
+from training.world.mesh.looks import Look
+from training.world.mesh.pack import Pack
+from training.world.mesh.seasons import in_season
+from training.world.rendering.sensor import expose
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+RAYS = 2
+"""Our choice: two by two looks a pixel, beside the textures' own halvings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """RGB pixels [S, S, 3], and the share of them that shows the mesh."""
+
+    pixels: U8
+    share_shown: float
+
+
+def take(pack: Pack, lens: Lens, look: Look, splat_m: float) -> Picture:
+    """Return the picture through a lens, whose side is `RAYS` times the picture's."""
+    drawn = draw(pack, lens, splat_m)
+    seen = look_up(pack, lens, drawn)
+    shown_HW = drawn.is_shown
+    colour_HW3 = _lifted(seen.colour_HW3, look.lifted)
+    colour_HW3 = in_season(
+        colour_HW3, seen.point_HW3, seen.normal_HW3, look.season, look.season_share
+    )
+    bright_HW = daylight(pack, seen, shown_HW, look.light, splat_m)
+    bright_HW = 1.0 + look.relit * (bright_HW - 1.0)
+    warm = np.array([1.0 + look.light.warmth, 1.0, 1.0 - look.light.warmth], np.float32)
+    colour_HW3 = (colour_HW3 * bright_HW[..., None] * warm).astype(np.float32)
+    distance_HW = np.linalg.norm(seen.point_HW3 - lens.frame[0].astype(np.float32), axis=2)
+    mist_HW = 1.0 - np.exp(-distance_HW * np.float32(look.haze_per_m)) * (1.0 - look.veil)
+    haze = np.array(look.haze_rgb, np.float32)
+    colour_HW3 = colour_HW3 + mist_HW[..., None] * (haze - colour_HW3)
+    view = _with_sky(_averaged(colour_HW3, shown_HW), lens, look)
+    return Picture(
+        pixels=expose(_graded(view, look), look.sensor), share_shown=float(shown_HW.mean())
+    )
+
+
+def _lifted(colour_HW3: F32, share: float) -> F32:
+    """Return colours whose dark parts, such as the photos' own shadows, are brightened."""
+    dark = np.clip(1.0 - colour_HW3.mean(axis=2, keepdims=True) / 110.0, 0.0, 1.0)
+    return np.asarray(colour_HW3 * (1.0 + 1.2 * share * dark), dtype=np.float32)
+
+
+def _averaged(colour_HW3: F32, shown_HW: NDArray[np.bool_]) -> tuple[F32, F32]:
+    """Return each pixel's mean colour of its looks that show something, and their share."""
+    side = len(shown_HW) // RAYS
+    shape = (side, RAYS, side, RAYS)
+    weight = shown_HW.astype(np.float32)
+    total = (colour_HW3 * weight[..., None]).reshape(*shape, 3).sum(axis=(1, 3))
+    count = weight.reshape(shape).sum(axis=(1, 3))
+    mean = total / np.maximum(count, 1.0)[..., None]
+    return mean.astype(np.float32), (count / RAYS**2).astype(np.float32)
+
+
+def _with_sky(averaged: tuple[F32, F32], lens: Lens, look: Look) -> F32:
+    """Return the view, its gaps filled from their surroundings, and sky over the horizon."""
+    colour_HW3, weight_HW = averaged
+    view = filled(colour_HW3, weight_HW)
+    if lens.is_parallel:
+        return view
+    up = (1.0 - 2.0 * (np.arange(len(view)) + 0.5) / len(view)) * lens.half_width
+    rise = lens.frame[3, 2] + up * lens.frame[2, 2]
+    is_sky = ((rise > 0)[:, None] & (weight_HW < 1.0)).astype(np.float32)[..., None]
+    is_sky = is_sky * (1.0 - weight_HW[..., None])
+    return np.asarray(view + is_sky * (np.array(look.haze_rgb, np.float32) - view), np.float32)
+
+
+def _graded(view: F32, look: Look) -> F32:
+    """Return the view in the look's colours and sharpness."""
+    mixed = np.clip(view @ np.array(look.mixing_33, np.float32).T, 0.0, 255.0)
+    graded = 255.0 * (mixed / 255.0) ** np.array(look.gamma_3, np.float32)
+    graded = _coarsened(graded.astype(np.float32), look.coarse)
+    return _sharpened(graded, look.sharpened) if look.sharpened else graded
+
+
+def _coarsened(view: F32, factor: float) -> F32:
+    """Return the view as if it had been taken with pixels `factor` times as large."""
+    side = len(view)
+    small = round(side / factor)
+    if small >= side:
+        return view
+    bands = []
+    for band in range(3):
+        image = Image.fromarray(np.ascontiguousarray(view[..., band]), mode="F")
+        image = image.resize((small, small), Image.Resampling.BOX)
+        bands.append(np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)))
+    return np.stack(bands, axis=-1).astype(np.float32)
+
+
+def _sharpened(view: F32, strength: float) -> F32:
+    padded = np.pad(view, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    around = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4
+    return np.clip(view + strength * (view - around), 0.0, 255.0).astype(np.float32)

@@ -4,7 +4,6 @@ The JSON holds the model's configuration, and whatever its maker says of it: dat
 recipe, metrics, calibration.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.errors import CheckpointError, ConfigError
+from model.files import atomic_file, file_sha256
 from model.network import SafeNet
 
 FORMAT = 1
@@ -70,14 +70,11 @@ def save_checkpoint(
         for key, value in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     config = network.config.to_dict()
-    save_file(state, partial, metadata={"config": json.dumps(config, sort_keys=True)})
     facts = {"format": FORMAT, "name": path.stem, "config": config, **card}
-    json_partial = _json_path(path).with_name(_json_path(path).name + ".partial")
-    json_partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    partial.replace(path)
-    json_partial.replace(_json_path(path))
+    with atomic_file(path) as partial, atomic_file(_json_path(path)) as json_partial:
+        save_file(state, partial, metadata={"config": json.dumps(config, sort_keys=True)})
+        json_partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -107,19 +104,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _check_same(path: Path, config: ModelConfig) -> None:
-    """The configuration lies in both files, so that the weights' SHA-256 tells it too."""
+    """Check the configuration in both files: it is part of what the weights' SHA-256 covers."""
     with safe_open(path, framework="pt") as tensors:
         written = (tensors.metadata() or {}).get("config")
     if written is not None and ModelConfig.from_dict(json.loads(written)) != config:
         raise CheckpointError(
-            f"{path.name} and {_json_path(path).name} tell two configurations; fetch both again"
+            f"{path.name} and {_json_path(path).name} differ in configuration; fetch both again"
         )
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _json_path(path: Path) -> Path:

@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model.checkpoint import file_sha256, save_checkpoint
+from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
 from model.errors import CheckpointError, ConfigError
+from model.files import file_sha256
 from model.network import SafeNet
 
 PATCH_PX = 16

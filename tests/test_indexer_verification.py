@@ -19,12 +19,12 @@ from indexer.commands.info import describe
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.gallery import Gallery, current_version
 from indexer.gallery.layout import gallery_folder
-from indexer.gallery.manifest import file_sha256
 from indexer.localization.localize import localize
 from indexer.records import Filters
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.descriptor_model import FusedQuery, GalleryRows
+from model.files import file_sha256
 from model.fusion import fuse
 from model.verification import SIDE, VERIFIED, agreement, combined
 

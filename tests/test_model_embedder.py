@@ -54,7 +54,7 @@ def test_other_turns_are_other_weights_and_a_mixed_pair_of_files_is_refused(tmp_
     assert once.sha256 != turned.sha256
     assert all(once.state[key].equal(turned.state[key]) for key in once.state)
     paths[0].with_suffix(".json").replace(paths[1].with_suffix(".json"))
-    with pytest.raises(CheckpointError, match="two configurations"):
+    with pytest.raises(CheckpointError, match="differ in configuration"):
         load_checkpoint(paths[1])
 
 
@@ -235,7 +235,7 @@ def damaged(weights: Path, folder: Path, damage: str) -> Path:
     [
         ("missing", "not found"),
         ("cut", "damaged"),
-        ("other card", "two configurations"),
+        ("other card", "differ in configuration"),
         ("lost tensor", "do not fit"),
         ("unknown setting", "colour"),
         ("newer format", "format"),

@@ -15,12 +15,12 @@ from model.local_features import cells
 from model.network import SafeNet
 from model.preprocessing import normalise
 from model.verification import VERIFIED, agreement, combined, quantised
+from training.commands.ship import app
 from training.data.training_data import training_places
 from training.evaluation.verifying import Verifier
 from training.learning.learner import build_learner
 from training.learning.loading import FileDataset
 from training.learning.recipes import recipe
-from training.learning.shipping import app
 from training.learning.whitening import fit_whitening
 
 CONFIG = ModelConfig(backbone="test_efficientnet", input_size=128, embedding_dim=16, local_dim=8)

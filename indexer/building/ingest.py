@@ -16,10 +16,10 @@ from indexer.building.decoding import Outcome, Prepared, Preparer, Unchanged, ou
 from indexer.building.publish import refuse_missing_rows
 from indexer.building.writer import Writer
 from indexer.gallery.descriptors import DescriptorFile
-from indexer.gallery.layout import write_atomically
 from indexer.gallery.rows import Known, Problem, SourceInfo, StoredImage
 from indexer.sources.candidate import Candidate, Source, identity, pages
 from model.descriptor_model import DescriptorModel
+from model.files import write_atomically
 
 BATCH = 32
 """Images per forward pass and per transaction; what a kill can cost at most."""

@@ -13,9 +13,10 @@ from indexer.errors import GalleryMismatchError
 from indexer.gallery import vectors
 from indexer.gallery.database import Database
 from indexer.gallery.descriptors import DescriptorFile, bytes_of_row
-from indexer.gallery.layout import GalleryFolder, sync_file, sync_folder, write_atomically
-from indexer.gallery.manifest import FORMAT, Manifest, file_sha256, read_manifest
+from indexer.gallery.layout import GalleryFolder
+from indexer.gallery.manifest import FORMAT, Manifest, read_manifest
 from indexer.gallery.schema import GalleryRow
+from model.files import file_sha256, sync_file, sync_folder, write_atomically
 
 KEEP = 3
 """Versions that stay after a publishing, the new one included."""

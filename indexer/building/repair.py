@@ -19,13 +19,14 @@ from indexer.errors import GalleryMismatchError
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.gallery import Gallery
 from indexer.gallery.layout import current_version, gallery_folder
-from indexer.gallery.manifest import file_sha256, read_manifest
+from indexer.gallery.manifest import read_manifest
 from indexer.gallery.pictures import PictureStore, encode
 from indexer.gallery.rows import StoredImage
 from indexer.sources.candidate import options_from_text
 from indexer.sources.detect import open_source
 from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
+from model.files import file_sha256
 from model.images import open_image
 
 

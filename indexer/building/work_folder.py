@@ -14,8 +14,9 @@ from sqlalchemy.exc import DatabaseError
 from indexer.building.publish import link, missing_rows
 from indexer.errors import GalleryMismatchError
 from indexer.gallery.database import Database
-from indexer.gallery.layout import GalleryFolder, sync_file, sync_folder
+from indexer.gallery.layout import GalleryFolder
 from indexer.gallery.manifest import Manifest
+from model.files import atomic_file
 
 
 def faults(folder: GalleryFolder, manifest: Manifest) -> list[str]:
@@ -72,12 +73,9 @@ def restore_lost(folder: GalleryFolder) -> None:
                 f"neither {folder.database} nor the one of version {place.name} can be read; "
                 "start anew with: safenet-index build --replace"
             )
-        partial = folder.database.with_suffix(".partial")
-        shutil.copyfile(place / "gallery.sqlite", partial)
-        sync_file(partial)
-        _delete(folder.database)
-        partial.replace(folder.database)
-        sync_folder(folder.work)
+        with atomic_file(folder.database, sync=True) as partial:
+            shutil.copyfile(place / "gallery.sqlite", partial)
+            _delete(folder.database)
     rows = folder.descriptors(_generation(folder.database))
     if not rows.exists() and _generation(place / "gallery.sqlite") == _generation(folder.database):
         with contextlib.suppress(FileNotFoundError):

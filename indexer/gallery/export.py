@@ -9,7 +9,6 @@ import json
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from indexer import geojson
 from indexer.errors import SourceError
 from indexer.records import ImageRecord
+from model.files import atomic_file
 
 SUFFIXES = (".geojson", ".csv", ".gpkg")
 
@@ -40,18 +40,12 @@ def export(records: Iterable[ImageRecord], path: Path) -> int:
         raise SourceError(f"{path} is a folder; name a file")
     if not path.parent.is_dir():
         raise SourceError(f"{path} cannot be written: there is no folder {path.parent}; make it")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.unlink(missing_ok=True)
-        count = writers[path.suffix.lower()](records, partial)
-        partial.replace(path)
+        with atomic_file(path) as partial:
+            return writers[path.suffix.lower()](records, partial)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise SourceError(f"{path} cannot be written ({reason}); check folder and room") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-    return count
 
 
 def properties(record: ImageRecord) -> dict[str, Any]:

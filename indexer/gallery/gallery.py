@@ -12,11 +12,12 @@ from indexer.gallery import metadata_search
 from indexer.gallery.database import Database
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.layout import GalleryFolder, current_version, gallery_folder, list_galleries
-from indexer.gallery.manifest import Manifest, file_sha256, read_manifest
+from indexer.gallery.manifest import Manifest, read_manifest
 from indexer.gallery.pictures import PictureStore
 from indexer.gallery.vector_search import Searcher
 from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
 from model.descriptor_model import DescriptorModel, FusedQuery
+from model.files import file_sha256
 from model.verification import VERIFIED, Agreement, agreement, combined
 
 EXACT_LIMIT = 10_000

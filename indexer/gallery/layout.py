@@ -10,10 +10,7 @@ STORE/<gallery>/
 └── .lock                 held by the one writer
 """
 
-import contextlib
-import os
 import re
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,39 +103,3 @@ def current_version(store: Path, name: str) -> str:
             f"no gallery {name!r} is published here (there are: {known}); "
             "build it with: safenet-index build"
         ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file's bytes survive a power cut."""
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
-
-
-def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Replace a file whole: readers see the old bytes or the new ones.
-
-    Threads may write the same path at once; each writes its own temporary file.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(data)
-            if sync:
-                stream.flush()
-                os.fsync(stream.fileno())
-        partial.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
-    if sync:
-        sync_folder(path.parent)

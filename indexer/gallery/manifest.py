@@ -1,6 +1,5 @@
 """The small file that ties a version's index, database, descriptors and weights together."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,14 +60,3 @@ def read_manifest(path: Path) -> Manifest:
             f"this release reads {FORMAT}; run: safenet-index rebuild"
         )
     return manifest
-
-
-def file_sha256(path: Path, size: int | None = None) -> str:
-    """The sha256 of a file's first `size` bytes (None: all of it), read in pieces."""
-    digest = hashlib.sha256()
-    left = path.stat().st_size if size is None else size
-    with path.open("rb") as stream:
-        while left > 0 and (piece := stream.read(min(left, 1 << 20))):
-            digest.update(piece)
-            left -= len(piece)
-    return digest.hexdigest()

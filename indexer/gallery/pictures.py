@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from indexer.gallery.layout import write_atomically
+from model.files import write_atomically
 
 MAX_SIDE_PX = 640
 """Ours: larger than any input size here, small enough to show at once."""

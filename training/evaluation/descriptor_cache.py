@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from model.files import atomic_file
 from training.errors import DataError
 
 DEFAULT_FOLDER = Path("var") / "descriptors"
@@ -39,13 +40,11 @@ class DescriptorCache:
         except (OSError, SafetensorError, KeyError):
             pass
         descriptors_ND = describe()
-        partial = path.with_suffix(".partial")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file({"descriptors": descriptors_ND.contiguous()}, partial)
-            partial.replace(path)
+            with atomic_file(path) as partial:
+                save_file({"descriptors": descriptors_ND.contiguous()}, partial)
         except (OSError, SafetensorError) as error:
-            partial.unlink(missing_ok=True)
             raise DataError(f"{path} cannot be written ({error}); use --no-cache") from error
         return descriptors_ND
 

@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from console.progress import Progress
 from model.checkpoint import save_checkpoint
+from model.files import atomic_file
 from model.preprocessing import normalise
 from training.data.places import Place, data_digest
 from training.errors import RecipeError, RunError
@@ -221,12 +222,10 @@ class Run:
         }
         last = self.options.out / "last.ckpt"
         if self._main:
-            partial = last.with_name("last.ckpt.partial")
             try:
-                torch.save(state, partial)
-                partial.replace(last)
+                with atomic_file(last) as partial:
+                    torch.save(state, partial)
             except (OSError, RuntimeError) as error:
-                partial.unlink(missing_ok=True)
                 raise RunError(
                     f"{last} cannot be written ({error}); free some space and use --resume: "
                     "the last good checkpoint is untouched"

@@ -15,7 +15,7 @@ from training.world.chance import Dice
 from training.world.errors import MapSourceError
 from training.world.orthophoto.drape import Drape, drape, draped_view
 from training.world.orthophoto.guessed_heights import guess_heights
-from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.output.folder import STATE_FOLDER, write_output
 from training.world.rendering.camera import Camera, aimed
 from training.world.rendering.sensor import draw_sensor, expose, jpeg
 from training.world.scene.light import draw_light
@@ -201,7 +201,7 @@ def run_picture_job(job: PictureJob) -> int:
     tile = _square(place, place.files[first])
     others = [file for k, file in enumerate(place.files) if k != first] or [place.files[first]]
     flown = [_ready(job, _square(place, file), dice) for file in others]
-    write_atomically(
+    write_output(
         job.out / "train" / "satellite" / job.place_id / f"{job.place_id}.jpg",
         _tile(tile, settings.size_px, dice),
     )
@@ -212,11 +212,11 @@ def run_picture_job(job: PictureJob) -> int:
         haze = 8e-4 * dice.unit() ** 3
         ready = flown[dice.below(len(flown))]
         view = draped_view(ready, camera, settings.size_px, haze_per_m=haze)
-        write_atomically(
+        write_output(
             job.out / "train" / "drone" / job.place_id / f"image-{k + 1:02d}.jpeg",
             jpeg(expose(view, sensor), sensor.jpeg_quality),
         )
-    write_atomically(job.done_file, b"")
+    write_output(job.done_file, b"")
     return settings.views + 1
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.files import write_atomically
 from training.world.errors import WorldOutputError
 
 if TYPE_CHECKING:
@@ -15,12 +16,10 @@ WORLD_VERSION = 4
 STATE_FOLDER = ".render"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write through a temporary file and a rename, so that no half file is ever seen."""
+def write_output(path: Path, data: bytes) -> None:
+    """Write a whole file, and its folder where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
+    write_atomically(path, data, sync=False)
 
 
 def claim(out: Path, seed: int, settings: "DataclassInstance") -> None:
@@ -42,4 +41,4 @@ def claim(out: Path, seed: int, settings: "DataclassInstance") -> None:
         raise WorldOutputError(
             f"{out}: holds a render of other settings ({file}); use another folder or delete it"
         )
-    write_atomically(file, text.encode())
+    write_output(file, text.encode())

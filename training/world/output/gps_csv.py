@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.output.folder import STATE_FOLDER, write_output
 from training.world.output.view import LatLon, View
 
 COLUMNS = (
@@ -60,7 +60,7 @@ def write_rows(file: Path, rows: list[list[str]]) -> None:
     """Write lines of gps.csv, without the header, in one go."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    write_atomically(file, text.getvalue().encode())
+    write_output(file, text.getvalue().encode())
 
 
 def write_gps(out: Path) -> int:
@@ -70,5 +70,5 @@ def write_gps(out: Path) -> int:
         for file in sorted((out / STATE_FOLDER).glob("*-*.csv"))
         for line in file.read_text().splitlines()
     ]
-    write_atomically(out / "gps.csv", ("\n".join([",".join(COLUMNS), *lines]) + "\n").encode())
+    write_output(out / "gps.csv", ("\n".join([",".join(COLUMNS), *lines]) + "\n").encode())
     return len(lines)

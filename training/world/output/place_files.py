@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.world.output.folder import write_atomically
+from training.world.output.folder import write_output
 from training.world.output.gps_csv import table_row, write_rows
 from training.world.output.view import View
 from training.world.rendering.sensor import jpeg
@@ -69,7 +69,7 @@ def _same_file(first: Path, other: Path, data: bytes) -> None:
     try:
         os.link(first, other)
     except OSError:
-        write_atomically(other, data)
+        write_output(other, data)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
@@ -86,7 +86,7 @@ def save_place(
     for file in files:
         view, is_png = file.view, file.paths[0].endswith(".png")
         data = _png(view.pixels) if is_png else jpeg(view.pixels, view.jpeg_quality)
-        write_atomically(out / file.paths[0], data)
+        write_output(out / file.paths[0], data)
         for other in file.paths[1:]:
             _same_file(out / file.paths[0], out / other, data)
         rows += [table_row(path, place_id, view, district, split) for path in file.paths]

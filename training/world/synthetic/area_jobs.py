@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from training.world.chance import Dice
-from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.output.folder import STATE_FOLDER, write_output
 from training.world.output.gps_csv import table_row, write_rows
 from training.world.output.view import View
 from training.world.rendering.camera import Camera
@@ -130,7 +130,7 @@ def run_area_job(job: AreaJob) -> int:
     """Render and write one stretch; returns the number of images."""
     rows = []
     for path, place_id, view in _tiles(job) if job.flight < 0 else _flight(job):
-        write_atomically(job.out / path, jpeg(view.pixels, view.jpeg_quality))
+        write_output(job.out / path, jpeg(view.pixels, view.jpeg_quality))
         rows.append(table_row(path, place_id, view, "", ""))
     write_rows(job.done_file, rows)
     return len(rows)

@@ -51,12 +51,12 @@ def metres_between(
 
 
 def wrap_longitude(longitude: float) -> float:
-    """The same meridian in [-180, 180)."""
+    """Return the same meridian in [-180, 180)."""
     return (longitude + 180.0) % 360.0 - 180.0
 
 
 def bounds_of(corners: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
-    """The smallest (west, south, east, north) box that holds all corners, the short way round.
+    """Return the smallest (west, south, east, north) box around all corners, the short way.
 
     A ring of corners around a pole gives every longitude and reaches up to the pole.
     """
@@ -75,7 +75,7 @@ def bounds_of(corners: Sequence[tuple[float, float]]) -> tuple[float, float, flo
 def _goes_around_a_pole(corners: Sequence[tuple[float, float]]) -> bool:
     around = [longitude for latitude, longitude in corners if abs(latitude) < _POLE_DEG]
     steps = [wrap_longitude(b - a) for a, b in zip(around, around[1:] + around[:1], strict=True)]
-    # A step of half the globe, as of the tiles of zoom 1, does not tell which way it goes.
+    # A step of half the globe, as of the tiles of zoom 1, has no direction.
     return all(abs(step) < 180.0 for step in steps) and abs(sum(steps)) > 180.0
 
 
@@ -86,7 +86,7 @@ def _lift(longitude: float) -> float:
 def inside_bounds(
     latitude: float, longitude: float, bounds: tuple[float, float, float, float]
 ) -> bool:
-    """Whether a position lies in a (west, south, east, north) box, also across the antimeridian."""
+    """Return whether a position lies in a (west, south, east, north) box."""
     west, south, east, north = bounds
     if not south <= latitude <= north:
         return False
@@ -98,7 +98,7 @@ def inside_bounds(
 def bounds_around(
     latitude: float, longitude: float, radius_m: float
 ) -> tuple[float, float, float, float]:
-    """A (west, south, east, north) box that holds every position within radius_m."""
+    """Return a (west, south, east, north) box that holds every position within radius_m."""
     dphi = math.degrees(radius_m / _LEAST_RADIUS_M)
     south, north = max(-90.0, latitude - dphi), min(90.0, latitude + dphi)
     widest = math.cos(math.radians(max(abs(south), abs(north))))
@@ -109,7 +109,7 @@ def bounds_around(
 
 
 def ground_size_m(corners: Sequence[tuple[float, float]]) -> float:
-    """Mean side length of a four-cornered ground area, m."""
+    """Return the mean side length of a four-cornered ground area, m."""
     sides = [distance_m(*corners[i], *corners[(i + 1) % 4]) for i in range(4)]
     return sum(sides) / 4
 
@@ -117,7 +117,7 @@ def ground_size_m(corners: Sequence[tuple[float, float]]) -> float:
 def square_corners(
     latitude: float, longitude: float, width_m: float, height_m: float, heading_deg: float = 0.0
 ) -> tuple[tuple[float, float], ...]:
-    """Corners of a ground rectangle, clockwise from the top left; its top points to heading."""
+    """Return the corners of a ground rectangle, clockwise from the top left of its heading."""
     turn = math.radians(heading_deg)
     half = [(-1, 1), (1, 1), (1, -1), (-1, -1)]
     found = []
@@ -130,7 +130,7 @@ def square_corners(
 
 
 def tile_corner(zoom: int, x: float, y: float) -> tuple[float, float]:
-    """(latitude, longitude) of a web-mercator tile address's top left; fractions are allowed.
+    """Return (latitude, longitude) of a web-mercator tile address's top left, also fractional.
 
     Source: OGC Two Dimensional Tile Matrix Set 2.0, WebMercatorQuad; rows count from the north.
     """
@@ -140,7 +140,7 @@ def tile_corner(zoom: int, x: float, y: float) -> tuple[float, float]:
 
 
 def tile_address(zoom: int, latitude: float, longitude: float) -> tuple[float, float]:
-    """Fractional (x, y) of a position in a zoom's web-mercator grid; inverse of tile_corner."""
+    """Return a position's fractional (x, y) in a web-mercator grid; inverse of tile_corner."""
     side = 2**zoom
     clipped = max(-MERCATOR_MAX_LATITUDE_DEG, min(MERCATOR_MAX_LATITUDE_DEG, latitude))
     y = (1 - math.asinh(math.tan(math.radians(clipped))) / math.pi) / 2 * side
@@ -148,12 +148,12 @@ def tile_address(zoom: int, latitude: float, longitude: float) -> tuple[float, f
 
 
 def tile_corners(zoom: int, x: int, y: int) -> tuple[tuple[float, float], ...]:
-    """Four (latitude, longitude) of a tile, clockwise from its top left (north-west)."""
+    """Return four (latitude, longitude) of a tile, clockwise from its north-west corner."""
     return tuple(tile_corner(zoom, x + dx, y + dy) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1)))
 
 
 def tile_gsd_m(zoom: int, latitude: float, tile_px: int) -> float:
-    """Ground metres per pixel of a web-mercator tile at a latitude."""
+    """Return the ground metres per pixel of a web-mercator tile at a latitude."""
     return MERCATOR_EQUATOR_M * math.cos(math.radians(latitude)) / float(2**zoom * tile_px)
 
 

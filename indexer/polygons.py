@@ -16,7 +16,7 @@ from indexer.records import Bounds, Position, Ring
 
 
 def inside_polygon(latitude: float, longitude: float, ring: Sequence[Position]) -> bool:
-    """Whether a position lies in a ring."""
+    """Return whether a position lies in a ring."""
     vertices = unrolled(ring)
     west = min(x for _, x in vertices)
     x = west + (longitude - west) % 360.0
@@ -32,7 +32,7 @@ def inside_any(
     longitudes_N: NDArray[np.float64],
     rings: Sequence[Sequence[Position]],
 ) -> NDArray[np.bool_]:
-    """Whether each position lies in at least one of the rings: bool [N]; as `inside_polygon`."""
+    """Return whether each position lies in at least one of the rings: bool [N]."""
     found_N = np.zeros(len(latitudes_N), dtype=np.bool_)
     for ring in rings:
         found_N |= _inside(latitudes_N, longitudes_N, unrolled(ring))
@@ -67,7 +67,7 @@ def unrolled(ring: Sequence[Position]) -> list[Position]:
 
 
 def box_of(ring: Sequence[Position]) -> Bounds:
-    """The (west, south, east, north) box of a ring; west > east across the antimeridian."""
+    """Return the (west, south, east, north) box of a ring; west > east across the antimeridian."""
     latitudes, x = zip(*unrolled(ring), strict=True)
     west, east = min(x), max(x)
     if east - west >= 360.0:
@@ -80,10 +80,10 @@ def _lift(longitude: float) -> float:
 
 
 def join_holes(outer: Ring, holes: Sequence[Ring]) -> Ring:
-    """One ring whose inside is the outer one's without the holes'.
+    """Return one ring whose inside is that of the outer ring without the holes.
 
     A bridge leads from the outer ring's first vertex to each hole and back along the same way, so
-    the even-odd rule counts it twice, which is not at all.
+    the even-odd rule counts it twice, which has no effect.
     """
     if not holes:
         return outer

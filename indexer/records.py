@@ -1,4 +1,4 @@
-"""What a gallery knows about one image, and what a search asks and answers.
+"""Metadata of a gallery image, conditions of a search and its matches.
 
 Frames: latitude and longitude are degrees WGS 84, lengths are metres, headings are degrees
 clockwise from true north, a gimbal pitch of -90 looks straight down.
@@ -11,7 +11,7 @@ from typing import Literal
 from indexer.geo import bounds_of, ground_size_m
 
 View = Literal["satellite", "drone"]
-"""What a gallery holds: map tiles seen from above, or a flight archive."""
+"""View of a gallery's images: map tiles from above, or drone images of a flight archive."""
 
 Position = tuple[float, float]
 """(latitude, longitude), degrees WGS 84."""
@@ -61,7 +61,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-    """Where the answer must lie: within `radius_m` of a position."""
+    """Circle that the answer lies in: within `radius_m` of a position."""
 
     latitude: float
     longitude: float
@@ -70,7 +70,7 @@ class Prior:
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """What a match must satisfy besides looking alike; None means no condition.
+    """Conditions on a match besides similarity; None means no condition.
 
     `bounds`, `polygon` and `area` (at least one of its polygons) hold an image whose centre lies
     inside; a capture-date condition drops images without a date, a ground-size condition drops
@@ -90,7 +90,7 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """How a query lies in a match, found by `model.verification`.
+    """Position and rotation of a query in a match, found by `model.verification`.
 
     `up` and `right` lead from the match's centre to the query's, in sides of the match's centre
     square, which is what the network sees; `turn_deg` is clockwise from the match's top to the
@@ -107,7 +107,7 @@ class Match:
     """One answer of a search: rank from 1.
 
     `score` is the cosine of the two descriptors; where weights and gallery have local features,
-    `model.verification.combined` of it and of how well they agree, and `pose` tells how they lie.
+    it is `model.verification.combined` of that and of their agreement, and `pose` is known.
     """
 
     record: ImageRecord

@@ -51,7 +51,7 @@ def test_every_command_has_help(run) -> None:
 def test_a_gallery_goes_through_its_whole_life(run, tmp_path) -> None:
     tile_folder(tmp_path / "tiles", 3, 3)
     assert "map: 9 images" in run("build", "map", "tiles", "--view", "satellite").output
-    assert "is sound" in run("verify", "map").output
+    assert "is consistent" in run("verify", "map").output
     facts = json.loads(run("info", "map", "--json").output)
     assert (facts["images"], facts["index"], facts["view"]) == (9, "flat", "satellite")
     picture(2001).save(tmp_path / "query.png")
@@ -275,7 +275,7 @@ def test_bad_sources_are_refused_in_one_line_and_change_nothing(run, tmp_path, m
         assert what in refused(run(*arguments, ok=False))
     assert current_version(tmp_path / "var" / "galleries", "map") == before
     assert list_galleries(tmp_path / "var" / "galleries") == ["map"]
-    assert "is sound" in run("verify", "map").output
+    assert "is consistent" in run("verify", "map").output
 
 
 def test_weights_of_another_dimension_are_refused(run, tmp_path, monkeypatch, embedder) -> None:

@@ -51,7 +51,7 @@ def refused(result, code: int = 1) -> str:
         ("build town tiles --index magic", "--index 'magic': choose from auto, flat"),
         ("build town tiles --overlap half", "Invalid value for '--overlap': "),
         ("build town tiles --keep 0", "Invalid value for '--keep': "),
-        ("build town tiles --log xml", "--log 'xml': say auto or json"),
+        ("build town tiles --log xml", "--log 'xml': choose auto or json"),
         ("build town tiles --frob", "No such option: --frob; see: root build --help"),
         ("remove town", "name image ids, --source or --bbox"),
         ("search town q.png --after yesterday", "--after 'yesterday': write 2024-05-31 or an ISO"),

@@ -1,4 +1,4 @@
-"""Gives back the room of what was removed: descriptor rows, pictures, versions."""
+"""Frees the space of removed images: descriptor rows, pictures, versions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from indexer.gallery.layout import GalleryFolder
 
 @dataclass(frozen=True, kw_only=True)
 class Compaction:
-    """What was given back: descriptor rows, picture files, and their bytes together."""
+    """Number of freed descriptor rows and picture files, and their bytes together."""
 
     rows: int
     pictures: int
@@ -28,11 +28,11 @@ class Compaction:
 def compact(
     store: Path, name: str, *, keep: int = KEEP, progress: Progress | None = None
 ) -> Compaction:
-    """Rewrite the descriptors without holes and delete pictures that no kept version shows.
+    """Rewrite the descriptors without holes and delete pictures that no kept version uses.
 
     Raises:
         UnknownGalleryError: there is no such gallery.
-        GalleryMismatchError: the writer's half is damaged.
+        GalleryMismatchError: the writer's files are damaged.
         GalleryBusyError: a replacing build waits to be finished.
     """
     with changing(store, name, progress or Silent()) as writer:

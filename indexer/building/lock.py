@@ -1,4 +1,4 @@
-"""One writer at a time for one gallery."""
+"""Lock that lets one process at a time write a gallery."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from indexer.errors import GalleryBusyError
 
 @contextmanager
 def writer_lock(path: Path) -> Iterator[None]:
-    """Hold a gallery for writing; the kernel lets go when the process ends, however it ends.
+    """Hold the lock of a gallery; the kernel releases it when the process ends, however it ends.
 
     Raises:
         GalleryBusyError: another process holds it.

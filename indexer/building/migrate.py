@@ -36,7 +36,7 @@ def upgrade(engine: Engine) -> None:
 
 
 def schema_revision(connection: Connection) -> str | None:
-    """Which migration a database has reached; None for an empty one."""
+    """Return the migration that a database has reached; None for an empty one."""
     known = text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
     if connection.execute(known).first() is None:
         return None

@@ -1,4 +1,4 @@
-"""How a build tells what it does: a bar on a terminal, plain lines elsewhere, or JSON lines."""
+"""Reports of a build: a bar on a terminal, plain lines elsewhere, or JSON lines."""
 
 import json
 import sys
@@ -10,35 +10,35 @@ from console.progress import Pace
 
 
 class Progress(Protocol):
-    """What a build reports to."""
+    """Receives the reports of a build."""
 
     def start(self, total: int) -> None:
-        """So many images are to be looked at."""
+        """Begin; `total` images will be processed."""
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
-        """So many more were looked at."""
+        """Count images that were processed since the last call."""
 
     def note(self, text: str) -> None:
-        """Something the user should know."""
+        """Report something that the user should know."""
 
     def stop(self) -> None:
-        """The work is over, well or not."""
+        """End, after success or failure."""
 
 
 class Silent:
-    """Reports nothing."""
+    """Ignores all reports."""
 
     def start(self, total: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class _Counting:
@@ -49,36 +49,36 @@ class _Counting:
         self.counts = {"added": 0, "skipped": 0, "failed": 0, "unchanged": 0}
 
     def start(self, total: int) -> None:
-        """Begin to count; the clock starts here."""
+        """Begin to count and start the clock."""
         self.total = total
         self._pace.restart()
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
-        """Count."""
+        """Add to the counts."""
         for key, more in zip(self.counts, (added, skipped, failed, unchanged), strict=True):
             self.counts[key] += more
 
     def stop(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: nothing is left to close."""
 
     def result(self, **facts: Any) -> None:
-        """What came of it; people read the command's own last line."""
+        """Ignore the result; people read the command's own last line."""
 
     @property
     def done(self) -> int:
         return sum(self.counts.values())
 
     def per_second(self) -> float:
-        """Images looked at per second; what was there already does not count."""
+        """Return processed images per second, without those that were unchanged."""
         return self._pace.per_second(self.done - self.counts["unchanged"])
 
     def eta_s(self) -> float | None:
-        """Seconds that are left at this pace."""
+        """Return the remaining seconds at this pace; None while nothing is done."""
         new = self.done - self.counts["unchanged"]
         return self._pace.remaining_s(new, self.total - self.done)
 
     def text(self) -> str:
-        """One line of state."""
+        """Return the state as one line."""
         eta_s = self.eta_s()
         eta = "" if eta_s is None else f", {eta_s:.0f} s left"
         return (
@@ -96,7 +96,7 @@ class PlainLines(_Counting):
         self._last = self._clock()
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
-        """Count, and say so now and then."""
+        """Add to the counts and print the state every few seconds."""
         super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
         now = self._clock()
         if now - self._last >= self._every_s or self.done == self.total:
@@ -104,7 +104,7 @@ class PlainLines(_Counting):
             print(self.text(), file=self._stream, flush=True)
 
     def note(self, text: str) -> None:
-        """Say it."""
+        """Print the note."""
         print(text, file=self._stream, flush=True)
 
 
@@ -122,7 +122,7 @@ class JsonLines(_Counting):
         self._last = clock()
 
     def advance(self, *, added: int, skipped: int, failed: int, unchanged: int) -> None:
-        """Count, and write the state."""
+        """Add to the counts and write the state."""
         super().advance(added=added, skipped=skipped, failed=failed, unchanged=unchanged)
         now = self._clock()
         if not (added or skipped or failed or self.done == self.total or now - self._last >= 1.0):
@@ -139,11 +139,11 @@ class JsonLines(_Counting):
         )
 
     def note(self, text: str) -> None:
-        """Write it."""
+        """Write the note."""
         self._write("note", text=text)
 
     def result(self, **facts: Any) -> None:
-        """Write it, the last line of a run that went well."""
+        """Write the result, the last line of a successful run."""
         self._write("result", **facts)
 
     def _write(self, event: str, **fields: Any) -> None:
@@ -175,9 +175,9 @@ class Bar(_Counting):
         self._bar.update(self._task, completed=self.done, state=self.text())
 
     def note(self, text: str) -> None:
-        """Print above the bar."""
+        """Print the note above the bar."""
         self._bar.console.print(text, highlight=False, markup=False)
 
     def stop(self) -> None:
-        """Leave the terminal clean."""
+        """Remove the bar."""
         self._bar.stop()

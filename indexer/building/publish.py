@@ -1,4 +1,4 @@
-"""Makes the writer's state a version that readers open: all of it at once, or not at all."""
+"""Publishes the writer's state as a version that readers open, all of it at once."""
 
 import os
 import shutil
@@ -19,14 +19,14 @@ from indexer.gallery.schema import GalleryRow
 from model.files import file_sha256, sync_file, sync_folder, write_atomically
 
 KEEP = 3
-"""Versions that stay after a publishing, the new one included."""
+"""Number of versions that are kept after publishing, including the new one."""
 
 PARTIAL = ".partial-"
-"""What a version's folder is called until it is whole."""
+"""Suffix of a version's folder until it is complete."""
 
 
 def published(folder: GalleryFolder) -> Manifest | None:
-    """The manifest of the version that readers open; None before the first."""
+    """Return the manifest of the version that readers open; None before the first."""
     try:
         version = folder.current.read_text().strip()
     except OSError:
@@ -35,13 +35,13 @@ def published(folder: GalleryFolder) -> Manifest | None:
 
 
 def newest_revision(folder: GalleryFolder) -> int:
-    """The highest revision that any version was published with; 0 before the first."""
+    """Return the highest published revision; 0 before the first."""
     numbers = [path.name.partition("-")[0] for path in folder.versions.glob("*-*")]
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def missing_rows(folder: GalleryFolder, row: GalleryRow) -> str | None:
-    """Says that the writer's descriptor file is shorter than the database counts; None: it fits."""
+    """Return an error text if the descriptor file has fewer rows than the database expects."""
     path = folder.descriptors(row.generation)
     size = path.stat().st_size if path.is_file() else 0
     rows = size // bytes_of_row(row.descriptor_dim, row.local_bytes)
@@ -49,7 +49,7 @@ def missing_rows(folder: GalleryFolder, row: GalleryRow) -> str | None:
 
 
 def refuse_missing_rows(folder: GalleryFolder, row: GalleryRow) -> None:
-    """Let nothing be written behind descriptors that are gone, nor be published without them.
+    """Refuse to write or publish while descriptors are missing.
 
     Raises:
         GalleryMismatchError: the writer's descriptor file is too short.
@@ -60,7 +60,7 @@ def refuse_missing_rows(folder: GalleryFolder, row: GalleryRow) -> None:
 
 
 def publish(folder: GalleryFolder, database: Database, row: GalleryRow, keep: int = KEEP) -> str:
-    """Write a new version beside the old ones, then point CURRENT to it; returns its name.
+    """Write a new version beside the old ones, point CURRENT to it and return its name.
 
     Raises:
         GalleryMismatchError: the writer's descriptor file is too short.
@@ -131,8 +131,8 @@ def write_index(
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a descriptor file a second name, or a copy where the file system has no links."""
-    # Rows are only ever appended, so a version may share the writer's file.
+    """Hard-link a descriptor file, or copy it where the file system has no links."""
+    # Rows are only appended, so a version may share the writer's file.
     try:
         os.link(source, target)
     except OSError:
@@ -149,6 +149,6 @@ def prune(folder: GalleryFolder, keep: int) -> None:
 
 
 def clear_partial(folder: GalleryFolder) -> None:
-    """Delete what an interrupted publishing left."""
+    """Delete the folder of an interrupted publication."""
     for path in folder.versions.glob(f"{PARTIAL}*"):
         shutil.rmtree(path, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""Finds what drifted apart in a gallery, and repairs it from what is still true.
+"""Finds inconsistencies in a gallery and repairs them from what is intact.
 
-The database is the truth. A descriptor that does not match its check sum is made again from the
-stored picture; a missing picture is taken from the source file; the index is built anew.
+The database is the source of truth. A descriptor that does not match its check sum is computed
+again from the stored picture, a missing picture is read from the source, the index is rebuilt.
 """
 
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ from model.images import open_image
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """One thing that is not as the database says; `what` is the part, `detail` the finding."""
+    """One inconsistency with the database; `what` is the part, `detail` the finding."""
 
     what: str
     detail: str
 
 
 def verify(store: Path, name: str) -> list[Drift]:
-    """Compare every part of the gallery with every other, the writer's too; [] means sound.
+    """Compare all parts of the gallery, including the writer's files; [] means consistent.
 
     Raises:
         UnknownGalleryError: nothing is published under that name.
@@ -57,15 +57,17 @@ def verify(store: Path, name: str) -> list[Drift]:
         if file_sha256(place / "descriptors.f16", manifest.descriptors_bytes) != (
             manifest.descriptors_sha256
         ):
-            found.append(Drift(what="descriptors", detail="the file is not the published one"))
+            found.append(
+                Drift(what="descriptors", detail="the file differs from the published one")
+            )
         slots = gallery.database.slots()
         if not np.array_equal(np.sort(gallery.index_slots()), slots):
-            found.append(Drift(what="index", detail="it holds other rows than the database"))
+            found.append(Drift(what="index", detail="its rows differ from those of the database"))
         path = place / "descriptors.f16"
         rows = DescriptorFile(path, manifest.descriptor_dim, manifest.local_bytes)
         found += list(_check_images(gallery.database.stored(), rows, PictureStore(folder.pictures)))
         rows.close()
-        found += [Drift(what="database", detail=text) for text in gallery.database.complaints()]
+        found += [Drift(what="database", detail=text) for text in gallery.database.faults()]
         found += [Drift(what="writer", detail=text) for text in faults(folder, manifest)]
     finally:
         gallery.close()
@@ -85,7 +87,7 @@ def _check_images(
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """What a rebuild did; `lost` are images that had to be dropped, their ids."""
+    """Result of a rebuild; `lost` are the ids of images that had to be dropped."""
 
     descriptors: int
     pictures: int
@@ -103,7 +105,7 @@ def rebuild(
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Repair:
-    """Repair every drift and publish; the index is always built anew.
+    """Repair every inconsistency and publish; the index is always rebuilt.
 
     Raises:
         GalleryMismatchError: the weights are not the gallery's.
@@ -120,7 +122,7 @@ def rebuild(
                 f"{embedder.name}; use those"
             )
         descriptors, pictures, lost = _repair_images(writer, embedder)
-        writer.database.lose(lost)
+        writer.database.delete_lost(lost)
         writer.database.place_again()
         writer.database.set_index_kind(index_kind or row.index_kind)
         version = publish(writer.folder, writer.database, writer.row, keep)
@@ -156,14 +158,14 @@ def _repair_images(writer: Writer, embedder: DescriptorModel) -> tuple[int, int,
 
 
 def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:
-    """How many pictures were read again, and the ids of images whose picture nothing brings back.
+    """Return the number of restored pictures and the ids of images whose picture is lost.
 
-    Images may share a picture, so one is lost only after every image's source was asked.
+    Images may share a picture, so it is lost only after the sources of all of them were tried.
     """
     repaired, bad = 0, []
     for image in writer.database.stored():
         if not writer.pictures.sound(image.picture_sha256):
-            if _take_again(writer, image):
+            if _read_again(writer, image):
                 repaired += 1
             else:
                 bad.append(image)
@@ -173,7 +175,7 @@ def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:
     return repaired, lost
 
 
-def _take_again(writer: Writer, image: StoredImage) -> bool:
+def _read_again(writer: Writer, image: StoredImage) -> bool:
     info = next(info for info in writer.database.sources() if info.id == image.source_id)
     try:
         source = open_source(Path(info.location), options_from_text(info.options))

@@ -1,4 +1,4 @@
-"""Which of the writer's images a user means: by place, or by source, named or given as a path."""
+"""Selects images of a gallery by position or by source, given by name or path."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from indexer.records import Filters
 
 
 def selected_ids(database: Database, filters: Filters) -> list[str]:
-    """Ids of the images that satisfy the filters; `source` may be a source's path.
+    """Return the ids of the images that satisfy the filters; `source` may be a path.
 
     Raises:
         BadFilterError: a filter is out of its range.
@@ -27,7 +27,7 @@ def selected_ids(database: Database, filters: Filters) -> list[str]:
 
 
 def _at_path(database: Database, source: str | None) -> list[int]:
-    """The sources at a path; none where it is only a name."""
+    """Return the ids of the sources at a path; none if the text is only a name."""
     if source is None or len(Path(source).parts) < 2:
         return []
     location = str(Path(source).resolve())

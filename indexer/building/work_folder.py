@@ -1,6 +1,6 @@
-"""The writer's half of a gallery (`work/`): what is wrong with it, and how it comes back.
+"""The writer's files of a gallery (`work/`): their faults and their restoration.
 
-A published version holds the same database and rows, so it can stand in for a lost half.
+A published version holds the same database and rows, so lost files are restored from it.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from model.files import atomic_file
 
 
 def faults(folder: GalleryFolder, manifest: Manifest) -> list[str]:
-    """What is wrong with the writer's half beside a sound published version; [] is good."""
+    """Return the faults of the writer's files beside an intact published version; [] means none."""
     if not folder.database.is_file():
         return [f"{folder.database} is missing"]
     database = Database.open_beside_writer(folder.database)
@@ -28,13 +28,13 @@ def faults(folder: GalleryFolder, manifest: Manifest) -> list[str]:
         row = database.gallery()
         if row is None:
             return [f"{folder.database} holds no gallery"]
-        found = database.complaints()
+        found = database.faults()
         if row.revision == manifest.revision and database.count() != manifest.size:
             found.append(f"it holds {database.count()} images, {manifest.size} are published")
         rows = missing_rows(folder, row)
         return found if rows is None else [*found, rows]
     except (DatabaseError, sqlite3.DatabaseError) as error:
-        # A full disk, or one that may not be written, hides the newest pages: nothing is known.
+        # A full or read-only disk hides the newest pages, so nothing is known.
         hidden = any(text in str(error) for text in ("disk I/O error", "unable to open", "locked"))
         what = "could not be looked at: is the disk full?" if hidden else "cannot be read"
         return [f"{folder.database} {what} ({_cause(error)})"]
@@ -43,7 +43,7 @@ def faults(folder: GalleryFolder, manifest: Manifest) -> list[str]:
 
 
 def refuse_lost(folder: GalleryFolder) -> None:
-    """Let no writer begin anew beside a published version by accident.
+    """Refuse to start an empty gallery beside a published version by accident.
 
     Raises:
         GalleryMismatchError: a version is published and the writer's database is gone.
@@ -53,13 +53,13 @@ def refuse_lost(folder: GalleryFolder) -> None:
 
 
 def drop_unreadable(folder: GalleryFolder) -> None:
-    """Delete a writer's database that cannot be read: the gallery starts anew."""
+    """Delete a writer's database that cannot be read: the gallery starts empty."""
     if folder.database.exists() and not _readable(folder.database):
         _delete(folder.database)
 
 
 def restore_lost(folder: GalleryFolder) -> None:
-    """Bring back from the published version what the writer's half lacks.
+    """Restore the writer's missing files from the published version.
 
     Raises:
         GalleryMismatchError: the version's own database cannot be read either.
@@ -83,7 +83,7 @@ def restore_lost(folder: GalleryFolder) -> None:
 
 
 def lost(folder: GalleryFolder) -> GalleryMismatchError:
-    """The error for a writer's database that is gone while a version is published."""
+    """Return the error for a missing writer's database beside a published version."""
     return GalleryMismatchError(
         f"{folder.database} is gone and gallery {folder.root.name!r} is published; bring it back "
         f"with: safenet-index rebuild {folder.root.name} (or start anew: build --replace)"
@@ -91,7 +91,7 @@ def lost(folder: GalleryFolder) -> GalleryMismatchError:
 
 
 def name_damage(folder: GalleryFolder, error: Exception) -> GalleryMismatchError:
-    """The error for a writer's database that SQLite cannot use."""
+    """Return the error for a writer's database that SQLite cannot use."""
     return GalleryMismatchError(
         f"{folder.database} cannot be read ({_cause(error)}); bring it back with: "
         f"safenet-index rebuild {folder.root.name}"
@@ -108,7 +108,7 @@ def _delete(database: Path) -> None:
 
 
 def _readable(path: Path) -> bool:
-    """Whether a database is there, sound and a gallery's; a full disk raises."""
+    """Return whether a database exists, is intact and is a gallery's; a full disk raises."""
     if not path.is_file():
         return False
     try:

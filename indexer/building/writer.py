@@ -1,4 +1,4 @@
-"""A gallery held for writing: by one process, under a lock, with a full disk named as such."""
+"""Exclusive write access to a gallery; reports a full disk as StoreFullError."""
 
 import errno
 import os
@@ -21,11 +21,11 @@ from indexer.gallery.pictures import PictureStore
 from indexer.gallery.schema import GalleryRow
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says when nothing more can be written; FAISS repeats its words."""
+"""Error numbers of a full disk or quota; FAISS repeats their texts."""
 
 
 class Writer:
-    """A gallery held for writing."""
+    """Exclusive write access to one gallery."""
 
     def __init__(self, folder: GalleryFolder, database: WriterDatabase, progress: Progress) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Writer:
 
     @property
     def row(self) -> GalleryRow:
-        """The gallery's own row, as it is now."""
+        """The gallery's own row in its present state."""
         row = self.database.gallery()
         if row is not None:
             return row
@@ -46,7 +46,7 @@ class Writer:
         )
 
     def publish(self, keep: int = KEEP) -> str:
-        """Publish what is stored, unless it is published already; returns the version's name."""
+        """Publish what is stored unless it is published already; return the version's name."""
         row, before = self.row, self._before()
         if before is not None and before.revision == row.revision:
             return before.version
@@ -56,7 +56,7 @@ class Writer:
         try:
             return published(self.folder)
         except GalleryMismatchError:
-            return None  # what is published is damaged: a new version heals it
+            return None  # the published version is damaged: a new one repairs it
 
 
 @contextmanager
@@ -66,18 +66,18 @@ def open_writer(
     progress: Progress,
     prepare: Callable[[GalleryFolder], None] = refuse_lost,
 ) -> Iterator[Writer]:
-    """Hold a gallery for writing; created where it does not exist.
+    """Open a gallery for writing; it is created if it does not exist.
 
     Args:
         store: folder of the galleries.
         name: the gallery's name.
         progress: where to report.
-        prepare: what to do about a database that is lost, before it is opened.
+        prepare: handles a lost database before it is opened.
 
     Raises:
         GalleryBusyError: another process writes it.
         GalleryMismatchError: its database is lost, damaged or a newer release's.
-        StoreFullError: the disk ran full; what was committed before stays.
+        StoreFullError: the disk is full; what was committed before stays.
     """
     folder = gallery_folder(store, name)
     with disk_full_named(folder), writer_lock(folder.lock):
@@ -103,7 +103,7 @@ def _clear_generations(folder: GalleryFolder, database: WriterDatabase) -> None:
 
 @contextmanager
 def disk_full_named(folder: GalleryFolder) -> Iterator[None]:
-    """Give a full disk and a damaged database their own errors."""
+    """Raise a full disk and a damaged database as errors of their own."""
     try:
         yield
     except OSError as error:
@@ -111,7 +111,7 @@ def disk_full_named(folder: GalleryFolder) -> Iterator[None]:
             raise
         raise StoreFullError(_full(folder)) from error
     except (OperationalError, sqlite3.OperationalError) as error:
-        # SQLite calls what a full disk does to its shared memory, or a quota, an I/O error.
+        # SQLite reports a full disk under its shared memory, or a quota, as an I/O error.
         if not any(text in str(error) for text in ("full", "disk I/O error")):
             raise
         raise StoreFullError(_full(folder)) from error

@@ -1,4 +1,4 @@
-"""A gallery's database, for writing: one writer, every change whole or not at all."""
+"""Writes a gallery's database: one writer, each change in one transaction."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ from indexer.gallery.schema import (
 
 
 class WriterDatabase(Database):
-    """The writer's own database, in WAL mode; a change that readers would see raises `revision`."""
+    """The writer's database, in WAL mode; changes that readers notice raise `revision`."""
 
     @classmethod
     def open_for_writing(cls, path: Path) -> Self:
@@ -38,9 +38,9 @@ class WriterDatabase(Database):
         return cls(engine)
 
     def begin(self, row: GalleryRow, source: SourceRow) -> None:
-        """Forget every image and source; the gallery becomes what the row and its source say.
+        """Delete every image and source and start with the given row and source.
 
-        Generation and revision go on from what was there.
+        Generation and revision continue from their old values.
         """
         with Session(self.engine) as session, session.begin():
             for table in (ProblemRow, ImageRow, SourceRow):
@@ -53,14 +53,14 @@ class WriterDatabase(Database):
             session.add(source)
 
     def set_index_kind(self, kind: str) -> None:
-        """Choose another index type for the next publishing."""
+        """Set the index type of the next version."""
         with Session(self.engine) as session, session.begin():
             session.execute(
                 update(GalleryRow).values(index_kind=kind, revision=GalleryRow.revision + 1)
             )
 
     def enter_source(self, location: str, options: str, kind: str) -> SourceInfo:
-        """The source of that location and options, no longer done; created where it is new."""
+        """Return the source of that location and options, marked as not done; create it if new."""
         with Session(self.engine) as session, session.begin():
             query = select(SourceRow).filter_by(location=location, options=options)
             row = session.scalars(query).first()
@@ -72,14 +72,14 @@ class WriterDatabase(Database):
             return source_info(row)
 
     def finish_source(self, source_id: int) -> None:
-        """Every image of the source was tried."""
+        """Mark that every image of the source was tried."""
         with Session(self.engine) as session, session.begin():
             session.execute(update(SourceRow).where(SourceRow.id == source_id).values(state=DONE))
 
     def commit_batch(
         self, source_id: int, images: Sequence[StoredImage], problems: Sequence[Problem]
     ) -> None:
-        """Store a batch whole or not at all; images of known ids replace what was stored."""
+        """Store a batch in one transaction; images with known ids replace the stored ones."""
         ids = [image.record.image_id for image in images]
         tried = ids + [problem.image_id for problem in problems]
         own = ProblemRow.source_id == source_id
@@ -97,7 +97,7 @@ class WriterDatabase(Database):
                 )
 
     def touch(self, fingerprints: dict[str, str]) -> None:
-        """Remember new fingerprints of images whose content did not change."""
+        """Store new fingerprints of images whose content did not change."""
         with Session(self.engine) as session, session.begin():
             for image_id, fingerprint in fingerprints.items():
                 session.execute(
@@ -107,9 +107,9 @@ class WriterDatabase(Database):
                 )
 
     def remove(self, image_ids: Iterable[str]) -> int:
-        """Take images out, all or none, and remember it; returns how many there were.
+        """Remove images in one transaction, record it and return their number.
 
-        A source that keeps no image is forgotten.
+        A source that has no image left is deleted.
         """
         removed, sources = 0, set[int]()
         with Session(self.engine) as session, session.begin():
@@ -128,8 +128,8 @@ class WriterDatabase(Database):
                 session.execute(update(GalleryRow).values(revision=GalleryRow.revision + 1))
         return removed
 
-    def lose(self, image_ids: Iterable[str]) -> None:
-        """Delete images that cannot be shown any more; `update` brings them back."""
+    def delete_lost(self, image_ids: Iterable[str]) -> None:
+        """Delete images whose picture is lost; `update` restores them."""
         with Session(self.engine) as session, session.begin():
             for part in _parts(list(image_ids), 500):
                 session.execute(delete(ImageRow).where(ImageRow.image_id.in_(part)))
@@ -147,7 +147,7 @@ class WriterDatabase(Database):
             )
 
     def place_again(self) -> None:
-        """Make the R*Tree anew from the images."""
+        """Rebuild the R*Tree from the images."""
         columns = (ImageRow.longitude, ImageRow.longitude, ImageRow.latitude, ImageRow.latitude)
         with self.engine.begin() as connection:
             connection.execute(delete(IMAGE_PLACE))
@@ -157,7 +157,7 @@ class WriterDatabase(Database):
             )
 
     def set_crc(self, slot: int, crc32: int) -> None:
-        """Remember the check sum of a descriptor that was made again."""
+        """Store the check sum of a descriptor that was computed again."""
         with Session(self.engine) as session, session.begin():
             session.execute(
                 update(ImageRow).where(ImageRow.slot == slot).values(descriptor_crc32=crc32)

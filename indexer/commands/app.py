@@ -1,4 +1,4 @@
-"""`safenet-index`: galleries from the shell."""
+"""`safenet-index`: builds, changes, checks and searches galleries."""
 
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -37,13 +37,14 @@ def remove(
     name: opt.Name,
     image_ids: Annotated[list[str] | None, typer.Argument(help="Ids of images.")] = None,
     store: opt.Store = opt.DEFAULT_STORE,
-    source: Annotated[str | None, typer.Option(help="All images of this source.")] = None,
+    source: Annotated[str | None, typer.Option(help="Remove all images of this source.")] = None,
     bbox: Annotated[
-        str | None, typer.Option("--bbox", help="All within west,south,east,north, degrees.")
+        str | None,
+        typer.Option("--bbox", help="Remove all images within west,south,east,north, degrees."),
     ] = None,
     keep: opt.Keep = 3,
 ) -> None:
-    """Take images out: by id, by source, by place."""
+    """Remove images by id, source or position."""
     with one_line_errors():
         from indexer.building import operations
         from indexer.errors import UnknownImageError
@@ -62,9 +63,11 @@ def remove(
             if ids:
                 raise
             given = {"--source": source, "--bbox": bbox}
-            said = " ".join(f"{key} {value}" for key, value in given.items() if value is not None)
+            selection = " ".join(
+                f"{key} {value}" for key, value in given.items() if value is not None
+            )
             raise UnknownImageError(
-                f"gallery {name!r} holds no image of {said}; see: safenet-index info {name}"
+                f"gallery {name!r} holds no image of {selection}; see: safenet-index info {name}"
             ) from error
         print(
             f"{name}: {-outcome.tally.added} removed, {outcome.size} images left, "
@@ -74,14 +77,14 @@ def remove(
 
 @app.command()
 def compact(name: opt.Name, store: opt.Store = opt.DEFAULT_STORE, keep: opt.Keep = 3) -> None:
-    """Give back the room of removed and replaced images."""
+    """Free the space of removed and replaced images."""
     with one_line_errors():
         from indexer.building.compact import compact as run
 
         done = run(store, name, keep=keep)
         print(
-            f"{name}: {done.rows} descriptors and {done.pictures} pictures dropped, "
-            f"{done.freed_bytes / 1e6:.1f} MB (kept versions still hold theirs), "
+            f"{name}: {done.rows} descriptors and {done.pictures} pictures deleted, "
+            f"{done.freed_bytes / 1e6:.1f} MB freed (kept versions still use theirs), "
             f"version {done.version}"
         )
 
@@ -99,7 +102,7 @@ def verify(name: opt.Name, store: opt.Store = opt.DEFAULT_STORE) -> None:
         if found:
             print(f"{name}: {len(found)} findings; repair with: safenet-index rebuild {name}")
             raise typer.Exit(1)
-        print(f"{name}: version {current_version(store, name)} is sound")
+        print(f"{name}: version {current_version(store, name)} is consistent")
 
 
 @app.command()
@@ -108,7 +111,7 @@ def info(
     store: opt.Store = opt.DEFAULT_STORE,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """What a gallery is made of."""
+    """Show facts about a gallery."""
     with one_line_errors():
         import json
 

@@ -75,7 +75,7 @@ def build(
     log: opt.Log = "auto",
     device: opt.Device = "auto",
 ) -> None:
-    """Make a gallery of one source; run it again after an interruption to go on."""
+    """Build a gallery of one source; run the command again after an interruption to continue."""
     with one_line_errors(as_json=log == "json"):
         from indexer.building import operations
         from indexer.building.dry_run import estimate
@@ -122,7 +122,7 @@ def add(
     log: opt.Log = "auto",
     device: opt.Device = "auto",
 ) -> None:
-    """Bring another source in, or what is new in a known one; failed images are tried again."""
+    """Add another source, or the new images of a known one; failed images are tried again."""
     with one_line_errors(as_json=log == "json"):
         from indexer.building import operations
         from indexer.building.checks import require
@@ -146,7 +146,7 @@ def update(
     log: opt.Log = "auto",
     device: opt.Device = "auto",
 ) -> None:
-    """Look at every source again: new images come in, changed files replace theirs."""
+    """Read every source again: add new images and replace those whose files changed."""
     with one_line_errors(as_json=log == "json"):
         from indexer.building import operations
         from indexer.building.checks import require
@@ -169,7 +169,7 @@ def rebuild(
     log: opt.Log = "auto",
     device: opt.Device = "auto",
 ) -> None:
-    """Repair every drift, build the index anew and publish."""
+    """Repair every inconsistency, rebuild the index and publish."""
     with one_line_errors(as_json=log == "json"):
         from indexer.building.checks import require
         from indexer.building.repair import rebuild as run

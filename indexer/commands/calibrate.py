@@ -20,7 +20,7 @@ def calibrate(
     diagram: Annotated[Path | None, typer.Option(help="Reliability diagram, .svg.")] = None,
     device: opt.Device = "auto",
 ) -> None:
-    """Fit the confidence; report on halves of the queries that a fit has not seen."""
+    """Fit the confidence; report on the halves of the queries that were not used for the fit."""
     with one_line_errors():
         from indexer.errors import EmptySourceError
         from indexer.gallery.gallery import Gallery

@@ -1,4 +1,4 @@
-"""What `safenet-index info` tells."""
+"""Facts that `safenet-index info` prints."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from indexer.gallery.layout import gallery_folder
 
 
 def describe(store: Path, name: str) -> dict[str, Any]:
-    """Facts about the published version: sizes in bytes, degrees WGS 84, metres.
+    """Return facts about the published version: sizes in bytes, degrees WGS 84, metres.
 
     Raises:
         UnknownGalleryError: nothing is published under that name.

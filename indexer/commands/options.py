@@ -1,4 +1,4 @@
-"""Options that several `safenet-index` commands share, and how their texts are read."""
+"""Options that several `safenet-index` commands share, and the parsing of their values."""
 
 import sys
 from datetime import UTC, date, datetime, time
@@ -63,28 +63,28 @@ DEFAULT_STORE = Path("var/galleries")
 
 
 def load_weights(weights: Path | None, device: str) -> "Embedder":
-    """The weights to embed with; torch is imported here, not for `--help`."""
+    """Return the weights; the network's libraries are imported here, not for `--help`."""
     from model.embedder import Embedder
 
     return Embedder.load(weights, device=device)
 
 
 def reporter(log: str) -> Any:
-    """A bar on a terminal, plain lines elsewhere, JSON lines on request."""
+    """Return a bar on a terminal, plain lines elsewhere, JSON lines on request."""
     from indexer.building.progress import Bar, JsonLines, PlainLines
 
     if log not in ("auto", "json"):
-        raise typer.BadParameter(f"--log {log!r}: say auto or json")
+        raise typer.BadParameter(f"--log {log!r}: choose auto or json")
     if log == "json":
         return JsonLines()
     return Bar() if sys.stderr.isatty() else PlainLines()
 
 
 def index_kind(text: str) -> str:
-    """A known index type.
+    """Return a known index type.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: there is no such type.
     """
     from indexer.gallery.vectors import INDEX_KINDS
 
@@ -94,10 +94,10 @@ def index_kind(text: str) -> str:
 
 
 def numbers(text: str, option: str, count: int | None = None) -> tuple[float, ...]:
-    """Comma-separated numbers.
+    """Return comma-separated numbers.
 
     Raises:
-        typer.BadParameter: something else is written, or too few or many of them.
+        typer.BadParameter: the text holds something else, or too few or too many numbers.
     """
     try:
         values = tuple(float(part) for part in text.split(",") if part.strip())
@@ -111,10 +111,10 @@ def numbers(text: str, option: str, count: int | None = None) -> tuple[float, ..
 
 
 def latitude_longitude(text: str, option: str) -> tuple[float, float]:
-    """A position, degrees.
+    """Return a (latitude, longitude), degrees.
 
     Raises:
-        typer.BadParameter: it is no place on Earth.
+        typer.BadParameter: it is out of range.
     """
     latitude, longitude = numbers(text, option, 2)
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
@@ -125,10 +125,10 @@ def latitude_longitude(text: str, option: str) -> tuple[float, float]:
 
 
 def moment(text: str | None, option: str, *, day_ends: bool = False) -> datetime | None:
-    """A moment; without a zone it is UTC. A mere date is its first moment, or its last one.
+    """Return a moment; without a time zone it is UTC. A date alone is its first or last moment.
 
     Raises:
-        typer.BadParameter: it is no ISO 8601 date.
+        typer.BadParameter: it is not an ISO 8601 date.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""`safenet-index search`: images in, a table of matches out, and metres where truth is known."""
+"""`safenet-index search`: localize query images and print the matches."""
 
 import sys
 from pathlib import Path

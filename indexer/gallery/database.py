@@ -1,4 +1,4 @@
-"""A gallery's database, for reading: the truth about its images (SQLite through SQLAlchemy)."""
+"""Reads a gallery's SQLite database, the source of truth about its images (SQLAlchemy)."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from indexer.gallery.schema import REMOVED, GalleryRow, ImageRow, ProblemRow, So
 
 
 class Database:
-    """What a database says; a published version's is opened read-only and never changes."""
+    """Read access to a gallery's database; that of a published version never changes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -38,8 +38,8 @@ class Database:
             return cls.open_snapshot(path)
         return cls(create_engine(f"sqlite:///file:{_quoted(path)}?mode=ro&uri=true"))
 
-    def complaints(self) -> list[str]:
-        """What SQLite and its R*Tree find wrong with themselves; [] is good."""
+    def faults(self) -> list[str]:
+        """Return the faults that SQLite and its R*Tree report; [] means none."""
         found = []
         with self.engine.connect() as connection:
             for query in ("PRAGMA quick_check", "SELECT rtreecheck('image_place')"):
@@ -64,36 +64,36 @@ class Database:
             raw.close()
 
     def gallery(self) -> GalleryRow | None:
-        """The gallery's own row, detached; None before the first `create`."""
+        """Return the gallery's own row, detached; None before the first `create`."""
         with self.engine.connect() as connection:
             found = connection.execute(text("SELECT * FROM gallery")).mappings().first()
-        # One that no writer of this release has opened yet lacks the newest column.
+        # A database that no writer of this release has opened lacks the newest column.
         return None if found is None else GalleryRow(**{"local_bytes": 0, **found})
 
     def sources(self) -> list[SourceInfo]:
-        """All sources, oldest first."""
+        """Return all sources, oldest first."""
         with Session(self.engine) as session:
             return [source_info(row) for row in session.scalars(select(SourceRow))]
 
     def count(self) -> int:
-        """How many images the gallery holds."""
+        """Return the number of images."""
         with Session(self.engine) as session:
             return session.scalar(select(func.count()).select_from(ImageRow)) or 0
 
     def slots(self) -> NDArray[np.int64]:
-        """The slots of all images, ascending: int64 [N]."""
+        """Return the slots of all images, ascending: int64 [N]."""
         with self.engine.connect() as connection:
             rows = connection.execute(select(ImageRow.slot).order_by(ImageRow.slot))
             return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
     def ground_sizes_m(self) -> list[float]:
-        """Smallest and largest ground side of an image, m; [] where none is known."""
+        """Return the smallest and the largest ground side of an image, m; [] if none is known."""
         columns = (func.min(ImageRow.ground_m), func.max(ImageRow.ground_m))
         with self.engine.connect() as connection:
             return [value for value in connection.execute(select(*columns)).one() if value]
 
     def image_ids_at(self, slots: Sequence[int]) -> list[str]:
-        """Ids of the images in the given slots."""
+        """Return the ids of the images in the given slots."""
         found: list[str] = []
         with Session(self.engine) as session:
             for start in range(0, len(slots), 500):
@@ -102,13 +102,13 @@ class Database:
         return found
 
     def picture_names(self) -> Iterator[str]:
-        """The sha256 of every picture that an image shows."""
+        """Yield the SHA-256 of every picture that an image uses."""
         with self.engine.connect() as connection:
             for (name,) in connection.execute(select(ImageRow.picture_sha256)):
                 yield name
 
     def known(self, image_ids: Sequence[str]) -> dict[str, Known]:
-        """Those of the ids that are stored, with what says whether they changed."""
+        """Return the stored images among the ids, with what detects a change."""
         columns = (
             ImageRow.image_id,
             ImageRow.source_id,
@@ -123,7 +123,7 @@ class Database:
             }
 
     def stored(self, *, page: int = 500) -> Iterator[StoredImage]:
-        """Every image in the order of its slots, a page at a time."""
+        """Yield every image in the order of its slots; rows are read a page at a time."""
         last = -1
         while True:
             query = select(ImageRow).where(ImageRow.slot > last).order_by(ImageRow.slot)
@@ -135,14 +135,14 @@ class Database:
             last = rows[-1].slot
 
     def slots_of(self, source_ids: Sequence[int]) -> NDArray[np.int64]:
-        """The slots of the sources' images, ascending: int64 [N]."""
+        """Return the slots of the sources' images, ascending: int64 [N]."""
         query = select(ImageRow.slot).where(ImageRow.source_id.in_(source_ids))
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(ImageRow.slot))
             return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
     def removed(self, source_id: int, image_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that were taken out of the source by hand."""
+        """Return the ids among these that a user removed from the source."""
         query = select(ProblemRow.image_id).where(
             ProblemRow.source_id == source_id,
             ProblemRow.kind == REMOVED,
@@ -152,7 +152,7 @@ class Database:
             return set(session.scalars(query))
 
     def problems(self) -> Iterator[Problem]:
-        """Images that failed or were skipped, in the order they were tried."""
+        """Yield the images that failed or were skipped, in the order they were tried."""
         query = select(ProblemRow).where(ProblemRow.kind != REMOVED).order_by(ProblemRow.id)
         with Session(self.engine) as session:
             for row in session.scalars(query):

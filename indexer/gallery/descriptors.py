@@ -1,8 +1,8 @@
-"""Descriptors and local features on disk: rows that are only ever appended.
+"""Descriptors and local features on disk, as rows that are only appended.
 
 Legend: N rows, D descriptor length, L local features of an image (0 for weights without). A row is
 the descriptor, fp16 [D], then the local features, int8 [L]. Its number is its slot; the database
-says which slots count, so bytes behind the last committed slot are left-overs and are overwritten.
+knows which slots are valid; bytes behind the last committed slot are overwritten.
 """
 
 import os
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from model.descriptor_model import GalleryRows
 
 CHUNK_ROWS = 1024
-"""Ours: 5 MB of 2560-d fp16 at a time, whatever the gallery's size."""
+"""Number of rows read at a time. Our choice: 5 MB of 2560-d fp16, whatever the gallery's size."""
 
 
 def bytes_of_row(descriptor_dim: int, local_bytes: int) -> int:
-    """What an image takes on disk: D fp16 and L int8 numbers."""
+    """Return the bytes of an image's row: D fp16 and L int8 numbers."""
     return 2 * descriptor_dim + local_bytes
 
 
@@ -39,7 +39,7 @@ class DescriptorFile:
         self._handle = os.open(path, flags, 0o644)
 
     def write(self, slot: int, rows: GalleryRows) -> list[int]:
-        """Write rows from a slot on, down to the disk; returns each row's CRC-32 as stored."""
+        """Write and sync rows from a slot on; return each row's CRC-32 as stored."""
         rows_N = np.empty(len(rows.descriptors_ND), dtype=self._row)
         rows_N["descriptor"] = rows.descriptors_ND
         rows_N["local"] = rows.local_NL
@@ -47,45 +47,45 @@ class DescriptorFile:
         return [zlib.crc32(row.tobytes()) for row in rows_N]
 
     def copy_from(self, other: "DescriptorFile", slots: NDArray[np.int64]) -> None:
-        """Write another file's rows of the given slots, unchanged, from this one's start on."""
+        """Copy the given slots of another file to the start of this one."""
         done = 0
         for part in _parts(slots):
             self._write(done, other._gather(part))
             done += len(part)
 
     def read(self, first_slot: int, count: int) -> NDArray[np.float16]:
-        """`count` descriptors from a slot on: fp16 [N, D]; fewer at the file's end."""
+        """Return `count` descriptors from a slot on: fp16 [N, D]; fewer at the file's end."""
         descriptors_ND: NDArray[np.float16] = self._read(first_slot, count)["descriptor"]
         return descriptors_ND
 
     def gather(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float16]:
-        """The descriptors of the given slots, in that order: fp16 [N, D]."""
+        """Return the descriptors of the given slots, in that order: fp16 [N, D]."""
         descriptors_ND: NDArray[np.float16] = self._gather(slots)["descriptor"]
         return descriptors_ND
 
     def local(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int8]:
-        """The local features of the given slots, in that order: int8 [N, L]."""
+        """Return the local features of the given slots, in that order: int8 [N, L]."""
         local_NL: NDArray[np.int8] = self._gather(slots)["local"]
         return local_NL
 
     def chunks(
         self, slots: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Slots and their descriptors as float32, a bounded number at a time."""
+        """Yield slots and their descriptors as float32, a bounded number at a time."""
         for part in _parts(slots):
             yield part, self.gather(part).astype(np.float32)
 
     def sound(self, slot: int, crc32: int) -> bool:
-        """Whether a row is there and has the given check sum."""
+        """Return whether a row exists and has the given check sum."""
         rows_1 = self._read(slot, 1)
         return len(rows_1) == 1 and zlib.crc32(rows_1.tobytes()) == crc32
 
     def rows(self) -> int:
-        """How many whole rows the file holds."""
+        """Return the number of whole rows in the file."""
         return os.fstat(self._handle).st_size // self.row_bytes
 
     def reach(self, rows: int) -> None:
-        """Make the file at least that many rows long; new rows are zeros and no slot's."""
+        """Extend the file with zeros to at least that many rows."""
         if self.rows() < rows:
             os.ftruncate(self._handle, rows * self.row_bytes)
 

@@ -28,7 +28,7 @@ _COLUMNS = (
 
 
 def export(records: Iterable[ImageRecord], path: Path) -> int:
-    """Write records in the format that the suffix names; returns how many.
+    """Write records in the format of the path's suffix; return their number.
 
     Raises:
         SourceError: the suffix names no format, or the file cannot be written.
@@ -49,7 +49,7 @@ def export(records: Iterable[ImageRecord], path: Path) -> int:
 
 
 def properties(record: ImageRecord) -> dict[str, Any]:
-    """A record as plain values, without its geometry."""
+    """Return a record as plain values, without its geometry."""
     values = {**asdict(record), "ground_m": record.ground_m}
     if record.captured_at is not None:
         values["captured_at"] = record.captured_at.isoformat()

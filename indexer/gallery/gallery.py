@@ -21,11 +21,11 @@ from model.files import file_sha256
 from model.verification import VERIFIED, Agreement, agreement, combined
 
 EXACT_LIMIT = 10_000
-"""Ours: up to that many candidates are scored one by one (51 MB read at 2560-d without local
-features), above it the index searches among them first."""
+"""Number of candidates up to which all are scored exactly; above it the index searches among them
+first. Our choice: 51 MB are read at 2560-d without local features."""
 
 RECORDS_KEPT = 20_000
-"""Ours: images whose metadata stays in memory between searches; all of a small gallery."""
+"""Number of images whose metadata stays in memory between searches. Our choice."""
 
 __all__ = ["Gallery", "current_version", "list_galleries"]
 
@@ -35,11 +35,11 @@ class Gallery:
 
     Scores are inner products of the query with the stored fp16 descriptors, whatever the index
     type: the index finds candidates, the descriptors on disk rank them. Where query and gallery
-    have local features, these verify the best of them: all that is returned was verified.
+    have local features, the best candidates are re-ranked by them before any is returned.
     """
 
     def __init__(self, folder: GalleryFolder, manifest: Manifest, *, gpu: bool = True) -> None:
-        """Open a version's files; `Gallery.open` is the way in."""
+        """Open a version's files; callers use `Gallery.open`."""
         place = folder.version(manifest.version)
         self.name = manifest.gallery
         self.view: View = cast(View, manifest.view)
@@ -54,7 +54,7 @@ class Gallery:
         self._descriptors = DescriptorFile(path, self.descriptor_dim, self.local_bytes)
         self._pictures = PictureStore(folder.pictures)
         self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
-        self._seen: dict[int, ImageRecord] = {}
+        self._record_cache: dict[int, ImageRecord] = {}
 
     @classmethod
     def open(cls, store: str | Path, name: str, *, embedder: DescriptorModel | None) -> "Gallery":
@@ -161,22 +161,22 @@ class Gallery:
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
     def _records(self, slots: list[int]) -> dict[int, ImageRecord]:
-        """Metadata by slot; what was asked for before comes from memory."""
-        seen = self._seen
-        found = {slot: seen[slot] for slot in slots if slot in seen}
+        """Return metadata by slot, from memory where it was read before."""
+        cache = self._record_cache
+        found = {slot: cache[slot] for slot in slots if slot in cache}
         if len(found) < len(slots):
             read = metadata_search.records_at(
                 self.database, [slot for slot in slots if slot not in found]
             )
             found |= read
-            if len(seen) < RECORDS_KEPT:
-                seen.update(read)
+            if len(cache) < RECORDS_KEPT:
+                cache.update(read)
             else:
-                self._seen = read
+                self._record_cache = read
         return found
 
     def record(self, image_id: str) -> ImageRecord:
-        """One image's metadata.
+        """Return one image's metadata.
 
         Raises:
             UnknownImageError: no such image.
@@ -184,11 +184,11 @@ class Gallery:
         return self._find(image_id)[0]
 
     def picture(self, image_id: str) -> bytes:
-        """The stored picture as JPEG bytes.
+        """Return the stored picture as JPEG bytes.
 
         Raises:
             UnknownImageError: no such image.
-            GalleryMismatchError: its picture is gone from the disk.
+            GalleryMismatchError: its picture is missing on disk.
         """
         try:
             return self._pictures.read(self._find(image_id)[1])
@@ -209,15 +209,15 @@ class Gallery:
     def records(
         self, *, within: Bounds | None = None, limit: int | None = None
     ) -> Iterator[ImageRecord]:
-        """Metadata of all images, or of those whose centre lies within the bounds, by id."""
+        """Yield the metadata of all images, or of those with their centre in the bounds, by id."""
         return metadata_search.records(self.database, within, limit)
 
     def index_slots(self) -> NDArray[np.int64]:
-        """Descriptor slots that the index holds: int64 [N]."""
+        """Return the descriptor slots in the index: int64 [N]."""
         return self._index.slots()
 
     def extent(self) -> Bounds | None:
-        """(west, south, east, north) of all image centres; None for an empty gallery."""
+        """Return (west, south, east, north) of all image centres; None for an empty gallery."""
         return metadata_search.extent(self.database)
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""Where a gallery's files lie, and how they are replaced without a moment in between.
+"""Where the files of a gallery are.
 
 STORE/<gallery>/
 ├── CURRENT               name of the version that readers open
 ├── versions/<version>/   published and never changed: manifest.json, gallery.sqlite,
 │                         index.faiss, descriptors.f16 (a hard link of the writer's file)
 ├── pictures/ab/<sha256>.jpg   content-addressed, shared by all versions
-├── work/                 the writer's own: gallery.sqlite (WAL), descriptors-<generation>.f16
+├── work/                 the writer's files: gallery.sqlite (WAL), descriptors-<generation>.f16
 ├── failed.csv            images of the last run that could not be read, with the reason
 └── .lock                 held by the one writer
 """
@@ -21,13 +21,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True)
 class GalleryFolder:
-    """The paths of one gallery; nothing is created."""
+    """Paths of one gallery; none is created."""
 
     root: Path
 
     @property
     def current(self) -> Path:
-        """The pointer file."""
+        """File with the name of the version that readers open."""
         return self.root / "CURRENT"
 
     @property
@@ -37,12 +37,12 @@ class GalleryFolder:
 
     @property
     def pictures(self) -> Path:
-        """Folder of the pictures."""
+        """Folder of the pictures, shared by all versions."""
         return self.root / "pictures"
 
     @property
     def work(self) -> Path:
-        """The writer's folder."""
+        """Folder of the writer's files."""
         return self.root / "work"
 
     @property
@@ -51,12 +51,12 @@ class GalleryFolder:
         return self.work / "gallery.sqlite"
 
     def descriptors(self, generation: int) -> Path:
-        """The writer's descriptor file; `compact` starts a new generation."""
+        """Return the writer's descriptor file; `compact` starts a new generation."""
         return self.work / f"descriptors-{generation}.f16"
 
     @property
     def failed_csv(self) -> Path:
-        """List of what could not be read."""
+        """CSV of the images that could not be read."""
         return self.root / "failed.csv"
 
     @property
@@ -65,15 +65,15 @@ class GalleryFolder:
         return self.root / ".lock"
 
     def version(self, version: str) -> Path:
-        """Folder of one published version."""
+        """Return the folder of one published version."""
         return self.versions / version
 
 
 def gallery_folder(store: Path, name: str) -> GalleryFolder:
-    """The paths of a gallery.
+    """Return the paths of a gallery.
 
     Raises:
-        UnknownGalleryError: the name could not be a gallery's.
+        UnknownGalleryError: the name is not allowed for a gallery.
     """
     if not _NAME.fullmatch(name):
         raise UnknownGalleryError(
@@ -83,14 +83,14 @@ def gallery_folder(store: Path, name: str) -> GalleryFolder:
 
 
 def list_galleries(store: Path) -> list[str]:
-    """Names of the galleries with a published version, sorted."""
+    """Return the names of the galleries with a published version, sorted."""
     if not store.is_dir():
         return []
     return sorted(path.parent.name for path in store.glob("*/CURRENT"))
 
 
 def current_version(store: Path, name: str) -> str:
-    """The newest published version's name; one small file is read.
+    """Return the newest published version's name; only one small file is read.
 
     Raises:
         UnknownGalleryError: nothing is published under that name.

@@ -7,14 +7,14 @@ from pathlib import Path
 from indexer.errors import GalleryMismatchError
 
 FORMAT = 1
-"""Raised when a version's files change their meaning."""
+"""Number of the version format; it grows when the files change their meaning."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What one published version is made of; sizes in bytes, digests are sha256.
+    """Content of one published version: sizes in bytes, digests are SHA-256.
 
-    `local_bytes` is an image's local features'; earlier releases had none and did not name it.
+    `local_bytes` is the size of an image's local features; earlier releases had none.
     """
 
     format: int
@@ -37,7 +37,7 @@ class Manifest:
     local_bytes: int = 0
 
     def to_json(self) -> bytes:
-        """Readable JSON, one key per line."""
+        """Return readable JSON, one key per line."""
         return (json.dumps(asdict(self), indent=2) + "\n").encode()
 
 

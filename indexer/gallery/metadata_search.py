@@ -1,4 +1,4 @@
-"""Questions that readers ask a published version's database."""
+"""Queries of a published version's database: filters, priors, records."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -20,18 +20,19 @@ from indexer.polygons import box_of, inside_any
 from indexer.records import Bounds, Filters, ImageRecord, Prior, Ring
 
 MAX_BOXES = 100
-"""Ours: polygons of an area whose boxes SQLite is asked for; it refuses expressions 1,000 deep."""
+"""Number of polygons of an area that are pre-filtered by their boxes in SQL. Our choice: SQLite
+limits the depth of an expression to 1,000."""
 
 DATABASE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error)
-"""What a damaged, locked or full database raises."""
+"""Errors of a damaged, locked or full database."""
 
 
 def slots_within(
     database: Database, filters: Filters | None, prior: Prior | None
 ) -> NDArray[np.int64] | None:
-    """The slots of every image that satisfies the filters and the prior, ascending.
+    """Return the slots of every image that satisfies filters and prior, ascending.
 
-    None where there is no condition at all.
+    Return None if there is no condition.
 
     Raises:
         BadFilterError: a filter is out of its range.
@@ -58,7 +59,7 @@ def slots_within(
 
 
 def empty_conditions(database: Database, filters: Filters, prior: Prior | None) -> tuple[str, ...]:
-    """Conditions that no image satisfies: fields of `Filters`, or "prior"; each looked at alone.
+    """Return the conditions that no image satisfies on their own: fields of `Filters` or "prior".
 
     Raises:
         BadFilterError: a filter is out of its range.
@@ -77,20 +78,20 @@ def empty_conditions(database: Database, filters: Filters, prior: Prior | None) 
 
 
 def source_names(database: Database) -> list[str]:
-    """Names of the sources that the images are of, sorted."""
+    """Return the names of the images' sources, sorted."""
     with Session(database.engine) as session:
         return list(session.scalars(select(ImageRow.source).distinct().order_by(ImageRow.source)))
 
 
 def records_at(database: Database, slots: Sequence[int]) -> dict[int, ImageRecord]:
-    """Metadata by slot."""
+    """Return metadata by slot."""
     with Session(database.engine) as session:
         rows = session.scalars(select(ImageRow).where(ImageRow.slot.in_(slots)))
         return {row.slot: record_of(row) for row in rows}
 
 
 def find(database: Database, image_id: str) -> tuple[ImageRecord, str] | None:
-    """One image's metadata and its picture's sha256."""
+    """Return one image's metadata and its picture's SHA-256; None if it is unknown."""
     with Session(database.engine) as session:
         row = session.scalars(select(ImageRow).filter_by(image_id=image_id)).first()
         return None if row is None else (record_of(row), row.picture_sha256)
@@ -99,7 +100,7 @@ def find(database: Database, image_id: str) -> tuple[ImageRecord, str] | None:
 def records(
     database: Database, within: Bounds | None, limit: int | None, page: int = 500
 ) -> Iterator[ImageRecord]:
-    """Metadata by id, a page at a time."""
+    """Yield metadata in the order of ids; rows are read a page at a time."""
     last, left = "", limit
     while left is None or left > 0:
         size = page if left is None else min(page, left)
@@ -116,7 +117,7 @@ def records(
 
 
 def extent(database: Database) -> Bounds | None:
-    """(west, south, east, north) of all image centres, the short way round."""
+    """Return (west, south, east, north) of all image centres, the short way round the globe."""
     columns = (func.min(ImageRow.latitude), func.max(ImageRow.latitude), *_longitude_ends())
     with database.engine.connect() as connection:
         south, north, west, east, west_0_360, east_0_360 = connection.execute(
@@ -162,7 +163,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _areas(filters: Filters) -> list[tuple[Ring, ...]]:
-    """Polygons of which an image must lie in one, for each such condition."""
+    """Return the polygons of each area condition; an image must lie in one of each."""
     single = None if filters.polygon is None else (filters.polygon,)
     return [area for area in (single, filters.area) if area is not None]
 

@@ -1,4 +1,4 @@
-"""Rows of a gallery's database as plain values, and back."""
+"""Conversion between database rows and plain values."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from indexer.records import ImageRecord, View
 
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
-    """An image's metadata with where its descriptor and picture lie."""
+    """An image's metadata with its descriptor's slot and its picture's name."""
 
     record: ImageRecord
     slot: int
@@ -23,7 +23,7 @@ class StoredImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What is enough to know whether an image must be read again."""
+    """Values that show whether an image must be read again."""
 
     source_id: int
     fingerprint: str
@@ -52,14 +52,14 @@ class SourceInfo:
 
 
 def source_info(row: SourceRow) -> SourceInfo:
-    """A source's row."""
+    """Return a source's row as plain values."""
     return SourceInfo(
         id=row.id, location=row.location, options=row.options, kind=row.kind, state=row.state
     )
 
 
 def image_values(image: StoredImage) -> dict[str, Any]:
-    """What an image's row holds, by column; inverse of `stored_image`."""
+    """Return an image's row by column; the inverse of `stored_image`."""
     record = image.record
     return {
         "image_id": record.image_id,
@@ -87,7 +87,7 @@ def image_values(image: StoredImage) -> dict[str, Any]:
 
 
 def stored_image(row: ImageRow) -> StoredImage:
-    """An image's row."""
+    """Return an image's row as plain values."""
     return StoredImage(
         record=record_of(row),
         slot=row.slot,
@@ -99,7 +99,7 @@ def stored_image(row: ImageRow) -> StoredImage:
 
 
 def record_of(row: ImageRow) -> ImageRecord:
-    """A row's metadata."""
+    """Return a row's metadata."""
     corners = None
     if row.corners is not None:
         corners = tuple((latitude, longitude) for latitude, longitude in json.loads(row.corners))
@@ -123,6 +123,6 @@ def record_of(row: ImageRow) -> ImageRecord:
 
 
 def utc_text(moment: datetime) -> str:
-    """A moment as sortable UTC text; a moment without a zone is taken as UTC."""
+    """Return a moment as sortable UTC text; without a time zone it counts as UTC."""
     zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return zoned.astimezone(UTC).isoformat(timespec="seconds")

@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint, column, table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RUNNING, REPLACING, DONE = "running", "replacing", "done"
-"""States of a source; replacing is running in place of what is published."""
+"""States of a source; REPLACING is a running build that will replace the published version."""
 
 REMOVED = "removed"
 """Kind of a problem: the user took the image out, and only `add` brings it back."""
@@ -15,9 +15,9 @@ class Base(DeclarativeBase):
 
 
 class GalleryRow(Base):
-    """The one row that says what the gallery is; `next_slot` counts every row ever written.
+    """The single row that describes the gallery; `next_slot` counts every row ever written.
 
-    `local_bytes` is the room of an image's local features; 0 for weights without.
+    `local_bytes` is the size of an image's local features; 0 for weights without them.
     """
 
     __tablename__ = "gallery"
@@ -36,7 +36,7 @@ class GalleryRow(Base):
 
 
 class SourceRow(Base):
-    """One place images came from; `state` is done once every image of it was tried."""
+    """One source of images; `state` is DONE once every image of it was tried."""
 
     __tablename__ = "source"
     __table_args__ = (UniqueConstraint("location", "options"),)
@@ -49,7 +49,7 @@ class SourceRow(Base):
 
 
 class ImageRow(Base):
-    """One image: its metadata, where its descriptor lies and which picture shows it."""
+    """One image: its metadata, its descriptor's slot and its picture's name."""
 
     __tablename__ = "image"
 

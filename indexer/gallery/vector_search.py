@@ -14,11 +14,11 @@ from indexer.errors import GalleryMismatchError
 from indexer.gallery.vectors import faiss, gpus, recipe
 
 _CLONEABLE = ("flat", "ivf-sq8")
-"""What faiss can copy to a GPU; the others stay on the CPU."""
+"""Index types that faiss can copy to a GPU; the others stay on the CPU."""
 
 
 class Searcher:
-    """An opened index; on a GPU where one and faiss-gpu are there and the type allows it."""
+    """An opened index, on a GPU if there is one, faiss-gpu is installed and the type allows it."""
 
     def __init__(self, path: Path, kind: str, *, gpu: bool = True) -> None:
         try:
@@ -43,16 +43,16 @@ class Searcher:
 
     @property
     def size(self) -> int:
-        """How many rows are indexed."""
+        """Number of indexed rows."""
         return int(self._index.ntotal)
 
     @property
     def descriptor_dim(self) -> int:
-        """D."""
+        """Length D of a descriptor."""
         return int(self._index.d)
 
     def slots(self) -> NDArray[np.int64]:
-        """Every indexed slot, in the order of indexing: int64 [N]."""
+        """Return every indexed slot, in the order of indexing: int64 [N]."""
         return np.array(faiss.vector_to_array(self._index.id_map))
 
     def search(
@@ -61,11 +61,11 @@ class Searcher:
         count: int,
         allowed: NDArray[np.int64] | None = None,
     ) -> NDArray[np.int64]:
-        """The `count` most alike slots of every scale, in rising order, each once: int64 [K].
+        """Return the `count` most similar slots of every scale, ascending, each once: int64 [K].
 
         Args:
             descriptors_SD: the query's unit descriptors.
-            count: how many a scale; fewer where fewer are found.
+            count: number of slots per scale; fewer if fewer are found.
             allowed: only these slots; CPU indexes only.
         """
         if self.size == 0:

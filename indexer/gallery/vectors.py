@@ -1,7 +1,7 @@
-"""FAISS indexes over descriptors: which one, with which numbers, built from rows on disk.
+"""FAISS indexes over descriptors: choice of type and parameters, building from rows on disk.
 
-The only module that imports faiss; `searcher.py` takes it from here. Ids are descriptor slots;
-scores are inner products of unit rows. Legend: N rows, D descriptor length.
+This is the only module that imports faiss; `vector_search.py` takes it from here. Ids are
+descriptor slots, scores are inner products of unit rows. Legend: N rows, D descriptor length.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,11 +19,12 @@ IndexKind = Literal["auto", "flat", "sq8", "ivf-sq8", "hnsw-sq8", "ivf-rabitq"]
 INDEX_KINDS: tuple[str, ...] = get_args(IndexKind)
 
 TRAIN_ROWS_SCALAR = 1_024
-"""Ours: enough to see each dimension's range; 10 MB at 2560-d. Re-ranking forgives the rest."""
+"""Number of rows for training. Our choice: enough for each dimension's range, 10 MB at 2560-d;
+re-ranking corrects the rest."""
 
 
 def refuse_two_faiss() -> None:
-    """Two faiss distributions overwrite each other's files under one import name.
+    """Refuse two faiss distributions: they overwrite each other's files under one import name.
 
     Raises:
         FaissConflictError: a CPU and a GPU distribution are both installed.
@@ -54,10 +55,10 @@ class Recipe:
 
 
 def choose(kind: str, size: int) -> str:
-    """The index type for a gallery size; `auto` keeps search exact while that is fast.
+    """Return the index type for a gallery size; `auto` keeps search exact while that is fast.
 
-    Ours: flat to 5,000 rows (50 MB at 2560-d), sq8 to 30,000; above hnsw-sq8, or ivf-sq8 where a
-    GPU can search it. Measured at 100,000: `make bench BENCH=search`.
+    Our choice: flat to 5,000 rows (50 MB at 2560-d), sq8 to 30,000; above
+    hnsw-sq8, or ivf-sq8 where a GPU can search it. Measured at 100,000: `make bench BENCH=search`.
     """
     if kind != "auto":
         return kind
@@ -69,19 +70,19 @@ def choose(kind: str, size: int) -> str:
 
 
 def gpus() -> int:
-    """GPUs that this faiss can use."""
+    """Return the number of GPUs that this faiss can use."""
     return int(getattr(faiss, "get_num_gpus", lambda: 0)())
 
 
 def bytes_per_row(kind: str, descriptor_dim: int) -> int:
-    """About how much an index type keeps of one row, bytes, without shared tables."""
+    """Return about how many bytes an index type stores per row, without shared tables."""
     if kind == "flat":
         return 4 * descriptor_dim
     return descriptor_dim // 8 + 16 if kind == "ivf-rabitq" else descriptor_dim + 16
 
 
 def recipe(kind: str, size: int) -> Recipe:
-    """Numbers for one index type at one size."""
+    """Return the parameters of one index type at one size."""
     lists = max(1, min(1024, size // 64))
     if kind == "ivf-sq8":
         return Recipe(depth=32, lists=lists, probes=max(1, min(lists, 128)))
@@ -100,10 +101,10 @@ def build(
     """Train and fill a CPU index.
 
     Args:
-        kind: one of INDEX_KINDS but `auto`.
+        kind: one of INDEX_KINDS except `auto`.
         descriptor_dim: D.
-        size: how many rows will come.
-        sample: gives up to that many rows, spread over the gallery, for training.
+        size: number of rows that will come.
+        sample: returns up to that many rows, spread over the gallery, for training.
         rows: slots [n] and rows [n, D], a chunk at a time.
     """
     plan = recipe(kind, size)

@@ -1,4 +1,4 @@
-"""Fits the parameters of the confidence and measures how honest it is.
+"""Fits the parameters of the confidence and measures its reliability.
 
 They are stored in the weights' card under "calibration". Legend: N queries, F features.
 """
@@ -38,7 +38,7 @@ _RIDGE = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One query whose truth is known.
+    """One query whose true position is known.
 
     `correct`: the best match lies within its own reach of the truth; `in_map`: some gallery image
     does; `error_spreads`: the error of the fused position in units of its spread.
@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """How honest a confidence is, on queries it was not fitted on; shares are 0..1.
+    """Reliability of a confidence on queries it was not fitted on; shares are 0..1.
 
     `bins` are (mean confidence, share correct, queries) of the filled ones.
     """
@@ -121,7 +121,7 @@ def _no_match_below(sure_N: NDArray[np.float64], in_map_N: NDArray[np.bool_]) ->
 
 
 def report(samples: Sequence[Sample], fitted: Calibration) -> Report:
-    """Measure a confidence on queries with known truth."""
+    """Measure a calibration on queries with known position."""
     sure_N = np.array([confidence(item.evidence, fitted) for item in samples])
     correct_N = np.array([item.correct for item in samples])
     in_map_N = np.array([item.in_map for item in samples])
@@ -143,7 +143,7 @@ def report(samples: Sequence[Sample], fitted: Calibration) -> Report:
 
 
 def cross_validate(samples: Sequence[Sample]) -> Report:
-    """Means over random halvings, fitted on one half and measured on the other.
+    """Return means over random halvings, fitted on one half and measured on the other.
 
     The bins are of all halvings together.
 
@@ -178,7 +178,7 @@ def cross_validate(samples: Sequence[Sample]) -> Report:
 def reliability(
     sure_N: NDArray[np.float64], correct_N: NDArray[np.bool_]
 ) -> tuple[tuple[float, float, int], ...]:
-    """(mean confidence, share correct, queries) of each filled bin, ascending."""
+    """Return (mean confidence, share correct, number of queries) of each filled bin, ascending."""
     place_N = np.minimum((sure_N * BINS).astype(int), BINS - 1)
     return tuple(
         (float(sure_N[place_N == b].mean()), float(correct_N[place_N == b].mean()), int(count))
@@ -190,9 +190,9 @@ def reliability(
 def _logistic(
     features_NF: NDArray[np.float64], correct_N: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Bias and weights [1 + F] of a ridge-regularised logistic regression.
+    """Return bias and weights [1 + F] of a ridge-regularised logistic regression.
 
-    By Newton's method on features of mean 0 and spread 1; the bias is not regularised, and a
+    Fitted by Newton's method on features of mean 0 and spread 1; the bias is not regularised, and a
     feature that never varies gets no weight.
     """
     mean_F, spread_F = features_NF.mean(axis=0), features_NF.std(axis=0)

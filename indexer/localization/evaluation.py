@@ -1,4 +1,4 @@
-"""FusedQuery files with known positions: evidence for a calibration and errors in metres."""
+"""Query files with known positions: evidence for a calibration and errors in metres."""
 
 import math
 import statistics

@@ -1,10 +1,10 @@
-"""The picture of a confidence's honesty."""
+"""Reliability diagram of a confidence."""
 
 from collections.abc import Sequence
 
 
 def diagram(bins: Sequence[tuple[float, float, int]]) -> str:
-    """A reliability diagram as SVG: confidence to the right, share correct upwards."""
+    """Return a reliability diagram as SVG: confidence to the right, share correct upwards."""
     side, edge = 300, 40
     largest = max((count for _, _, count in bins), default=1)
     dots = [

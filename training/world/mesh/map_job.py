@@ -11,7 +11,7 @@ from training.world.chance import Dice
 from training.world.mesh.fly_job import FlySettings
 from training.world.mesh.looks import Look, draw_look
 from training.world.mesh.scene import MeshScene, open_scene
-from training.world.output.folder import STATE_FOLDER, write_atomically
+from training.world.output.folder import STATE_FOLDER, write_output
 from training.world.output.gps_csv import table_row, write_rows
 from training.world.output.view import View
 from training.world.rendering.camera import Camera, aimed
@@ -102,7 +102,7 @@ def run_map_job(job: MapJob) -> int:
     """Take and write the pictures of one stretch; return the number of images."""
     rows = []
     for path, place_id, view in _tiles(job) if job.flight < 0 else _flight(job):
-        write_atomically(job.out / path, jpeg(view.pixels, view.jpeg_quality))
+        write_output(job.out / path, jpeg(view.pixels, view.jpeg_quality))
         rows.append(table_row(path, place_id, view, "", ""))
     write_rows(job.done_file, rows)
     return len(rows)

@@ -1,17 +1,24 @@
 """The Python client against the real service."""
 
 import asyncio
+import dataclasses
+import subprocess
+import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from conftest import ColourEmbedder
+from pydantic import BaseModel
 from service_live import encoded, picture, serving, settings_of
 
+from service import schemas
 from service.app import create_app
-from service.client import AsyncClient, Client, ProblemError
+from service.client import AsyncClient, Client, Parameters, ProblemError, answers
+from service.problems import Problem
 
 
 def url_of(client: httpx.Client) -> str:
@@ -31,6 +38,89 @@ def test_client_localizes_a_file_and_fetches_what_the_answer_links_to(
         assert client.localize([photo, photo.read_bytes()], explain=False).query.images == 2
         assert client.navigate(photo).matches[0].image_id == "drone-003"
         assert {gallery.name for gallery in client.galleries().galleries} == {"map", "flights"}
+
+
+def test_every_format_is_returned_as_what_it_is(live: httpx.Client) -> None:
+    photo = encoded(picture(3))
+    with Client(url_of(live)) as client:
+        collection = client.localize(photo, format="geojson")
+        assert collection["type"] == "FeatureCollection"
+        assert client.localize(photo, format="gpx").startswith("<?xml")
+        assert "<kml" in client.localize(photo, format="kml")
+        assert client.localize(photo, format="csv").startswith("rank,")
+
+
+def test_dataclasses_have_the_fields_of_the_interface() -> None:
+    pairs: list[tuple[type, type[BaseModel]]] = [
+        (answers.Answer, schemas.AnswerBody),
+        (answers.Estimate, schemas.EstimateBody),
+        (answers.Match, schemas.MatchBody),
+        (answers.Image, schemas.ImageBody),
+        (answers.Flight, schemas.FlightBody),
+        (answers.Query, schemas.QueryBody),
+        (answers.GalleryVersion, schemas.GalleryName),
+        (answers.Gallery, schemas.GalleryBody),
+        (answers.RefusedGallery, schemas.RefusedGallery),
+        (answers.Galleries, schemas.GalleriesBody),
+        (answers.Model, schemas.ModelBody),
+        (answers.Timing, schemas.TimingBody),
+        (answers.Explanation, schemas.PicturesBody),
+        (answers.Problem, Problem),
+    ]
+    for ours, theirs in pairs:
+        names = {field.name for field in dataclasses.fields(ours)}
+        assert names == set(theirs.model_fields), ours.__name__
+    parameters = set(schemas.QuestionParameters.model_fields) - {"format"}
+    assert set(Parameters.__annotations__) == parameters
+
+
+def test_nested_answers_are_typed(live: httpx.Client) -> None:
+    with Client(url_of(live)) as client:
+        found = client.navigate(
+            encoded(picture(3)), captured_after=datetime(2024, 1, 1, tzinfo=UTC)
+        )
+    assert isinstance(found.matches[0].captured_at, datetime)
+    assert found.flights is not None
+    assert isinstance(found.flights[0].track[0], answers.Image)
+
+
+def test_the_key_is_sent_to_the_service_alone() -> None:
+    received: list[httpx.Request] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        received.append(request)
+        return httpx.Response(302, headers={"Location": "http://elsewhere.example/x"})
+
+    with Client("http://service.example:8000/below", key="secret") as client:
+        client._http._transport = httpx.MockTransport(serve)
+        for link in ("http://elsewhere.example/x", "https://service.example:8000/x"):
+            with pytest.raises(ValueError, match="no other host"):
+                client.get(link)
+        for link in ("/galleries/a/images/b", "//elsewhere.example/x"):
+            with pytest.raises(httpx.HTTPStatusError, match="302"):
+                client.get(link)
+    assert {request.url.host for request in received} == {"service.example"}
+    assert received[0].headers["x-api-key"] == "secret"
+
+
+def test_client_needs_httpx_alone() -> None:
+    probe = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "faiss", "fastapi", "pydantic", "numpy", "PIL",
+                                  "starlette", "model", "indexer", "console", "sqlalchemy"}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+import service.client
+ours = sorted(name for name in sys.modules if name.split(".")[0] == "service")
+print(ours)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "service.schemas" not in done.stdout
 
 
 def test_client_raises_the_problem(live: httpx.Client) -> None:

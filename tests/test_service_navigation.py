@@ -6,7 +6,8 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from service_live import encoded, picture, position
 
-from indexer.sources.photo_metadata import photo_position
+from indexer.sources.photo_metadata import header_position, photo_position
+from model.images import open_picture
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -98,3 +99,11 @@ def test_localize_tells_no_flights(live: httpx.Client) -> None:
     assert (
         live.post("/localize", content=encoded(picture(4)), headers=JPEG).json()["flights"] is None
     )
+
+
+def test_the_position_comes_from_the_header_that_was_read_for_decoding() -> None:
+    data = with_gps(picture(1), 47.5, 8.25)
+    found = open_picture(data)
+    assert header_position(found.exif, found.xmp) == photo_position(data)
+    plain = open_picture(encoded(picture(1)))
+    assert header_position(plain.exif, plain.xmp) is None

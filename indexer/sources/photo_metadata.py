@@ -89,6 +89,24 @@ def photo_position(photo: Image.Image | bytes) -> Position | None:
         return None
 
 
+def header_position(exif: Image.Exif, xmp: bytes) -> Position | None:
+    """Return the (latitude, longitude) in a header that was read already, as `photo_position`."""
+    values = read_xmp(xmp or exif.get(_XMP_TAG) or b"")
+    return _first_position(read_camera(values), tags_in_xmp(values), exif.get_ifd(_GPS_IFD))
+
+
+def _first_position(
+    camera: CameraXmp, gps_in_xmp: Mapping[int, Any], gps: Mapping[int, Any]
+) -> Position | None:
+    """Return the first usable position: the maker's XMP, XMP's own EXIF tags, EXIF."""
+    maker = camera.position
+    return (
+        (usable(*maker) if maker is not None else None)
+        or position_in(gps_in_xmp)
+        or position_in(gps)
+    )
+
+
 def read_photo_metadata(path: Path) -> PhotoMetadata:
     """Read a photo's metadata; its pixels are not decoded.
 
@@ -122,13 +140,7 @@ class _Metadata:
         self._gps_in_xmp = tags_in_xmp(values)
 
     def position(self) -> Position | None:
-        """The first usable position: the maker's XMP, XMP's own EXIF tags, EXIF."""
-        maker = self._camera.position
-        return (
-            (usable(*maker) if maker is not None else None)
-            or position_in(self._gps_in_xmp)
-            or position_in(self._gps)
-        )
+        return _first_position(self._camera, self._gps_in_xmp, self._gps)
 
     def everything(self) -> PhotoMetadata:
         altitude_m, datum = self._altitude()

@@ -1,19 +1,17 @@
 """From uploaded bytes to the model's pixels, in threads, without trusting the bytes."""
 
 import asyncio
-import io
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 
 from indexer.records import Position
-from indexer.sources.photo_metadata import photo_position
+from indexer.sources.photo_metadata import header_position
 from model.descriptor_model import DescriptorModel
-from model.images import FORMATS, open_image
+from model.images import open_picture
 from model.preprocessing import decode_side
 from service.errors import TooSmallImageError
 
@@ -21,11 +19,11 @@ KEPT_SIDE_PX = 1024
 """Ours: the longer side of what an explanation keeps of a query; a few MB a question."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decoded:
     """One uploaded image: the model's pixels uint8 [3, S, S] and the upright size, px.
 
-    `picture` and `gps` are there only where they were asked for.
+    `picture` and `gps` (latitude, longitude) are None where they were not requested.
     """
 
     pixels_3SS: NDArray[np.uint8]
@@ -73,40 +71,26 @@ class Decoder:
                 task.cancel()
 
     def decode_one(self, data: bytes, keep: bool = False, gps: bool = False) -> Decoded:
-        """One image, in the calling thread."""
-        picture = open_image(
+        """Decode one image in the calling thread; its header is read once."""
+        picture = open_picture(
             data, max_pixels=self._max_pixels, min_side=decode_side(self._embedder.input_size)
         )
-        width, height = _upright_size(data)
-        if min(width, height) < self._min_side_px:
+        if min(picture.width_px, picture.height_px) < self._min_side_px:
             raise TooSmallImageError(
-                f"the image has {width} x {height} pixels, each side needs at least "
-                f"{self._min_side_px}; send a larger one"
+                f"the image has {picture.width_px} x {picture.height_px} pixels, each side needs "
+                f"at least {self._min_side_px}; send a larger one"
             )
-        pixels_3SS = self._embedder.preprocess(picture)
+        pixels_3SS = self._embedder.preprocess(picture.image)
         if keep:
-            picture.thumbnail((KEPT_SIDE_PX, KEPT_SIDE_PX))
+            picture.image.thumbnail((KEPT_SIDE_PX, KEPT_SIDE_PX))
         return Decoded(
-            pixels_3SS,
-            width,
-            height,
-            picture if keep else None,
-            photo_position(data) if gps else None,
+            pixels_3SS=pixels_3SS,
+            width=picture.width_px,
+            height=picture.height_px,
+            picture=picture.image if keep else None,
+            gps=header_position(picture.exif, picture.xmp) if gps else None,
         )
 
     def close(self) -> None:
         """Drop what has not begun and wait for the rest."""
         self._pool.shutdown(cancel_futures=True)
-
-
-def _upright_size(data: bytes) -> tuple[int, int]:
-    """Declared (width, height) after the EXIF orientation, px; of bytes that decode."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            try:
-                orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            except Exception:  # damaged EXIF must not stop a good picture
-                orientation = 1
-            turned = orientation in (5, 6, 7, 8)
-            return (image.height, image.width) if turned else image.size

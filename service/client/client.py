@@ -1,0 +1,288 @@
+"""The client, blocking and asynchronous."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack, overload
+
+import httpx
+
+from service.client.answers import Answer, Galleries, read
+from service.client.questions import (
+    ImageFile,
+    Parameters,
+    checked,
+    multipart,
+    own_link,
+    query_string,
+    read_answer,
+    wait_before_retry_s,
+)
+
+Format = Literal["json", "geojson", "gpx", "kml", "csv"]
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"X-API-Key": key}
+
+
+class Client:
+    """Sends questions to one service; safe to use from several threads.
+
+    The key is sent to that service alone: redirects are not followed.
+    """
+
+    def __init__(
+        self, url: str, *, key: str | None = None, timeout_s: float = 60.0, retries: int = 5
+    ) -> None:
+        """Connect with the first request.
+
+        Args:
+            url: where the service is, such as http://127.0.0.1:8000.
+            key: the API key, where one is needed.
+            timeout_s: longest wait for one answer.
+            retries: how often to send again after 429, or 503 with Retry-After.
+        """
+        self._retries = retries
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, headers=_headers(key))
+
+    @overload
+    def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["json"] = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer: ...
+    @overload
+    def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["geojson"],
+        **parameters: Unpack[Parameters],
+    ) -> dict[str, Any]: ...
+    @overload
+    def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["gpx", "kml", "csv"],
+        **parameters: Unpack[Parameters],
+    ) -> str: ...
+    def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Format = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer | dict[str, Any] | str:
+        """Return where drone images were taken; several views of one place are fused.
+
+        Args:
+            images: one image, or several views.
+            format: json gives an `Answer`, geojson a dict, gpx, kml and csv text.
+            parameters: see `Parameters`.
+
+        Raises:
+            ProblemError: the service refused.
+            httpx.TransportError: it could not be reached.
+        """
+        return self._ask("/localize", images, {**parameters, "format": format})
+
+    @overload
+    def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["json"] = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer: ...
+    @overload
+    def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["geojson"],
+        **parameters: Unpack[Parameters],
+    ) -> dict[str, Any]: ...
+    @overload
+    def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["gpx", "kml", "csv"],
+        **parameters: Unpack[Parameters],
+    ) -> str: ...
+    def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Format = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer | dict[str, Any] | str:
+        """Return the drone images of the place that a satellite tile shows; as `localize`."""
+        return self._ask("/navigate", images, {**parameters, "format": format})
+
+    def galleries(self) -> Galleries:
+        """Return all galleries of the service."""
+        return read(Galleries, checked(self._http.get("/galleries")).json())
+
+    def get(self, link: str) -> bytes:
+        """Return the content of a link in an answer, such as a match's `image_url`.
+
+        Raises:
+            ValueError: the link leads to another host.
+            ProblemError: the service refused.
+        """
+        return checked(self._http.get(own_link(self._http.base_url, link))).content
+
+    def _ask(
+        self,
+        path: str,
+        images: ImageFile | Sequence[ImageFile],
+        parameters: Mapping[str, object],
+    ) -> Answer | dict[str, Any] | str:
+        files, params = multipart(images), query_string(parameters)
+        for attempt in range(self._retries + 1):
+            response = self._http.post(path, params=params, files=files)
+            wait_s = wait_before_retry_s(response, attempt)
+            if wait_s is None or attempt == self._retries:
+                break
+            time.sleep(wait_s)
+        answer: Answer | dict[str, Any] | str = read_answer(response)
+        return answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClient:
+    """`Client` for asyncio."""
+
+    def __init__(
+        self, url: str, *, key: str | None = None, timeout_s: float = 60.0, retries: int = 5
+    ) -> None:
+        """Arguments as `Client`."""
+        self._retries = retries
+        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s, headers=_headers(key))
+
+    @overload
+    async def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["json"] = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer: ...
+    @overload
+    async def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["geojson"],
+        **parameters: Unpack[Parameters],
+    ) -> dict[str, Any]: ...
+    @overload
+    async def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["gpx", "kml", "csv"],
+        **parameters: Unpack[Parameters],
+    ) -> str: ...
+    async def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Format = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer | dict[str, Any] | str:
+        """Return what `Client.localize` returns."""
+        return await self._ask("/localize", images, {**parameters, "format": format})
+
+    @overload
+    async def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["json"] = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer: ...
+    @overload
+    async def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["geojson"],
+        **parameters: Unpack[Parameters],
+    ) -> dict[str, Any]: ...
+    @overload
+    async def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["gpx", "kml", "csv"],
+        **parameters: Unpack[Parameters],
+    ) -> str: ...
+    async def navigate(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Format = "json",
+        **parameters: Unpack[Parameters],
+    ) -> Answer | dict[str, Any] | str:
+        """Return what `Client.navigate` returns."""
+        return await self._ask("/navigate", images, {**parameters, "format": format})
+
+    async def galleries(self) -> Galleries:
+        """Return what `Client.galleries` returns."""
+        return read(Galleries, checked(await self._http.get("/galleries")).json())
+
+    async def get(self, link: str) -> bytes:
+        """Return what `Client.get` returns."""
+        return checked(await self._http.get(own_link(self._http.base_url, link))).content
+
+    async def _ask(
+        self,
+        path: str,
+        images: ImageFile | Sequence[ImageFile],
+        parameters: Mapping[str, object],
+    ) -> Answer | dict[str, Any] | str:
+        files, params = await asyncio.to_thread(multipart, images), query_string(parameters)
+        for attempt in range(self._retries + 1):
+            response = await self._http.post(path, params=params, files=files)
+            wait_s = wait_before_retry_s(response, attempt)
+            if wait_s is None or attempt == self._retries:
+                break
+            await asyncio.sleep(wait_s)
+        answer: Answer | dict[str, Any] | str = read_answer(response)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,4 +1,4 @@
-"""`safenet-serve`: runs the service as SAFENET_* says."""
+"""`safenet-serve`: run the service as configured by SAFENET_* variables."""
 
 from typing import Annotated
 
@@ -11,7 +11,9 @@ from service.server import Server
 from service.settings import read_settings
 from service.telemetry import logs
 
-app = typer.Typer(add_completion=False, help="Serve /localize and /navigate as SAFENET_* says.")
+app = typer.Typer(
+    add_completion=False, help="Serve /localize and /navigate as configured by SAFENET_* variables."
+)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""What the service raises; `problems.py` gives each class its HTTP status.
+"""Errors of the service; `problems.py` gives each class its HTTP status.
 
 SafeNetError
 └── ServiceError
@@ -15,18 +15,18 @@ SafeNetError
     ├── AccessError              the key is missing or wrong
     ├── BusyError                no room now; has `retry_after_s`
     │   ├── QueueFullError           the service holds as much work as it may
-    │   └── RateLimitedError         this key asked too often
+    │   └── RateLimitedError         this key sent too many requests
     ├── DeadlineError            the answer was not ready in time
     ├── NotReadyError            the model or the galleries are still loading
     ├── GalleryRefusedError      the published gallery does not fit the weights
-    └── UnknownExplanationError  no such picture, or it was dropped for newer ones
+    └── UnknownExplanationError  no such explanation, or it was dropped for newer ones
 """
 
 from model.errors import SafeNetError
 
 
 class ServiceError(SafeNetError):
-    """Root of what the service raises."""
+    """Base class of the service's errors."""
 
 
 class SettingsError(ServiceError):
@@ -74,7 +74,7 @@ class AccessError(ServiceError):
 
 
 class BusyError(ServiceError):
-    """No room now; ask again after `retry_after_s` seconds."""
+    """No room now; send the request again after `retry_after_s` seconds."""
 
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
@@ -86,7 +86,7 @@ class QueueFullError(BusyError):
 
 
 class RateLimitedError(BusyError):
-    """This key asked too often."""
+    """This key sent too many requests."""
 
 
 class DeadlineError(ServiceError):
@@ -102,4 +102,4 @@ class GalleryRefusedError(ServiceError):
 
 
 class UnknownExplanationError(ServiceError):
-    """No such picture, or it was dropped for newer ones."""
+    """No such explanation, or it was dropped for newer ones."""

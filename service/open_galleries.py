@@ -1,4 +1,4 @@
-"""The galleries that are open now: leased by requests, replaced when a new version appears."""
+"""The open galleries: leased by requests, replaced when a new version is published."""
 
 import logging
 import threading
@@ -109,7 +109,7 @@ class OpenGalleries:
 
     @contextmanager
     def lease(self, name: str) -> Iterator[Gallery]:
-        """The gallery of that name, kept open while the block runs.
+        """Keep the gallery of that name open while the block runs.
 
         Raises:
             UnknownGalleryError: no such gallery is open.
@@ -138,7 +138,7 @@ class OpenGalleries:
         )
 
     def choose(self, view: str, default: str | None) -> str:
-        """The gallery to ask when a request names none.
+        """Return the gallery to search when a request names none.
 
         Raises:
             UnknownGalleryError: none holds that view.
@@ -157,13 +157,13 @@ class OpenGalleries:
         return fitting[0]
 
     def names(self) -> set[str]:
-        """Names of the open galleries."""
+        """Return the names of the open galleries."""
         with self._lock:
             return set(self._open)
 
     @property
     def refused(self) -> dict[str, str]:
-        """Why a published gallery is not open, by name."""
+        """The reason why a published gallery is not open, by name."""
         return {name: reason for name, (_, reason) in sorted(self._refused.items())}
 
     def close(self) -> None:

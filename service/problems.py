@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457): the one table from class to status."""
+"""Every error as application/problem+json (RFC 9457), with the table from class to status."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ INTERNAL = ProblemKind(500, "internal", "Internal error")
 def problem(
     request: Request, kind: ProblemKind, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """One problem as a response."""
+    """Return one problem as a response."""
     body = Problem(
         type=f"urn:safenet-geo:problem:{kind.slug}",
         title=kind.title,
@@ -102,7 +102,7 @@ def install(app: FastAPI) -> None:
 
 
 def kind_of(error: Exception) -> ProblemKind:
-    """The table's row of an error, by its nearest class."""
+    """Return the table's row of an error, by its nearest class."""
     for error_class in type(error).__mro__:
         if error_class in TABLE:
             return TABLE[error_class]
@@ -133,7 +133,7 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
-    detail = f"{request.method} {request.url.path}: {phrase.lower()}; /docs lists what can be asked"
+    detail = f"{request.method} {request.url.path}: {phrase.lower()}; /docs lists the routes"
     return problem(request, ProblemKind(error.status_code, slug, phrase), detail, error.headers)
 
 

@@ -63,8 +63,10 @@ class QuestionParameters(BaseModel):
     min_confidence: float = Field(
         0.0, ge=0, le=1, allow_inf_nan=False, description="Below this the status is no_match."
     )
-    explain: bool = Field(False, description="Add links to pictures of what the model saw.")
-    format: Format = Field("json", description="Form of the answer.")
+    explain: bool = Field(
+        False, description="Add links to pictures of how the model aligned and divided the images."
+    )
+    format: Format = Field("json", description="Format of the answer.")
     captured_after: datetime | None = Field(None, description="Only images taken at or after this.")
     captured_before: datetime | None = Field(None, description="Only images taken before this.")
     source: str | None = Field(None, max_length=500, description="Only images of this source.")
@@ -135,7 +137,7 @@ class ImageBody(BaseModel):
 
 
 class MetaBody(ImageBody):
-    """One gallery image with what only its own page shows; corners are (latitude, longitude)."""
+    """One gallery image with all its metadata; corners are (latitude, longitude)."""
 
     view: str
     corners: list[Pair] | None
@@ -154,7 +156,7 @@ class MatchBody(ImageBody):
 
 
 class FlightBody(BaseModel):
-    """The matches' part of one flight: its images in order of capture."""
+    """The part of one flight that matched: its images in order of capture."""
 
     flight_id: str
     first_captured_at: datetime | None
@@ -165,7 +167,7 @@ class FlightBody(BaseModel):
 
 
 class QueryBody(BaseModel):
-    """What arrived: image count, upright size of the first in px, and whether its GPS was used."""
+    """The images that arrived: their number, the first one's upright size in px, GPS use."""
 
     images: int
     width: int
@@ -191,7 +193,7 @@ class ModelBody(BaseModel):
 
 
 class TimingBody(BaseModel):
-    """Where the time went, ms."""
+    """Time of each stage, ms."""
 
     decode: float
     queue: float
@@ -201,7 +203,7 @@ class TimingBody(BaseModel):
 
 
 class PicturesBody(BaseModel):
-    """Links to what the model saw in one image."""
+    """Links to pictures of how the model aligned and divided one image."""
 
     image: str
     aligned_url: str
@@ -233,7 +235,7 @@ class GalleryBody(GalleryName):
 
 
 class RefusedGallery(BaseModel):
-    """A published gallery that cannot be asked, and why."""
+    """A published gallery that cannot be searched, and the reason."""
 
     name: str
     reason: str
@@ -247,13 +249,13 @@ class GalleriesBody(BaseModel):
 
 
 class HealthBody(BaseModel):
-    """Whether the service lives."""
+    """Whether the service is alive."""
 
     status: Literal["alive", "ready"]
 
 
 class ReloadBody(BaseModel):
-    """What a reload changed: gallery → version now, None where it is gone."""
+    """The galleries that a reload changed, each with its version now, or null if it is gone."""
 
     changed: dict[str, str | None]
     refused: list[RefusedGallery]

@@ -1,4 +1,4 @@
-"""uvicorn, with an end that loses nothing: not ready first, then no new connections, then out."""
+"""uvicorn with a shutdown that loses no request: not ready, then no new connections, then exit."""
 
 import asyncio
 import logging
@@ -12,11 +12,11 @@ from service.settings import Settings
 from service.state import state_of
 
 QUIET_S = 0.25
-"""Ours: how long a request may be on its way on a connection that was accepted."""
+"""Our choice: how long a request may take to arrive on a connection that was accepted, s."""
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that drains on SIGTERM and leaves when the app cannot start."""
+    """A uvicorn server that drains on SIGTERM and exits when the app cannot start."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         """Configure uvicorn; nothing listens yet."""
@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
         return state_of(self._app).load_error is not None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """First signal: stop being ready, serve on for the drain time. Second: leave at once."""
+        """First signal: become not ready and serve for the drain time. Second: exit at once."""
         state = state_of(self._app)
         if state.is_draining:
             super().handle_exit(sig, frame)
@@ -56,9 +56,9 @@ class Server(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, answer what was connected before, then let uvicorn end the rest.
+        """Stop listening, answer the open connections, then let uvicorn end the rest.
 
-        uvicorn closes connections on which it has read no request yet; under load some of those
+        uvicorn closes connections on which it has read no request yet; under load some of them
         have sent one already.
         """
         for server in self.servers:
@@ -67,5 +67,5 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: whether to leave."""
+        """Return whether to exit; uvicorn calls it ten times a second."""
         return self.failed or await super().on_tick(counter)

@@ -1,4 +1,4 @@
-"""Everything an operator can set, read once from SAFENET_* variables; docs/settings.md explains."""
+"""The settings, read once from SAFENET_* variables; docs/settings.md explains them."""
 
 import difflib
 import ipaddress
@@ -29,16 +29,16 @@ class Settings(BaseSettings):
     )
     device: str = Field("auto", description="Where the model runs: auto, cpu, cuda or cuda:N.")
     localize_gallery: str | None = Field(
-        None, description="Satellite gallery that /localize asks when a request names none."
+        None, description="Satellite gallery that /localize searches when a request names none."
     )
     navigate_gallery: str | None = Field(
-        None, description="Drone gallery that /navigate asks when a request names none."
+        None, description="Drone gallery that /navigate searches when a request names none."
     )
     watch_s: float = Field(
         2.0,
         ge=0,
         le=3600,
-        description="Seconds between looks for newly published galleries; 0: never.",
+        description="Seconds between checks for newly published galleries; 0: never.",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         "auto", description="auto: keys are required unless none is set and the host is loopback."
     )
     rate_per_minute: int = Field(
-        0, ge=0, description="Questions one key may ask per minute; 0: unlimited."
+        0, ge=0, description="Questions one key may send per minute; 0: unlimited."
     )
 
     max_body_mib: int = Field(64, ge=1, le=4096, description="Largest request body, MiB.")
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     )
     min_side_px: int = Field(16, ge=1, le=1024, description="Smallest accepted image side, px.")
     max_views: int = Field(54, ge=1, le=54, description="Most images in one question.")
-    max_top_k: int = Field(100, ge=1, le=100, description="Largest top_k that a request may ask.")
+    max_top_k: int = Field(100, ge=1, le=100, description="Largest top_k that a request may set.")
     image_gps_radius_m: float = Field(
         1000.0, gt=0, description="Prior radius around an image's own GPS when none is given, m."
     )
@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         60, ge=1, le=3600, description="Longest wait at shutdown for running requests, s."
     )
     explanations_kept: int = Field(
-        16, ge=0, le=1000, description="Questions whose explain pictures can be made; 0: none."
+        16, ge=0, le=1000, description="Number of questions whose explanations are kept; 0: none."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -104,7 +104,8 @@ class Settings(BaseSettings):
         "json", description="One JSON object per line, or text."
     )
     telemetry: bool = Field(
-        False, description="Send OpenTelemetry traces (extra `telemetry`; OTEL_* says where)."
+        False,
+        description="Send OpenTelemetry traces (extra `telemetry`; OTEL_* set the receiver).",
     )
 
     @field_validator("host")

@@ -72,7 +72,7 @@ def test_a_key_that_asked_too_often_is_told_when_to_come_back(
             page.wait_for_selector(f"{PANEL} .status")
         problem = page.locator(f"{PANEL} .status.problem")
         expect(problem).to_contain_text("Too many requests")
-        expect(problem).to_contain_text("The service asks to wait")
+        expect(problem).to_contain_text("before you try again")
         page.click(f"{PANEL} .samples button >> nth=0")
         # The command line names the key as a variable, never by its value.
         assert KEY not in page.content()

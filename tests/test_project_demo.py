@@ -168,10 +168,10 @@ def truth(tmp_path: Path) -> Truth:
 
 
 def judged(truth: Truth, path: str, image_id: str) -> Verdict:
-    asked = DemoQuestion(route="/localize", shot=truth.shot(path))
+    question = DemoQuestion(route="/localize", shot=truth.shot(path))
     match = {"image_id": image_id, "score": 0.5}
     estimate = {"latitude": 46.5001, "longitude": 15.6}
-    return judge(asked, {"matches": [match], "confidence": 0.9, "estimate": estimate}, truth)
+    return judge(question, {"matches": [match], "confidence": 0.9, "estimate": estimate}, truth)
 
 
 def test_a_match_that_shows_the_true_point_is_right(truth: Truth) -> None:

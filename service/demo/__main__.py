@@ -10,14 +10,14 @@ from model.errors import SafeNetError
 from service.demo import process
 from service.demo.files import DemoFiles
 from service.demo.process import DemoService
-from service.demo.questions import DemoQuestion, ask
+from service.demo.questions import DemoQuestion, check_answer
 from service.demo.truth import Truth
 
 LOCALIZE_IMAGE = "drone/flight-02-nadir-140/0052.jpg"
 NAVIGATE_IMAGE = "satellite/r08c14.jpg"
 
 app = typer.Typer(
-    help="The demo: a rendered world, two galleries and a service to ask.", add_completion=False
+    help="The demo: a rendered world, two galleries and a running service.", add_completion=False
 )
 FOLDER = Annotated[Path, typer.Option(help="Where the demo keeps its files.")]
 PORT = Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")]
@@ -40,13 +40,13 @@ def start(folder: FOLDER = DEFAULT_FOLDER, port: PORT = 8000) -> None:
 
 @app.command()
 def check(folder: FOLDER = DEFAULT_FOLDER, port: PORT = 8000) -> None:
-    """The same, then ask two questions whose truth is known and stop the service."""
+    """Start the demo, send two questions whose truth is known, and stop the service."""
     files = DemoFiles(folder)
     running = bring_up(files, port)
     try:
         truth = Truth(files.world)
         verdicts = [
-            ask(running.url, DemoQuestion(route=route, shot=truth.shot(image)), truth)
+            check_answer(running.url, DemoQuestion(route=route, shot=truth.shot(image)), truth)
             for route, image in (("/localize", LOCALIZE_IMAGE), ("/navigate", NAVIGATE_IMAGE))
         ]
     finally:
@@ -64,7 +64,7 @@ def stop(folder: FOLDER = DEFAULT_FOLDER) -> None:
 
 
 def bring_up(files: DemoFiles, port: int) -> DemoService:
-    """A ready service over up-to-date galleries: the running one, or a new one."""
+    """Return a ready service over up-to-date galleries: the running one, or a new one."""
     is_new = files.prepare()
     running = process.find(files.pid_file)
     if running is not None and running.port == port and not is_new:

@@ -25,7 +25,7 @@ WEIGHTS = Path(model.__file__).parent / "weights"
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """Where the demo keeps what."""
+    """Paths of the demo's files."""
 
     folder: Path
 
@@ -45,12 +45,12 @@ class DemoFiles:
         return self.folder / "serve.pid"
 
     def render_command(self) -> list[str]:
-        """How the world is made."""
+        """Return the command that renders the world."""
         options = ["--tiles", "8x8", "--overlap", "0.75"]
         return ["safenet-world", "render-map", str(self.world), *options]
 
     def build_commands(self) -> list[list[str]]:
-        """How the galleries are made of it."""
+        """Return the commands that build the galleries."""
         build = ["safenet-index", "build"]
         options = ["--store", str(self.store)]
         return [
@@ -59,10 +59,10 @@ class DemoFiles:
         ]
 
     def prepare(self) -> bool:
-        """Make what is missing or out of date; whether the galleries are new.
+        """Make what is missing or out of date; return whether the galleries are new.
 
         Raises:
-            StepFailedError: a command failed; it has said why.
+            StepFailedError: a command failed; it has printed the reason.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         rendering = [self.render_command()]
@@ -75,7 +75,7 @@ class DemoFiles:
         return self._step(self.store, building, stamp)
 
     def _step(self, made: Path, commands: Sequence[Sequence[str]], stamp: str) -> bool:
-        """Run the commands unless what they make carries this stamp; whether they ran."""
+        """Run the commands unless their result carries this stamp; return whether they ran."""
         stamp_file = self._stamp_file(made)
         if stamp_file.exists() and stamp_file.read_text() == stamp:
             return False
@@ -91,12 +91,12 @@ class DemoFiles:
 
 
 def stamp_of(commands: Sequence[Sequence[str]], *inputs: str) -> str:
-    """What a step was made from, as text."""
+    """Return a text that changes when the commands or inputs of a step change."""
     return json.dumps([*commands, *inputs], indent=1)
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 over the shipped weights' files, hex."""
+    """Return the SHA-256 of the shipped weights' files, hex."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.safetensors")):
         digest.update(file.read_bytes())
@@ -104,7 +104,7 @@ def weights_digest(folder: Path) -> str:
 
 
 def run(command: Sequence[str]) -> None:
-    """Run one of our console commands; it talks to the terminal itself.
+    """Run one of our console commands with this terminal.
 
     Raises:
         StepFailedError: it ended with another status than 0.

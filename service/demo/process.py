@@ -17,7 +17,7 @@ from service.demo.errors import PortTakenError, ServiceFailedError
 
 HOST = "127.0.0.1"
 READY_TIMEOUT_S = 180.0
-"""Ours: a cold import of PyTorch on a slow disk takes a minute; three times that is a failure."""
+"""Our choice: three times what a cold import of PyTorch on a slow disk takes."""
 STOP_TIMEOUT_S = 20.0
 
 
@@ -30,23 +30,23 @@ class DemoService:
 
     @property
     def url(self) -> str:
-        """Where it answers, without a trailing slash."""
+        """The service's address, without a trailing slash."""
         return f"http://{HOST}:{self.port}"
 
 
 def command_path(name: str) -> str:
-    """A console command of the environment that runs this module."""
+    """Return the path of a console command in this environment."""
     return str(Path(sys.executable).parent / name)
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
-    """This process's environment with exactly these SAFENET_* settings."""
+    """Return this process's environment with exactly these SAFENET_* settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SAFENET_")}
     return kept | {f"SAFENET_{name.upper()}": value for name, value in settings.items()}
 
 
 def find(pid_file: Path) -> DemoService | None:
-    """The live service that this pid file names; None where there is none."""
+    """Return the live service that this pid file names, or None."""
     try:
         running = DemoService(**json.loads(pid_file.read_text()))
     except (OSError, ValueError, TypeError):
@@ -105,7 +105,7 @@ def stop(pid_file: Path) -> bool:
 
 
 def wait_until_ready(running: DemoService, pid_file: Path) -> DemoService:
-    """Return the service once /readyz says so.
+    """Return the service once /readyz answers 200.
 
     Raises:
         ServiceFailedError: it ended, or was not ready in time.
@@ -154,7 +154,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _looks_like_ours(entry: Path) -> bool:
-    """Whether a live process is `safenet-serve`, as far as this system tells."""
+    """Return whether a live process is `safenet-serve`, if the system can tell."""
     try:
         state = entry.joinpath("stat").read_text().rpartition(")")[2].split()[0]
         command = entry.joinpath("cmdline").read_bytes()

@@ -1,4 +1,4 @@
-"""Two questions to the running demo whose truth its world knows."""
+"""Two questions to the running demo whose true places are known."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,51 +33,51 @@ class Verdict:
     is_right: bool
 
     def __str__(self) -> str:
-        asked = self.question
+        question = self.question
         nearer = "" if self.estimate_m is None else f", the estimate {self.estimate_m:.0f} m"
         return (
-            f"POST {asked.route}  {asked.shot.path}\n"
-            f"  truth   {asked.shot.latitude:.6f}, {asked.shot.longitude:.6f}\n"
+            f"POST {question.route}  {question.shot.path}\n"
+            f"  truth   {question.shot.latitude:.6f}, {question.shot.longitude:.6f}\n"
             f"  answer  {self.image_id} (score {self.score:.3f}, confidence "
             f"{self.confidence:.2f}), its middle {self.distance_m:.0f} m away{nearer}\n"
             f"  {'right: it shows' if self.is_right else 'WRONG: it does not show'} the true point"
         )
 
 
-def ask(url: str, asked: DemoQuestion, truth: Truth) -> Verdict:
-    """Send the image and judge the first match.
+def check_answer(url: str, question: DemoQuestion, truth: Truth) -> Verdict:
+    """Send the question and judge the first match.
 
     Raises:
         DemoError: the service refused the question, or found nothing at all.
     """
     answer = httpx.post(
-        url + asked.route,
-        files={"image": asked.shot.path.read_bytes()},
+        url + question.route,
+        files={"image": question.shot.path.read_bytes()},
         timeout=TIMEOUT_S,
         trust_env=False,
     )
     if answer.status_code != 200:
-        raise DemoError(f"{asked.route} answered {answer.status_code}: {answer.text}")
-    return judge(asked, answer.json(), truth)
+        raise DemoError(f"{question.route} answered {answer.status_code}: {answer.text}")
+    return judge(question, answer.json(), truth)
 
 
-def judge(asked: DemoQuestion, body: dict[str, Any], truth: Truth) -> Verdict:
+def judge(question: DemoQuestion, body: dict[str, Any], truth: Truth) -> Verdict:
     """Right is a first match whose footprint, by the world's own table, holds the true point.
 
     Raises:
         DemoError: the answer has no match, or one that the world does not know.
     """
     if not body["matches"]:
-        raise DemoError(f"{asked.route} found no match at all; its galleries are empty")
+        raise DemoError(f"{question.route} found no match; its galleries are empty")
     best = body["matches"][0]
     found = truth.of_id(best["image_id"])
     if found is None:
-        raise DemoError(f"{asked.route} answered {best['image_id']}, which is not of this world")
-    here = (asked.shot.latitude, asked.shot.longitude)
+        raise DemoError(f"{question.route} answered {best['image_id']}, which is not of this world")
+    here = (question.shot.latitude, question.shot.longitude)
     fused = body["estimate"]
     estimate_m = fused and distance_m(*here, fused["latitude"], fused["longitude"])
     return Verdict(
-        question=asked,
+        question=question,
         image_id=best["image_id"],
         score=best["score"],
         confidence=body["confidence"],

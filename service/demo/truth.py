@@ -1,4 +1,4 @@
-"""What the demo's world knows of its images: which ground each one shows."""
+"""The ground that each image of the demo's world shows."""
 
 import csv
 import re
@@ -25,7 +25,7 @@ class Shot:
     ring: tuple[tuple[float, float], ...]
 
     def shows(self, latitude: float, longitude: float) -> bool:
-        """Whether the point lies in the ground that the image shows.
+        """Return whether the point lies on the ground that the image shows.
 
         Even-odd rule, in plain degrees: exact enough for footprints of a few hundred metres.
         """
@@ -56,7 +56,7 @@ class Truth:
         self._by_id = {file_id(Path(path)): shot for path, shot in self._shots.items()}
 
     def shot(self, path: str) -> Shot:
-        """The image at this path of gps.csv.
+        """Return the image at this path of gps.csv.
 
         Raises:
             DemoError: there is none.
@@ -66,7 +66,7 @@ class Truth:
         return self._shots[path]
 
     def of_id(self, image_id: str) -> Shot | None:
-        """The image that a gallery calls so; None where the world has no such image."""
+        """Return the image with this gallery id; None if the world has no such image."""
         return self._by_id.get(image_id)
 
     @property

@@ -1,7 +1,7 @@
-"""Web-mercator map tiles made of a gallery's own pictures.
+"""Web-mercator map tiles made of a gallery's own images.
 
 World coordinates: x and y in [0, 1] over the web-mercator square, x to the east, y to the south;
-a picture across the antimeridian reaches beyond x = 1.
+an image across the antimeridian reaches beyond x = 1.
 Source: OGC Two Dimensional Tile Matrix Set 2.0, WebMercatorQuad (rows count from the north).
 """
 
@@ -21,10 +21,10 @@ TILE_PX = 256
 """Side of a map tile, px: what every XYZ client assumes."""
 
 MAX_ZOOM = 24
-"""Ours: 1 cm a pixel at 60 degrees north, finer than any drone photo."""
+"""Our choice: 1 cm a pixel at 60 degrees north, finer than any drone photo."""
 
 MAX_PICTURES = 400
-"""Ours: pictures decoded for one tile (0.6 s on one core); above it their areas are filled flat."""
+"""Our choice: most images decoded for one tile (0.6 s on one core); more are filled flat."""
 
 FLAT_COLOUR = (127, 138, 128, 255)
 JPEG_QUALITY = 85
@@ -46,10 +46,10 @@ class TileAddress:
 
 
 class GroundTable:
-    """Where every picture of a gallery lies, for finding those under a tile quickly."""
+    """Ground boxes of all images of a gallery, to find those under a tile quickly."""
 
     def __init__(self, records: Iterable[ImageRecord]) -> None:
-        """Read the records once; those without corners are no part of a map."""
+        """Read the records once; those without corners are left out."""
         corners = [
             (record.image_id, _world_corners(record)) for record in records if record.corners
         ]
@@ -62,7 +62,7 @@ class GroundTable:
         )
 
     def touching(self, tile: TileAddress) -> NDArray[np.intp]:
-        """Rows of the pictures whose box shares area with the tile: int [K]."""
+        """Return the rows of the images whose box shares area with the tile: int [K]."""
         left, top, right, bottom = _tile_box(tile)
         west, north, east, south = self.boxes_N4.T
         beside = (west < right) & (east > left)
@@ -71,7 +71,7 @@ class GroundTable:
         return np.flatnonzero(beside & (north < bottom) & (south > top))
 
     def needed(self, tile: TileAddress) -> NDArray[np.intp]:
-        """As `touching`, without upright pictures whose ground others of their size show too."""
+        """Return rows as `touching`, without upright images that others of their size cover."""
         rows = self.touching(tile)
         upright = rows[self.upright_N[rows]]
         sides = np.round(np.log2(self.boxes_N4[upright, 2] - self.boxes_N4[upright, 0]), 1)
@@ -83,7 +83,7 @@ class GroundTable:
 
 
 def _cover(tile: TileAddress, boxes_K4: NDArray[np.float64]) -> list[int]:
-    """Few boxes that together cover every pixel of the tile that all of them cover; greedy."""
+    """Return few boxes that together cover each pixel that all of them cover; greedy."""
     left, top, right, _ = _tile_box(tile)
     shift_K1 = (boxes_K4[:, :1] >= right).astype(float)
     edges_K4 = (boxes_K4 - np.array([left, top, left, top])) * (TILE_PX * 2**tile.zoom)
@@ -110,15 +110,15 @@ def _cover(tile: TileAddress, boxes_K4: NDArray[np.float64]) -> list[int]:
 def draw_pictures(
     tile: TileAddress, records: Sequence[ImageRecord], picture: Callable[[str], bytes]
 ) -> Image.Image:
-    """Lay pictures onto a tile by their corners, coarse ones below fine ones.
+    """Draw images onto a tile by their corners, coarse ones below fine ones.
 
     Args:
         tile: the tile to fill.
-        records: pictures with corners; those off the tile change nothing.
+        records: images with corners; those off the tile change nothing.
         picture: encoded bytes of an image id.
 
     Returns:
-        RGBA, TILE_PX a side, transparent where no picture lies.
+        RGBA, TILE_PX a side, transparent where no image lies.
     """
     canvas = Image.new("RGBA", (TILE_PX, TILE_PX))
     for record in sorted(records, key=lambda record: (-(record.gsd_m or 1e9), record.image_id)):
@@ -127,7 +127,7 @@ def draw_pictures(
 
 
 def draw_flat(tile: TileAddress, boxes_K4: NDArray[np.float64]) -> Image.Image:
-    """Fill the pictures' areas with one colour: an overview of more than can be decoded."""
+    """Fill the images' areas with one colour: an overview where there are too many to decode."""
     canvas = Image.new("RGBA", (TILE_PX, TILE_PX))
     draw = ImageDraw.Draw(canvas)
     left, top, right, _ = _tile_box(tile)
@@ -141,7 +141,7 @@ def draw_flat(tile: TileAddress, boxes_K4: NDArray[np.float64]) -> Image.Image:
 
 
 def encode(canvas: Image.Image) -> tuple[bytes, str]:
-    """(bytes, media type): JPEG where the tile is full, PNG where something shows through."""
+    """Return (bytes, media type): JPEG where the tile is full, else PNG with transparency."""
     stream = io.BytesIO()
     if canvas.getchannel("A").getextrema() == (255, 255):
         canvas.convert("RGB").save(stream, "JPEG", quality=JPEG_QUALITY)
@@ -169,7 +169,7 @@ def _lay(canvas: Image.Image, corners_42: NDArray[np.float64], encoded: bytes) -
 
 
 def _perspective(from_42: NDArray[np.float64], to_42: NDArray[np.float64]) -> list[float]:
-    """The eight numbers of the projective map that takes four points to four points."""
+    """Return the eight numbers of the projective map from four points to four points."""
     rows, values = [], []
     for (x, y), (u, v) in zip(from_42, to_42, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
@@ -178,7 +178,7 @@ def _perspective(from_42: NDArray[np.float64], to_42: NDArray[np.float64]) -> li
 
 
 def _tile_pixels(tile: TileAddress, record: ImageRecord) -> NDArray[np.float64]:
-    """The record's corners in the tile's pixels: [4, 2] (x to the right, y down)."""
+    """Return the record's corners in the tile's pixels: [4, 2] (x to the right, y down)."""
     corners_42 = _world_corners(record)
     left, top, right, _ = _tile_box(tile)
     corners_42[:, 0] -= corners_42[:, 0].min() >= right
@@ -199,7 +199,7 @@ def _world_corners(record: ImageRecord) -> NDArray[np.float64]:
 
 
 def _is_upright(corners_42: NDArray[np.float64]) -> bool:
-    """Whether the corners are nearly their own box: a hundredth of a side off at most."""
+    """Return whether the corners are their own box, to a hundredth of a side."""
     x0, y0, x1, y1 = _box(corners_42)
     box_42 = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     return bool(np.abs(corners_42 - box_42).max() <= 0.01 * max(x1 - x0, y1 - y0))

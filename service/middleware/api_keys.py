@@ -1,4 +1,4 @@
-"""API keys: kept as digests, compared in constant time, each with its own rate."""
+"""API keys: stored as digests, compared in constant time, each with its own rate limit."""
 
 import base64
 import binascii
@@ -19,23 +19,23 @@ from service.problems import TABLE, ProblemKind, problem
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
 OPEN_PREFIX = "/static/"
-"""Answered without a key, always: health, and the page, which holds no data and asks for one."""
+"""Paths that never need a key: health, and the page, which holds no data and prompts for a key."""
 
 _ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64})=sha256:([0-9a-f]{64})")
 
 
 def new_key() -> str:
-    """A fresh key: 256 random bits, so that a plain digest of it cannot be guessed back."""
+    """Return a new key of 256 random bits, which a plain digest protects well enough."""
     return "sng_" + secrets.token_urlsafe(32)
 
 
 def key_digest(key: str) -> str:
-    """What the service keeps of a key, sha256 as hex."""
+    """Return the SHA-256 of a key, hex: all that the service stores."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 class ApiKeys:
-    """The digests of all keys by name, and when each may ask again."""
+    """The digests of all keys by name, and the requests that each may still send."""
 
     def __init__(
         self, entries: str, *, rate_per_minute: int = 0, clock: Callable[[], float] = time.monotonic
@@ -66,7 +66,7 @@ class ApiKeys:
         return len(self._digests)
 
     def name_of(self, key: str) -> str:
-        """Name of a key; every digest is compared, whichever fits.
+        """Return the name of a key; every digest is compared, in constant time.
 
         Raises:
             AccessError: no such key.
@@ -92,8 +92,8 @@ class ApiKeys:
             self._tokens[name] = (tokens, now)
             wait_s = math.ceil((1 - tokens) * 60 / self._rate)
             raise RateLimitedError(
-                f"key {name!r} asked {self._rate} questions within a minute, as many as allowed; "
-                f"ask again in {wait_s} s",
+                f"key {name!r} sent {self._rate} questions within a minute, as many as allowed; "
+                f"send the next one in {wait_s} s",
                 retry_after_s=wait_s,
             )
         self._tokens[name] = (tokens - 1, now)
@@ -142,12 +142,12 @@ class RequireApiKey:
 
 
 def _challenge(path: str) -> str:
-    """How to send a key; Basic only where a browser itself must ask, never over the page's own."""
+    """Return WWW-Authenticate; Basic only where the browser itself must prompt for the key."""
     return 'Bearer, Basic realm="safenet"' if path.startswith("/docs") else "Bearer"
 
 
 def _presented(headers: Headers, *, basic: bool) -> str | None:
-    """The key of a request; a browser sends it as the password of Basic authentication.
+    """Return the key of a request; a browser sends it as the password of Basic authentication.
 
     Basic is refused for /admin: a browser adds it to requests that other sites make.
     """

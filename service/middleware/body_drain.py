@@ -1,6 +1,6 @@
-"""Refusals that arrive: an answer given before the upload ended waits until the rest was read.
+"""Drain the request body before an early error response is sent, so that the client receives it.
 
-Closing a connection with unread bytes resets it, and the client never sees why it was refused.
+Closing a connection with unread bytes resets it, and the client never learns the reason.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BYTES = 256 * 2**20
-"""Ours: past this the client is beyond help; its connection is reset."""
+"""Our choice: most bytes that are drained; after that the connection is reset."""
 
 MAX_SECONDS = 5.0
 MAX_IDLE_S = 0.5
-"""Ours: longest wait for the rest of a refused upload, and for its next piece."""
+"""Our choice: longest wait for the rest of a refused upload, and for its next piece."""
 
 
 class DrainBody:
-    """ASGI middleware that discards what is left of a body before its early answer is sent."""
+    """ASGI middleware that discards the rest of a body before an early response is sent."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,23 +29,23 @@ class DrainBody:
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        # A client that waits for "100 Continue" sends nothing until somebody reads.
+        # A client that waits for "100 Continue" sends nothing until the body is read.
         began = "expect" not in Headers(scope=scope)
         complete = False
 
-        async def noting_receive() -> Message:
+        async def counting_receive() -> Message:
             nonlocal began, complete
             message = await receive()
             began = True
             complete = not message.get("more_body", False)
             return message
 
-        async def patient_send(message: Message) -> None:
+        async def draining_send(message: Message) -> None:
             if message["type"] == "http.response.start" and began and not complete:
-                await _discard(noting_receive, lambda: complete)
+                await _discard(counting_receive, lambda: complete)
             await send(message)
 
-        await self._app(scope, noting_receive, patient_send)
+        await self._app(scope, counting_receive, draining_send)
 
 
 def _has_body(scope: Scope) -> bool:

@@ -17,7 +17,7 @@ from service.telemetry.traces import Tracing
 
 HEADER = "X-Request-ID"
 CLIENT_GONE = 499
-"""Status of a request whose client left, in logs and metrics only; nginx's number for it."""
+"""Status of a request whose client left, in logs and metrics only; nginx uses the same number."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -44,7 +44,7 @@ class RequestLog:
         started_at = time.perf_counter()
         status: int | None = None
 
-        async def noting_send(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = scope["state"]["status"] = message["status"]
@@ -55,18 +55,18 @@ class RequestLog:
 
         try:
             with self._tracing.request(scope):
-                await self._app(scope, receive, noting_send)
+                await self._app(scope, receive, recording_send)
         except ClientDisconnect:
             status = CLIENT_GONE
             self._metrics.gone.inc()
         except Exception:
             _log.exception("request failed")
             if status is None:
-                await internal_problem(Request(scope))(scope, receive, noting_send)
+                await internal_problem(Request(scope))(scope, receive, recording_send)
         finally:
-            self._note(scope, status or CLIENT_GONE, time.perf_counter() - started_at)
+            self._record(scope, status or CLIENT_GONE, time.perf_counter() - started_at)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(route, method, status).inc()

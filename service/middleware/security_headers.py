@@ -8,10 +8,10 @@ POLICY = (
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self' blob:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""The page and everything else: only this service's own files."""
+"""Policy of the page and everything else: only this service's own files may load."""
 
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-"""Swagger UI writes style attributes."""
+"""Policy of /docs: Swagger UI writes style attributes."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

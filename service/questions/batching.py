@@ -1,4 +1,4 @@
-"""One thread for the model: images of all clients in shared batches, from a bounded queue."""
+"""Run the model in one thread, on batches shared by all clients, from a bounded queue."""
 
 import asyncio
 import math
@@ -23,9 +23,9 @@ Embed = Callable[[NDArray[np.uint8]], Sequence[ImageEmbedding]]
 
 @dataclass(frozen=True)
 class Embedded:
-    """What the model saw in each of one question's images, and where their time went."""
+    """The embeddings of one question's images, and their times in ms."""
 
-    seen: list[ImageEmbedding]
+    images: list[ImageEmbedding]
     queue_ms: float
     embed_ms: float
 
@@ -37,7 +37,7 @@ class _Job:
     pixels: list[NDArray[np.uint8]]
     call: Callable[[], object] | None = None
     future: "Future[object]" = field(default_factory=Future)
-    seen: dict[int, ImageEmbedding] = field(default_factory=dict)
+    embedded: dict[int, ImageEmbedding] = field(default_factory=dict)
     queued_at: float = field(default_factory=time.perf_counter)
     started_at: float | None = None
 
@@ -54,7 +54,7 @@ class BatchWorker:
     """Runs `embed` in one thread on batches of at most `max_batch` images.
 
     A batch starts as soon as the thread is free. Only while admitted images are still being
-    decoded does it wait for them, `max_wait_s` at the longest, so that a lone client never waits.
+    decoded does it wait for them, `max_wait_s` at the longest, so that a single client never waits.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class BatchWorker:
         """Start the thread.
 
         Args:
-            embed: uint8 [N, 3, S, S] → what is seen in each; only this thread calls it.
+            embed: uint8 [N, 3, S, S] → one embedding each; only the worker's thread calls it.
             max_batch: most images per call.
             max_wait_s: longest wait for images that are still being decoded, s.
             capacity: most images admitted at a time; more raise QueueFullError.
-            on_batch: told the size and the duration in s of each call.
+            on_batch: called with the size and the duration in s of each batch.
         """
         self._embed, self._on_batch = embed, on_batch
         self._max_batch, self._max_wait_s, self._capacity = max_batch, max_wait_s, capacity
@@ -87,12 +87,12 @@ class BatchWorker:
 
     @property
     def depth(self) -> int:
-        """Images admitted and not yet answered."""
+        """Number of images admitted and not yet answered."""
         return self._admitted
 
     @contextmanager
     def reserve(self, images: int) -> Iterator[Reservation]:
-        """Room for so many images.
+        """Reserve room for so many images while the block runs.
 
         Raises:
             QueueFullError: the queue would hold more than its capacity.
@@ -103,7 +103,7 @@ class BatchWorker:
                 wait_s = max(1, math.ceil(self._admitted * self._seconds_per_image))
                 raise QueueFullError(
                     f"the queue has {self._admitted} of {self._capacity} images, no room for "
-                    f"{images} more; ask again in {wait_s} s",
+                    f"{images} more; send it again in {wait_s} s",
                     retry_after_s=wait_s,
                 )
             self._admitted += images
@@ -117,7 +117,7 @@ class BatchWorker:
                 self._changed.notify()
 
     async def embed(self, room: Reservation, pixels: list[NDArray[np.uint8]]) -> Embedded:
-        """What is seen in preprocessed images; cancelling drops the work that has not begun."""
+        """Embed preprocessed images; cancelling drops the work that has not begun."""
         job = _Job(pixels)
         with self._changed:
             self._decoding -= room.decoding
@@ -126,19 +126,19 @@ class BatchWorker:
         ended_at = time.perf_counter()
         started_at = job.started_at or ended_at
         return Embedded(
-            [job.seen[i] for i in range(len(pixels))],
+            [job.embedded[i] for i in range(len(pixels))],
             (started_at - job.queued_at) * 1e3,
             (ended_at - started_at) * 1e3,
         )
 
     async def run(self, call: Callable[[], T]) -> T:
-        """What `call` returns, called in the model's thread between batches."""
+        """Return the result of `call`, run in the model's thread between batches."""
         return cast(T, await self._submit(_Job([], call), 1))
 
     async def _submit(self, job: _Job, items: int) -> object:
         with self._changed:
             if self._closing:
-                raise QueueFullError("the service is shutting down; ask another one")
+                raise QueueFullError("the service is shutting down; send it to another one")
             self._items.extend((job, index) for index in range(items))
             self._changed.notify()
         return await asyncio.wrap_future(job.future)
@@ -173,13 +173,13 @@ class BatchWorker:
         seconds = time.perf_counter() - started_at
         self._seconds_per_image += 0.2 * (seconds / len(items) - self._seconds_per_image)
         self._on_batch(len(items), seconds)
-        for (job, index), seen in zip(items, found, strict=True):
-            job.seen[index] = seen
-            if len(job.seen) == len(job.pixels):
+        for (job, index), image in zip(items, found, strict=True):
+            job.embedded[index] = image
+            if len(job.embedded) == len(job.pixels):
                 _resolve(job, None)
 
     def _next(self) -> list[tuple[_Job, int]]:
-        """The next batch; empty when closed and done."""
+        """Return the next batch; empty when closed and done."""
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._items or self._closing)
@@ -190,7 +190,7 @@ class BatchWorker:
                     return items
 
     def _take(self) -> list[tuple[_Job, int]]:
-        """The oldest items that make one batch: images together, a call alone."""
+        """Return the oldest items that make one batch: images together, a call alone."""
         items: list[tuple[_Job, int]] = []
         while self._items and len(items) < self._max_batch:
             job, index = self._items[0]

@@ -1,4 +1,4 @@
-"""Work that ends early when its client has gone or its deadline has passed."""
+"""Run work that is cancelled when its client has gone or its deadline has passed."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ T = TypeVar("T")
 async def before_deadline(
     request: Request, work: Coroutine[Any, Any, T], *, deadline_s: float
 ) -> T:
-    """The result of `work`; it is cancelled when nobody waits for it any more.
+    """Return the result of `work`; cancel it when its client has gone or the deadline has passed.
 
     Call it once the body has been read: from then on the only message is the disconnect.
 
@@ -33,7 +33,9 @@ async def before_deadline(
             return task.result()
         if gone in done:
             raise ClientDisconnect
-        raise DeadlineError(f"no answer within {deadline_s:g} s; ask again when there is less load")
+        raise DeadlineError(
+            f"no answer within {deadline_s:g} s; send it again when there is less load"
+        )
     finally:
         for future in (task, gone):
             future.cancel()

@@ -1,4 +1,4 @@
-"""From uploaded bytes to the model's pixels, in threads, without trusting the bytes."""
+"""Decode uploaded bytes to the model's pixels, in threads, without trusting the bytes."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from model.preprocessing import decode_side
 from service.errors import TooSmallImageError
 
 KEPT_SIDE_PX = 1024
-"""Ours: the longer side of what an explanation keeps of a query; a few MB a question."""
+"""Our choice: longer side of the query image that an explanation keeps; a few MB a question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Decoder:
     async def decode(
         self, images: list[bytes], *, keep: bool = False, gps: bool = False
     ) -> list[Decoded]:
-        """All images of one question, in order; cancelling drops those that have not begun.
+        """Decode all images of one question, in order; cancelling drops those that have not begun.
 
         Raises:
             ImageError: one cannot be decoded.

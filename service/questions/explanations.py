@@ -1,6 +1,6 @@
-"""Pictures of what the model saw: aligned view, partition rings, heatmap (Fig. 9 of the paper).
+"""Explanations as images: aligned view, partition rings, heatmap (Fig. 9 of the paper).
 
-Only the small query pictures of the latest questions are kept; everything is drawn when asked.
+Only reduced query images of the latest questions are kept; each explanation is drawn on request.
 """
 
 import secrets
@@ -19,24 +19,24 @@ ExplanationKind = Literal["aligned", "rings", "heatmap"]
 EXPLANATION_KINDS: tuple[ExplanationKind, ...] = get_args(ExplanationKind)
 
 SIDE_PX = 512
-"""Ours: side of a drawn picture."""
+"""Our choice: side of a drawn image, px."""
 
 MAX_QUERIES = 4
 MAX_MATCHES = 5
-"""Ours: views and matches of one question that can be explained."""
+"""Our choice: query images and matches of one question that can be explained."""
 
 
 @runtime_checkable
 class ExplainingModel(Protocol):
-    """A model that can say what it saw."""
+    """A model that can explain how it aligned and divided an image."""
 
     def explain(self, image: Image.Image) -> Explanation:
-        """Alignment, partition and heat of one picture; one thread at a time."""
+        """Return alignment, partition and heat of one image; not thread-safe."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explainable:
-    """One question that can be explained: its pictures, and its matches by gallery and id."""
+    """One question that can be explained: its query images, and its matches by gallery and id."""
 
     gallery: str
     queries: list[Image.Image]
@@ -44,13 +44,13 @@ class Explainable:
 
     @property
     def images(self) -> list[str]:
-        """Names of what can be explained: query-1 …, match-1 …."""
+        """Names of the images that can be explained: query-1 …, match-1 …."""
         queries = [f"query-{number}" for number, _ in enumerate(self.queries, start=1)]
         return queries + [f"match-{number}" for number, _ in enumerate(self.match_ids, start=1)]
 
 
 class Explanations:
-    """The latest explainable questions; only the event loop's thread touches it."""
+    """The latest explainable questions; only for the event loop's thread."""
 
     def __init__(self, kept: int) -> None:
         """Keep at most so many questions."""
@@ -58,7 +58,7 @@ class Explanations:
         self._questions: OrderedDict[str, Explainable] = OrderedDict()
 
     def remember(self, question: Explainable) -> str:
-        """Keep a question, forget the oldest beyond the limit; returns its id."""
+        """Keep a question, drop the oldest beyond the limit; return its id."""
         name = secrets.token_urlsafe(12)
         self._questions[name] = question
         while len(self._questions) > self._kept:
@@ -66,7 +66,7 @@ class Explanations:
         return name
 
     def find(self, name: str, image: str) -> Explainable:
-        """The question of an id.
+        """Return the question of an id.
 
         Raises:
             UnknownExplanationError: it was dropped, or has no such image.
@@ -75,23 +75,23 @@ class Explanations:
         if question is None or image not in question.images:
             raise UnknownExplanationError(
                 f"explanation {name[:40]!r} of {image[:40]!r} is unknown or was dropped for newer "
-                f"ones ({self._kept} are kept); ask again with explain=true"
+                f"ones ({self._kept} are kept); send the question again with explain=true"
             )
         return question
 
 
-def draw(picture: Image.Image, seen: Explanation, kind: ExplanationKind) -> Image.Image:
-    """One picture of what the model saw, RGB, SIDE_PX square."""
-    aligned = _aligned(picture, seen.theta_23)
+def draw(picture: Image.Image, explained: Explanation, kind: ExplanationKind) -> Image.Image:
+    """Draw one explanation of an image: RGB, SIDE_PX square."""
+    aligned = _aligned(picture, explained.theta_23)
     if kind == "rings":
-        return _with_rings(aligned, seen.ring_half_sides)
+        return _with_rings(aligned, explained.ring_half_sides)
     if kind == "heatmap":
-        return _with_heat(aligned, seen.heat_HH)
+        return _with_heat(aligned, explained.heat_HH)
     return aligned
 
 
 def _aligned(picture: Image.Image, theta_23: NDArray[np.float32]) -> Image.Image:
-    """The centre square as the alignment shows it to the partition.
+    """Return the centre square as the alignment passes it to the partition.
 
     theta maps output to input coordinates, both in [-1, 1]; Pillow's affine maps output to input
     pixels, so each row is scaled by half the side and moved to the corner's origin.
@@ -119,7 +119,7 @@ def _with_rings(aligned: Image.Image, half_sides: tuple[float, ...]) -> Image.Im
 
 
 def _with_heat(aligned: Image.Image, heat_HH: NDArray[np.float32]) -> Image.Image:
-    """Cold is blue, hot is red, half over the picture."""
+    """Lay the heat over the image, half transparent: blue is cold, red is hot."""
     heat = np.clip(heat_HH, 0, 1)
     colours = np.stack([heat, 1 - np.abs(2 * heat - 1), 1 - heat], axis=-1)
     layer = Image.fromarray((255 * colours).astype(np.uint8))

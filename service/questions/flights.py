@@ -1,4 +1,4 @@
-"""The matches of a flight archive as parts of flights, so that a drone can fly one again."""
+"""Group the matches of a flight archive into parts of flights, in order of capture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,10 +8,10 @@ from indexer.records import Filters, ImageRecord, Match
 from model.descriptor_model import FusedQuery
 
 MAX_FLIGHTS = 10
-"""Ours: flights told in one answer, those of the best matches."""
+"""Our choice: most flights in one answer, those of the best matches."""
 
 MAX_TRACK = 500
-"""Ours: images of one flight that are looked at; about 17 minutes at one every 2 s."""
+"""Our choice: most images of one flight; about 17 minutes at one every 2 s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ def sub_tracks(
     matches: Sequence[Match],
     filters: Filters | None,
 ) -> list[SubTrack]:
-    """The flights of the matches, best match first.
+    """Return the flights of the matches, best match first.
 
     Images between two matched ones belong to the track even if they match less well: without
     them the way between would be missing.
@@ -45,14 +45,14 @@ def sub_tracks(
     tracks = []
     for flight_id in list(flights)[:MAX_FLIGHTS]:
         wanted = replace(filters or Filters(), flight_id=flight_id)
-        seen = gallery.search(query, top_k=MAX_TRACK, filters=wanted, verify=False)
+        found = gallery.search(query, top_k=MAX_TRACK, filters=wanted, verify=False)
         matched = [m.record for m in matches if m.record.flight_id == flight_id]
-        tracks.append(_track(flight_id, [m.record for m in seen], matched))
+        tracks.append(_track(flight_id, [m.record for m in found], matched))
     return tracks
 
 
-def _track(flight_id: str, seen: list[ImageRecord], matched: list[ImageRecord]) -> SubTrack:
-    by_id = {record.image_id: record for record in (*seen, *matched)}
+def _track(flight_id: str, found: list[ImageRecord], matched: list[ImageRecord]) -> SubTrack:
+    by_id = {record.image_id: record for record in (*found, *matched)}
     ordered = sorted(by_id.values(), key=_moment)
     wanted = {record.image_id for record in matched}
     places = [place for place, record in enumerate(ordered) if record.image_id in wanted]
@@ -61,11 +61,11 @@ def _track(flight_id: str, seen: list[ImageRecord], matched: list[ImageRecord]) 
         flight_id=flight_id,
         images=part,
         matched_ids=[record.image_id for record in part if record.image_id in wanted],
-        truncated=len(seen) >= MAX_TRACK,
+        truncated=len(found) >= MAX_TRACK,
     )
 
 
 def _moment(record: ImageRecord) -> tuple[float, str]:
-    """Order of capture; by id where no time is known."""
+    """Return the sort key: time of capture, or the id where no time is known."""
     taken = record.captured_at
     return (float("-inf") if taken is None else taken.timestamp(), record.image_id)

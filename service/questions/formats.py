@@ -1,4 +1,4 @@
-"""One answer in the forms that maps, receivers and spreadsheets read.
+"""One answer in the formats that maps, GPS receivers and spreadsheets read.
 
 GeoJSON: RFC 7946, positions are [longitude, latitude]. GPX 1.1, KML 2.2 (OGC 07-147r2).
 """
@@ -16,7 +16,7 @@ Writer = Callable[[AnswerBody], str]
 
 
 def geojson(answer: AnswerBody) -> str:
-    """A FeatureCollection: the estimate first, then each match as its ground area or position."""
+    """Return a FeatureCollection: the estimate, then each match as its ground area or position."""
     features: list[dict[str, object]] = []
     if answer.estimate is not None:
         estimate = answer.estimate.model_dump(mode="json")
@@ -51,7 +51,7 @@ def _match_feature(match: MatchBody) -> dict[str, object]:
 
 
 def gpx(answer: AnswerBody) -> str:
-    """Waypoints: the estimate and the matches; tracks: the flights."""
+    """Return waypoints: the estimate and the matches; tracks: the flights."""
     root = ET.Element("gpx", version="1.1", creator="safenet-geo")
     root.set("xmlns", "http://www.topografix.com/GPX/1/1")
     if answer.estimate is not None:
@@ -78,7 +78,7 @@ def _heading(answer: AnswerBody) -> str:
 
 
 def _ele(image: object) -> str | None:
-    """GPX heights are above mean sea level; others do not belong in its `ele`."""
+    """Return the height if it is above mean sea level, as GPX requires, else None."""
     altitude_m, datum = getattr(image, "altitude_m", None), getattr(image, "altitude_datum", None)
     return None if altitude_m is None or datum != "msl" else f"{altitude_m:g}"
 
@@ -94,7 +94,7 @@ def _gpx_point(parent: ET.Element, tag: str, latitude: float, longitude: float) 
 
 
 def kml(answer: AnswerBody) -> str:
-    """Placemarks: the estimate, the matches and the flights' tracks."""
+    """Return placemarks: the estimate, the matches and the flights' tracks."""
     root = ET.Element("kml", xmlns="http://www.opengis.net/kml/2.2")
     document = ET.SubElement(root, "Document")
     _texts(document, name=f"{answer.gallery.name}: {answer.status}")
@@ -128,7 +128,7 @@ def _texts(parent: ET.Element, **texts: str | None) -> None:
 
 
 def _legal(text: str) -> str:
-    """Without the control characters that XML 1.0 cannot hold."""
+    """Remove the control characters that XML 1.0 cannot hold."""
     return "".join(c for c in text if c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff"))
 
 
@@ -155,7 +155,7 @@ CSV_COLUMNS = (
 
 
 def table(answer: AnswerBody) -> str:
-    """A line per match; text that a spreadsheet would run as a formula is quoted."""
+    """Return a line per match; text that a spreadsheet would run as a formula is quoted."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
@@ -178,4 +178,4 @@ FORMATS: Mapping[str, tuple[str, Writer]] = {
     "kml": ("application/vnd.google-earth.kml+xml", kml),
     "csv": ("text/csv", table),
 }
-"""Media type and writer of each form."""
+"""Media type and writer of each format."""

@@ -1,4 +1,4 @@
-"""How much work is let in: questions in progress and upload bytes in memory."""
+"""Limits of the work in progress: questions, and upload bytes in memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ class Admission:
         """
         if self.requests >= self._max_requests:
             raise QueueFullError(
-                f"{self.requests} questions are in progress, as many as allowed; ask again in 1 s"
+                f"{self.requests} questions are in progress, as many as allowed; try again in 1 s"
             )
         self.requests += 1
         request.state.upload_bytes = 0
@@ -49,7 +49,7 @@ class Admission:
         """
         if self.bytes + count > self._max_bytes:
             raise QueueFullError(
-                f"uploads hold {self.bytes} of {self._max_bytes} bytes; ask again in 1 s"
+                f"uploads hold {self.bytes} of {self._max_bytes} bytes; send it again in 1 s"
             )
         self.bytes += count
         request.state.upload_bytes += count

@@ -1,4 +1,4 @@
-"""One question from bytes to answer: decode, embed in shared batches, fuse, search, judge."""
+"""Answer one question: decode, embed in shared batches, fuse, search, estimate."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from service.telemetry.traces import Tracing
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionResult:
-    """Everything that an answer in any form is made of; times in ms."""
+    """Everything that an answer in any format is made of; times in ms."""
 
     tracks: list[SubTrack] | None
     answer: Answer
@@ -72,7 +72,7 @@ class Pipeline:
             with self.tracing.stage("embed"):
                 embedded = await self.worker.embed(room, [image.pixels_3SS for image in decoded])
         prior, gps_used = self._prior(parameters, decoded)
-        query = fuse(embedded.seen)
+        query = fuse(embedded.images)
         started_at = time.perf_counter()
         loop = asyncio.get_running_loop()
         with self.tracing.stage("search"):
@@ -109,7 +109,7 @@ def _search(
     parameters: QuestionParameters,
     prior: Prior | None,
 ) -> tuple[Answer, list[SubTrack] | None]:
-    """The answer, and where the gallery is a flight archive, the flights of its matches."""
+    """Return the answer and, for a flight archive, the flights of its matches."""
     search = Search(
         top_k=parameters.top_k,
         prior=prior,

@@ -25,7 +25,7 @@ from service.schemas import (
 
 
 def image_url(gallery: str, image_id: str) -> str:
-    """Path of a gallery picture, relative to the service's root."""
+    """Return the path of a gallery image's file, relative to the service's root."""
     return f"/galleries/{quote(gallery, safe='')}/images/{quote(image_id, safe='')}"
 
 
@@ -51,12 +51,12 @@ def meta_body(record: ImageRecord, gallery: str) -> MetaBody:
 
 
 def gallery_name(gallery: Gallery) -> GalleryName:
-    """The gallery version that answered."""
+    """Return the gallery version that answered."""
     return GalleryName.model_validate(gallery, from_attributes=True)
 
 
 def gallery_body(gallery: Gallery) -> GalleryBody:
-    """A loaded gallery."""
+    """Return a loaded gallery."""
     extent = gallery.extent()
     return GalleryBody(
         **gallery_name(gallery).model_dump(),
@@ -67,7 +67,7 @@ def gallery_body(gallery: Gallery) -> GalleryBody:
 
 
 def model_body(embedder: DescriptorModel) -> ModelBody:
-    """The weights that answered."""
+    """Return the weights that answered."""
     return ModelBody.model_validate(embedder, from_attributes=True)
 
 
@@ -78,7 +78,7 @@ def answer_body(
     total_ms: float,
     explanation: list[PicturesBody] | None = None,
 ) -> AnswerBody:
-    """The answer as JSON; `total_ms` counts from the request's arrival."""
+    """Return the answer's body; `total_ms` counts from the request's arrival."""
     judged = result.answer
     estimate = judged.estimate
     return AnswerBody(
@@ -116,7 +116,7 @@ def _flight_body(track: SubTrack, gallery: str) -> FlightBody:
 
 
 def explanation_body(name: str, question: Explainable) -> list[PicturesBody]:
-    """Links to the pictures of an explainable question."""
+    """Return links to the explanations of a question's images."""
     return [
         PicturesBody(
             image=image,

@@ -1,4 +1,4 @@
-"""The images in a question's body, multipart or raw, read under limits while they stream."""
+"""Read the images in a question's body, multipart or raw, under limits while they stream."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -22,7 +22,7 @@ FIELD = "image"
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """What one question may send."""
+    """Limits of one question's body."""
 
     max_bytes: int
     max_views: int
@@ -30,13 +30,13 @@ class UploadLimits:
 
 
 class _MemoryParser(MultiPartParser):
-    """Keeps parts in memory, which the byte limit bounds: a read-only root needs no /tmp."""
+    """Keeps parts in memory, bounded by the byte limit, so that no /tmp is needed."""
 
     spool_max_size = 2**40
 
 
 async def read_images(request: Request, limits: UploadLimits, admission: Admission) -> list[bytes]:
-    """The encoded images of a question, at least one.
+    """Return the encoded images of a question, at least one.
 
     Raises:
         UploadError: the body is empty, too large, too slow, of another type or malformed.

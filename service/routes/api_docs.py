@@ -57,7 +57,7 @@ def _document(app: FastAPI, *, keys_required: bool) -> dict[str, Any]:
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI entries of error answers, for a route's `responses`."""
+    """Return the OpenAPI entries of error responses, for a route's `responses`."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": "Problem details", "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -1,4 +1,4 @@
-"""GET /explanations/…: the pictures that explain=true links to."""
+"""GET /explanations/…: the images that explain=true links to."""
 
 import io
 from typing import Annotated
@@ -30,15 +30,15 @@ async def explanation(
     kind: ExplanationKind,
     running: RunningService,
 ) -> Response:
-    """One picture: the aligned view, its rings or its heatmap."""
+    """One explanation: the aligned view, its rings or its heatmap."""
     question = running.explanations.find(explanation, image)
     model = running.embedder
     if not isinstance(model, ExplainingModel):
-        raise ParameterError(f"explain: model {model.name!r} cannot say what it saw")
+        raise ParameterError(f"explain: model {model.name!r} cannot explain an image")
     picture = await run_in_threadpool(_picture, running, question, image)
     with running.worker.reserve(1):
-        seen = await running.worker.run(lambda: model.explain(picture))
-    data = await run_in_threadpool(lambda: _jpeg(draw(picture, seen, kind)))
+        explained = await running.worker.run(lambda: model.explain(picture))
+    data = await run_in_threadpool(lambda: _jpeg(draw(picture, explained, kind)))
     return Response(
         data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"}
     )

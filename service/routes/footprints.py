@@ -1,4 +1,4 @@
-"""Where a gallery's images lie, as GeoJSON (RFC 7946): for our page, QGIS and other maps."""
+"""Footprints of a gallery's images as GeoJSON (RFC 7946): for our page, QGIS and other maps."""
 
 import json
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from service.state import RunningService
 router = APIRouter(tags=["map"])
 
 MAX_FEATURES = 20_000
-"""Ours: 5 MB of JSON, which a browser reads in a tenth of a second."""
+"""Our choice: 5 MB of JSON, which a browser parses in a tenth of a second."""
 
 MEDIA_TYPE = "application/geo+json"
 
@@ -29,7 +29,7 @@ MEDIA_TYPE = "application/geo+json"
     responses={
         200: {
             "description": "FeatureCollection: a polygon per image whose ground area is known, "
-            "else a point; `bbox` spans the gallery, `truncated` says whether some were left out.",
+            "else a point; `bbox` spans the gallery, `truncated` is true if some were left out.",
             "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
         },
         304: {"description": "The client's copy (If-None-Match) is current."},

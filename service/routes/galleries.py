@@ -15,7 +15,7 @@ ERRORS = problem_responses(401, 404, 405, 422, 503)
 
 @router.get("/galleries", responses=problem_responses(401, 405, 503))
 def galleries(running: RunningService) -> GalleriesBody:
-    """All galleries: those that can be asked, and those refused with the reason."""
+    """All galleries: those that can be searched, and those refused with the reason."""
     bodies = []
     for name in sorted(running.galleries.names()):
         with running.galleries.lease(name) as gallery:

@@ -20,7 +20,7 @@ async def healthz() -> HealthBody:
 async def readyz(state: CurrentState, running: RunningService) -> HealthBody:
     """Ready: the model is warm, a gallery is loaded and no shutdown has begun."""
     if state.is_draining:
-        raise NotReadyError("the service is shutting down; ask another one")
+        raise NotReadyError("the service is shutting down; use another one")
     if not running.galleries.names():
         raise NotReadyError("no gallery is loaded; publish one with safenet-index build")
     return HealthBody(status="ready")

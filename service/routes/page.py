@@ -1,4 +1,4 @@
-"""The web page and its static files: a fixed list, served from this package and from Leaflet's."""
+"""The web page and its static files: a fixed list, from this package and from Leaflet's."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -42,7 +42,7 @@ async def static(request: Request, path: str) -> Response:
 
 @cache
 def static_files() -> dict[str, Path]:
-    """Every file below /static/ by its path there."""
+    """Return every file below /static/ by its path there."""
     ours = {path.relative_to(WEB).as_posix(): path for path in _listed(WEB)}
     leaflet = leaflet_folder()
     theirs = {f"leaflet/{p.relative_to(leaflet).as_posix()}": p for p in _listed(leaflet)}
@@ -50,7 +50,7 @@ def static_files() -> dict[str, Path]:
 
 
 def leaflet_folder() -> Path:
-    """Where the installed Leaflet keeps leaflet-src.esm.js and leaflet.css."""
+    """Return the folder of the installed Leaflet's leaflet-src.esm.js and leaflet.css."""
     spec = find_spec(LEAFLET)
     assert spec is not None, "a declared dependency"
     assert spec.origin is not None, "a regular package"
@@ -62,7 +62,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _file(request: Request, path: Path) -> Response:
-    """The file, or 304 where the browser has it; it asks each time, so no stale module runs."""
+    """Return the file, or 304; browsers revalidate each time, so that no stale module runs."""
     stat = path.stat()
     headers = cache_headers(f"{stat.st_mtime_ns:x}-{stat.st_size:x}", "no-cache")
     return not_modified(request, headers) or FileResponse(

@@ -1,6 +1,7 @@
 """OpenTelemetry traces (extra `telemetry`): one span per request and one per stage of a question.
 
-OTEL_EXPORTER_OTLP_ENDPOINT and its kin say where they go. Off, nothing is imported.
+OTEL_EXPORTER_OTLP_ENDPOINT and related variables set the receiver. If tracing is off, nothing is
+imported.
 """
 
 from collections.abc import Iterator
@@ -20,13 +21,13 @@ class Tracing:
     """Makes spans, or does nothing where no provider is given."""
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
-        """Trace with a provider of our own: the process-wide one stays the host program's."""
+        """Trace with a private provider; the process-wide one belongs to the host program."""
         self._provider = provider
         self._tracer = None if provider is None else provider.get_tracer("service")
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[None]:
-        """A span around one request, a child of the caller's `traceparent`."""
+        """Open a span around one request, a child of the caller's `traceparent`."""
         if self._tracer is None:
             yield
             return
@@ -45,7 +46,7 @@ class Tracing:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """A span around one stage of a question: decode, embed (with its queue) or search."""
+        """Open a span around one stage of a question: decode, embed (with its queue) or search."""
         if self._tracer is None:
             yield
             return
@@ -53,13 +54,13 @@ class Tracing:
             yield
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are left."""
         if self._provider is not None:
             self._provider.shutdown()
 
 
 def make_tracing(enabled: bool) -> Tracing:
-    """What SAFENET_TELEMETRY asks for.
+    """Return the tracing that SAFENET_TELEMETRY selects.
 
     Raises:
         SettingsError: the extra is not installed.

@@ -22,15 +22,15 @@ export class AnswerLayers {
   /**
    * Draw an answer over whatever was there.
    * @param answer the service's answer
-   * @param owns [{latitude, longitude, label}]: where the question itself says that it is
+   * @param knownPositions [{latitude, longitude, label}]: positions known from elsewhere: EXIF, or the sample's metadata
    */
-  show(answer, owns) {
+  show(answer, knownPositions) {
     this.clear();
     const colours = scoreColours(answer.matches.map((match) => match.score));
     for (const flight of answer.flights ?? []) this.drawFlight(flight);
     for (const match of [...answer.matches].reverse()) this.drawMatch(match, colours, answer);
     if (answer.estimate) this.drawEstimate(answer.estimate, answer.status);
-    for (const own of owns) this.drawOwn(own);
+    for (const own of knownPositions) this.drawKnownPosition(own);
   }
 
   clear() {
@@ -109,7 +109,7 @@ export class AnswerLayers {
     this.legend.push([`estimate ${status}`, `Estimate; ${inner}, ${outer}${arrow}`]);
   }
 
-  drawOwn({ latitude, longitude, label }) {
+  drawKnownPosition({ latitude, longitude, label }) {
     const diamond = icon("diamond", "-20 -20 40 40", "M0-17 17 0 0 17-17 0Z");
     pin([latitude, longitude], "own-pin", diamond, label, { zIndexOffset: 100 }).addTo(this.group);
     this.bounds.extend([latitude, longitude]);

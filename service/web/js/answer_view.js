@@ -1,4 +1,4 @@
-// What the service answered, in words: the status, the position, and what to do with it.
+// An answer as text: the status, the position, and advice.
 
 import { element, headingText, icon, metresText, percentText, positionText } from "./dom.js";
 import { distanceM } from "./geo.js";
@@ -9,7 +9,7 @@ const LOOKS = {
   no_match: ["No match", "M6 6l12 12M18 6L6 18"],
 };
 
-/** The banner of a status: an icon, a word, a sentence, and what to try. */
+/** The banner of a status: an icon, a title, a sentence, and advice. */
 export function statusBanner(answer, parameters, route) {
   const [title, path] = LOOKS[answer.status];
   const confidence = `confidence ${percentText(answer.confidence)}`;
@@ -28,7 +28,7 @@ function sentence(answer, route) {
   if (answer.status === "no_match") {
     return answer.matches.length
       ? `No ${what} of "${answer.gallery.name}" looks enough like this. The nearest are below, dashed on the map; do not trust them.`
-      : `No ${what} of "${answer.gallery.name}" lies where you asked.`;
+      : `No ${what} of "${answer.gallery.name}" lies in the area you chose.`;
   }
   if (!answer.estimate) return `${answer.matches.length} places to look at.`;
   const within = metresText(answer.estimate.accuracy_m_95);
@@ -57,8 +57,8 @@ function advice(answer, parameters, route) {
   return tips;
 }
 
-/** Coordinates of the estimate with a copy button and distances to where the photo says it is. */
-export function estimateLine(answer, owns, onCopy) {
+/** Coordinates of the estimate with a copy button and the distance to the known position. */
+export function estimateLine(answer, knownPositions, onCopy) {
   if (!answer.estimate) return null;
   const { latitude, longitude, accuracy_m_68, accuracy_m_95, heading_deg } = answer.estimate;
   const text = positionText(latitude, longitude);
@@ -70,14 +70,14 @@ export function estimateLine(answer, owns, onCopy) {
   if (Number.isFinite(heading_deg)) {
     lines.push(element("p", { class: "facts" }, `The top of the photo points to ${headingText(heading_deg)}`));
   }
-  for (const own of owns.slice(0, 1)) {
+  for (const own of knownPositions.slice(0, 1)) {
     const away = metresText(distanceM(own, answer.estimate));
     lines.push(element("p", { class: "facts" }, `${own.label}: ${away} away.`));
   }
   return element("div", { class: "estimate" }, ...lines);
 }
 
-/** A problem in the service's own words, with a way to go on. */
+/** The service's error message, with a button to try again. */
 export function problemBanner(error, onRetry) {
   const words = element(
     "div",
@@ -86,7 +86,7 @@ export function problemBanner(error, onRetry) {
     element("p", {}, error.message),
   );
   if (error.retryAfterS !== null && error.retryAfterS !== undefined) {
-    words.append(element("p", {}, `The service asks to wait ${error.retryAfterS} s.`));
+    words.append(element("p", {}, `Wait ${error.retryAfterS} s before you try again.`));
   }
   if (onRetry) words.append(element("button", { type: "button", click: onRetry }, "Try again"));
   const path = "M12 5v9M12 18v.5";

@@ -1,11 +1,11 @@
-// Talking to the service: same origin only, with the key, errors in the service's own words.
+// Requests to the service: same origin only, with the key; errors carry the service's message.
 
 import { askForKey, keyHeaders } from "./key.js";
 
 /** The service's address; the page may be served below a prefix. */
 export const ROOT = new URL("../../", import.meta.url);
 
-/** What the service answered instead of what was asked (RFC 9457). */
+/** An error response of the service (RFC 9457). */
 export class Problem extends Error {
   constructor(status, body, retryAfterS = null) {
     super(body.detail || body.title || `the service answered ${status}`);
@@ -24,7 +24,7 @@ export function address(path) {
   return url;
 }
 
-/** GET that asks for a key when one is needed; a Response that is ok. */
+/** GET that prompts for a key when one is needed; returns a Response that is ok. */
 async function get(path, signal) {
   for (;;) {
     const response = await fetch(address(path), { headers: keyHeaders(), signal }).catch(offline);
@@ -39,7 +39,7 @@ export async function getJson(path, signal) {
   return (await get(path, signal)).json();
 }
 
-/** GET a JSON document from a service that may still be loading: asks again every second. */
+/** GET a JSON document from a service that may still be loading: retries every second. */
 export async function getJsonWhenLoaded(path) {
   for (;;) {
     try {
@@ -64,7 +64,7 @@ export async function getBlob(path, signal) {
  * @param onUpload called with the share of bytes sent, 0..1
  * @returns {abort, answer}: a way to stop, and a promise of the body's text
  */
-export function ask(route, parameters, images, onUpload = () => {}) {
+export function postQuestion(route, parameters, images, onUpload = () => {}) {
   let request = null;
   let stopped = false;
   const send = () =>
@@ -105,7 +105,7 @@ async function problemOf(status, text, headers) {
   try {
     body = JSON.parse(text);
   } catch {
-    // A proxy in between answered in its own words; the status says enough.
+    // A proxy in between answered without JSON; the status is all there is.
   }
   return new Problem(status, body, Number.isNaN(retryAfterS) ? null : retryAfterS);
 }

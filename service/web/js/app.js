@@ -34,7 +34,7 @@ class Pictures {
   }
 }
 
-/** Say something to screen readers; with `visibly`, to everybody for a moment. */
+/** Announce a text to screen readers; with `visibly`, also show it for a moment. */
 function announce(text, visibly = false) {
   const line = document.getElementById("announcer");
   line.textContent = text;
@@ -82,7 +82,7 @@ class App {
     return made;
   }
 
-  /** Ask what there is, then show what the address bar asks for, or the whole first gallery. */
+  /** List the galleries, then restore the link in the address bar or show the first gallery. */
   async start() {
     const { galleries, refused } = await getJsonWhenLoaded("galleries");
     this.galleries = galleries;
@@ -109,7 +109,7 @@ class App {
     document.getElementById("no-map").hidden = options.length > 0;
   }
 
-  /** Each tab is asked with images of the other view. */
+  /** Each tab offers samples of the other view. */
   offerSamples() {
     const of = (view) => this.galleries.find((gallery) => gallery.view === view);
     return Promise.all([
@@ -136,7 +136,7 @@ class App {
 
   clickMap(latlng) {
     if (document.body.dataset.tab === "navigate" && !this.active.prior.drawing) {
-      this.active.askMap(latlng);
+      this.active.searchMapTile(latlng);
     }
   }
 

@@ -33,7 +33,7 @@ export function save(text, fileName) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** The curl command that asks the same question; the key is a variable, never its value. */
+/** The curl command that sends the same question; the key is a shell variable, never its value. */
 export function curlCommand(route, parameters, fileNames) {
   const lines = [`curl '${quoted(new URL(`${route}?${parameters}`, ROOT).href)}'`];
   if (hasKey()) lines.push(`-H "X-API-Key: $SAFENET_KEY"`);

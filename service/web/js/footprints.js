@@ -69,7 +69,7 @@ export const FootprintLayer = L.GridLayer.extend({
         }
       }
     }
-    // Dark under light: seen over bright and dark imagery alike.
+    // Dark under light: visible over bright and dark imagery alike.
     context.lineWidth = 2.5;
     context.strokeStyle = "rgb(0 0 0 / 25%)";
     context.stroke(path);

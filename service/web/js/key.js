@@ -1,7 +1,7 @@
-// The API key: asked for when the service says 401, kept for this tab only.
+// The API key: prompted for when the service answers 401, kept for this tab only.
 
 const STORED = "safenet-api-key";
-let asking = null;
+let prompt = null;
 
 /** Headers that carry the key, or none while no key is known. */
 export function keyHeaders() {
@@ -14,12 +14,12 @@ export function hasKey() {
   return sessionStorage.getItem(STORED) !== null;
 }
 
-/** Ask the user for a key, with the service's own words; false if they would rather not. */
+/** Prompt the user for a key with the service's message; false if they cancel. */
 export function askForKey(reason) {
-  asking ??= openDialog(reason).finally(() => {
-    asking = null;
+  prompt ??= openDialog(reason).finally(() => {
+    prompt = null;
   });
-  return asking;
+  return prompt;
 }
 
 function openDialog(reason) {

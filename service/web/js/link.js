@@ -1,4 +1,4 @@
-// A link that reproduces the view: the question, the map, and either samples to ask again or the answer.
+// A link that reproduces the view: the question, the map, and either samples to send again or the answer.
 
 const KEPT_MATCHES = 20;
 

@@ -122,7 +122,7 @@ export class MapView {
     }
   }
 
-  /** Move as little as needed for a position to be seen, once the layout has settled. */
+  /** Pan as little as needed to show a position, once the layout has settled. */
   keepInView(position) {
     requestAnimationFrame(() => {
       this.map.invalidateSize({ animate: false });
@@ -136,7 +136,7 @@ export class MapView {
     return `${this.map.getZoom()}/${lat.toFixed(6)}/${lng.toFixed(6)}`;
   }
 
-  /** Look where a link says. */
+  /** Restore the position of a link. */
   set position(text) {
     const [zoom, latitude, longitude] = text.split("/").map(Number);
     if ([zoom, latitude, longitude].every(Number.isFinite)) {

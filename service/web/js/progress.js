@@ -1,10 +1,10 @@
-// Where a question is: uploaded so far, then the stages that the answer's timings name.
+// Progress of a question: the upload, then the stages of the answer's timings.
 
 import { durationText, element } from "./dom.js";
 
 const STAGES = ["upload", "decode", "queue", "embed", "search"];
 
-/** One bar and one line of words; a chart of the stages once they are known. */
+/** A progress bar with a line of text; a chart of the stages once they are known. */
 export class Progress {
   constructor(root) {
     this.root = root;

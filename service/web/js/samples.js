@@ -3,11 +3,11 @@
 import { getBlob, getJson } from "./api.js";
 
 const OFFERED = 6;
-const ASKED = 2000;
+const LISTED = 2000;
 
 /** Up to six {gallery, imageId, latitude, longitude} of a gallery. */
 export async function sampleRefs(gallery) {
-  const path = `galleries/${encodeURIComponent(gallery.name)}/footprints?limit=${ASKED}`;
+  const path = `galleries/${encodeURIComponent(gallery.name)}/footprints?limit=${LISTED}`;
   const { features } = await getJson(path);
   const step = features.length / Math.min(OFFERED, features.length);
   const chosen = [];

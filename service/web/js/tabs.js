@@ -1,6 +1,6 @@
 // A tab list as the ARIA Authoring Practices describe it: arrows move, one tab is in the tab order.
 
-/** Tabs with `aria-controls`; `onSelect(name)` is told the tab's data-name. */
+/** Tabs with `aria-controls`; `onSelect(name)` is called with the tab's data-name. */
 export class Tabs {
   constructor(list, onSelect) {
     this.tabs = [...list.querySelectorAll("[role=tab]")];

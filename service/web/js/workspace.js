@@ -3,8 +3,8 @@
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { AnswerLayers } from "./answer_layers.js";
 import { estimateLine, problemBanner, statusBanner } from "./answer_view.js";
-import { ask, getJson } from "./api.js";
-import { AskForm } from "./ask_form.js";
+import { getJson, postQuestion } from "./api.js";
+import { QuestionForm } from "./question_form.js";
 import { element } from "./dom.js";
 import { copyText, curlCommand, FORMATS, save } from "./exports.js";
 import { linkHash } from "./link.js";
@@ -13,7 +13,7 @@ import { Prior } from "./prior.js";
 import { Progress } from "./progress.js";
 import { picturePath } from "./samples.js";
 
-/** `route` is "localize" or "navigate"; `view` is what the asked gallery holds. */
+/** `route` is "localize" or "navigate"; `view` is what the searched gallery holds. */
 export class Workspace {
   constructor({ route, view, panel, mapView, compare, announce, pictureOf }) {
     Object.assign(this, { route, view, panel, mapView, compare, announce, pictureOf });
@@ -26,17 +26,17 @@ export class Workspace {
       submit: () => this.submit(),
       trouble: (error) => this.fail(error),
     };
-    this.form = new AskForm(panel.querySelector("form"), { prior: this.prior, pictureOf, on });
+    this.form = new QuestionForm(panel.querySelector("form"), { prior: this.prior, pictureOf, on });
     this.layers = new AnswerLayers(answerGroup, mapView.footprints, (match) => this.pick(match));
     this.progress = new Progress(panel.querySelector(".progress"));
     this.result = panel.querySelector(".result");
     this.list = panel.querySelector(".matches");
-    this.asked = null;
+    this.sent = null;
     this.answer = null;
     panel.querySelector(".stop").addEventListener("click", () => this.running?.abort());
   }
 
-  /** Drop the answer: the question is another one now. */
+  /** Drop the answer: the question has changed. */
   forget() {
     this.running?.abort();
     this.answer = null;
@@ -52,9 +52,9 @@ export class Workspace {
     this.forget();
     this.prior.stop();
     this.progress.start();
-    this.announce("Asking the service");
-    this.asked = { parameters, images };
-    const running = ask(this.route, parameters, images, (share) => this.progress.uploaded(share));
+    this.announce("Sending the question");
+    this.sent = { parameters, images };
+    const running = postQuestion(this.route, parameters, images, (share) => this.progress.uploaded(share));
     this.running = running;
     try {
       this.show(JSON.parse(await running.answer), parameters);
@@ -73,16 +73,16 @@ export class Workspace {
   /** Show an answer, from the service or from a link. */
   show(answer, parameters, { look = true } = {}) {
     this.answer = answer;
-    const owns = this.form.owns;
+    const knownPositions = this.form.knownPositions;
     const parts = [
       statusBanner(answer, parameters, this.route),
-      estimateLine(answer, owns, (text) => this.copy(text, "Coordinates")),
+      estimateLine(answer, knownPositions, (text) => this.copy(text, "Coordinates")),
       this.actions(parameters),
       answer.timing_ms ? this.progress.chart(answer.timing_ms) : null,
     ];
     this.result.replaceChildren(...parts.filter((part) => part !== null));
     showMatches(this.list, answer, this.pictureOf, (match) => this.pick(match));
-    this.layers.show(answer, owns);
+    this.layers.show(answer, knownPositions);
     this.legend();
     if (look) this.mapView.fit(this.layers.bounds);
     this.reveal();
@@ -116,7 +116,7 @@ export class Workspace {
     const files = FORMATS.map(([format, words]) =>
       button(words, () => this.download(parameters, format)),
     );
-    const names = this.asked?.images.map((image) => image.name) ?? [];
+    const names = this.sent?.images.map((image) => image.name) ?? [];
     const command = curlCommand(this.route, parameters, names.length ? names : ["photo.jpg"]);
     const curl = element(
       "details",
@@ -128,7 +128,7 @@ export class Workspace {
     const link = button("Copy link", () =>
       this.copy(new URL(this.hash(), location.href).href, "Link"),
     );
-    const rows = this.asked ? [element("span", {}, "Download"), ...files, link] : [link];
+    const rows = this.sent ? [element("span", {}, "Download"), ...files, link] : [link];
     return element("div", { class: "actions" }, element("p", {}, ...rows), curl);
   }
 
@@ -138,7 +138,7 @@ export class Workspace {
     question.delete("explain");
     question.set("format", format);
     try {
-      const text = await ask(this.route, question, this.asked.images).answer;
+      const text = await postQuestion(this.route, question, this.sent.images).answer;
       save(text, `${this.route}.${format}`);
       this.announce(`Downloaded ${format}`);
     } catch (error) {
@@ -151,12 +151,12 @@ export class Workspace {
     this.announce(`${what} copied`, true);
   }
 
-  /** Look at one match: on the map, in the list, and beside the question. */
+  /** Show one match: on the map, in the list, and beside the query. */
   pick(match) {
     this.picked = match.image_id;
     markPicked(this.list, match.image_id);
     this.layers.highlight(match.image_id);
-    const first = this.asked?.images[0] ?? this.form.images[0];
+    const first = this.sent?.images[0] ?? this.form.images[0];
     const explained = (name) =>
       this.answer.explanation?.find((pictures) => pictures.image === name);
     const right = { picture: match.image_url, ...layersOf(explained(`match-${match.rank}`)) };
@@ -170,8 +170,8 @@ export class Workspace {
     history.replaceState(null, "", this.hash());
   }
 
-  /** Ask for what lies under a position of the map (the Navigate tab). */
-  async askMap(latlng) {
+  /** Search with the tile under a position of the map (the Navigate tab). */
+  async searchMapTile(latlng) {
     const shape = this.mapView.footprints.at(latlng);
     const gallery = this.mapView.base;
     if (!shape || !gallery) return;
@@ -186,7 +186,7 @@ export class Workspace {
 
   /** The part of a link after #. */
   hash() {
-    const refs = (this.asked?.images ?? this.form.images).map((image) => image.ref);
+    const refs = (this.sent?.images ?? this.form.images).map((image) => image.ref);
     return linkHash({
       tab: this.route,
       base: this.mapView.base?.name,

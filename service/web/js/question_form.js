@@ -7,7 +7,7 @@ import { loadSample, picturePath, sampleRefs } from "./samples.js";
 const MOST_IMAGES = 54;
 
 /** One tab's form. Emits through `on`: {change(), submit(), trouble(error)}. */
-export class AskForm {
+export class QuestionForm {
   constructor(form, { prior, pictureOf, on }) {
     this.form = form;
     this.prior = prior;
@@ -42,7 +42,7 @@ export class AskForm {
     });
   }
 
-  /** Add files of this computer; anything may come, the service says what is no image. */
+  /** Add files of this computer; the service refuses what is no image. */
   async addFiles(files) {
     const added = await Promise.all([...files].map(imageOfFile));
     if (added.length) this.setImages([...this.images.filter((image) => !image.ref), ...added]);
@@ -95,7 +95,7 @@ export class AskForm {
     return element("li", {}, picture, words, remove);
   }
 
-  /** Offer galleries to ask. */
+  /** List the galleries that can be searched. */
   setGalleries(galleries, chosen) {
     const options = galleries.map((gallery) =>
       element("option", { value: gallery.name }, `${gallery.name} (${gallery.size} images)`),
@@ -106,7 +106,7 @@ export class AskForm {
     this.form.querySelector(".no-gallery").hidden = galleries.length > 0;
   }
 
-  /** Say which published galleries cannot be asked, in the service's words. */
+  /** List the published galleries that cannot be searched, with the service's reasons. */
   tellRefused(refused) {
     const lines = refused.map(({ name, reason }) => element("li", {}, `${name}: ${reason}`));
     this.form.querySelector(".refused").replaceChildren(...lines);
@@ -124,11 +124,11 @@ export class AskForm {
       this.pictureOf(picturePath(ref)).then((url) => {
         image.src = url;
       }, this.on.trouble);
-      const ask = async () => {
+      const useAndSubmit = async () => {
         if (await this.useSamples([ref])) this.on.submit();
       };
       const label = `Sample ${i + 1}: ${ref.imageId}`;
-      const button = { type: "button", "aria-label": label, title: label, click: ask };
+      const button = { type: "button", "aria-label": label, title: label, click: useAndSubmit };
       return element("li", {}, element("button", button, image));
     });
     list.replaceChildren(...items);
@@ -145,7 +145,7 @@ export class AskForm {
     return parameters;
   }
 
-  /** Fill the form as a link says. */
+  /** Fill the form from a link. */
   restore(parameters, priorValue) {
     const { gallery, top_k, min_confidence, use_image_gps, explain } = this.form.elements;
     if (parameters.has("gallery")) gallery.value = parameters.get("gallery");
@@ -156,7 +156,7 @@ export class AskForm {
     if (priorValue) this.prior.set(priorValue);
   }
 
-  /** Leave explanations out where the service says that it has none; whether that was it. */
+  /** Turn explanations off if that is what the service refused; returns whether it was. */
   giveUpExplaining(error) {
     const { explain } = this.form.elements;
     if (!explain.checked || !error.message.startsWith("explain:")) return false;
@@ -165,8 +165,8 @@ export class AskForm {
     return true;
   }
 
-  /** Where the images themselves say that they were taken. */
-  get owns() {
+  /** The positions that the images themselves carry. */
+  get knownPositions() {
     return this.images.filter((image) => image.own).map((image) => image.own);
   }
 }

@@ -112,7 +112,7 @@ def test_a_full_queue_is_said_and_can_be_tried_again(browser: Browser, world: Pa
             page.locator(f"{PANEL} .samples button").first.click()
             problem = page.locator(f"{PANEL} .status.problem")
             expect(problem).to_contain_text("Queue full")
-            expect(problem).to_contain_text("wait 1 s")
+            expect(problem).to_contain_text("Wait 1 s")
             embedder.go.set()
             first.join()
             problem.get_by_role("button", name="Try again").click()

@@ -44,7 +44,7 @@ def worker_of(recorder: Recorder, **changes: float) -> BatchWorker:
 async def embed(worker: BatchWorker, seeds: list[int]) -> NDArray[np.float32]:
     with worker.reserve(len(seeds)) as room:
         embedded = await worker.embed(room, [pixels(seed) for seed in seeds])
-    return np.concatenate([seen.descriptors_STD[0] for seen in embedded.seen])
+    return np.concatenate([image.descriptors_STD[0] for image in embedded.images])
 
 
 def test_requests_share_batches_and_each_gets_its_own_rows() -> None:

@@ -1,14 +1,26 @@
 // Geometry on the globe; degrees WGS 84.
 
-/** Great-circle metres between two {latitude, longitude} (haversine, mean radius of WGS 84). */
+const EQUATOR_RADIUS_M = 6378137;
+const FLATTENING = 1 / 298.257223563;
+
+/**
+ * Metres along the ellipsoid between two {latitude, longitude}.
+ * Source: Lambert's formula for long lines; within 10 m over thousands of kilometres.
+ */
 export function distanceM(a, b) {
   const rad = Math.PI / 180;
-  const dPhi = (b.latitude - a.latitude) * rad;
-  const dLambda = (b.longitude - a.longitude) * rad;
-  const chord =
-    Math.sin(dPhi / 2) ** 2 +
-    Math.cos(a.latitude * rad) * Math.cos(b.latitude * rad) * Math.sin(dLambda / 2) ** 2;
-  return 2 * 6371008.8 * Math.asin(Math.min(1, Math.sqrt(chord)));
+  const [betaA, betaB] = [a, b].map(({ latitude }) =>
+    Math.atan((1 - FLATTENING) * Math.tan(latitude * rad)),
+  );
+  const halfLambda = ((b.longitude - a.longitude) * rad) / 2;
+  const [p, q] = [(betaA + betaB) / 2, (betaB - betaA) / 2];
+  const chord = Math.sin(q) ** 2 + Math.cos(betaA) * Math.cos(betaB) * Math.sin(halfLambda) ** 2;
+  const sigma = 2 * Math.asin(Math.min(1, Math.sqrt(chord)));
+  if (sigma === 0) return 0;
+  const [sinHalf, cosHalf] = [Math.sin(sigma / 2), Math.max(1e-9, Math.cos(sigma / 2))];
+  const x = (sigma - Math.sin(sigma)) * ((Math.sin(p) * Math.cos(q)) / cosHalf) ** 2;
+  const y = (sigma + Math.sin(sigma)) * ((Math.cos(p) * Math.sin(q)) / sinHalf) ** 2;
+  return EQUATOR_RADIUS_M * (sigma - (FLATTENING / 2) * (x + y));
 }
 
 /** Whether a {lat, lng} lies in a ring of [latitude, longitude] (even-odd rule). */

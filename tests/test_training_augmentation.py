@@ -13,20 +13,12 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.network import SafeNet
 from training.errors import RecipeError
-from training.learning.augmentation import (
-    FLAT_AS_FLOWN,
-    PaperAugmentation,
-    StrongAugmentation,
-    jitter_colour,
-    motion_blur,
-    random_homography,
-    rotation,
-    warp,
-    worsen_weather,
-)
+from training.learning.augmentation import PaperAugmentation, StrongAugmentation, jitter_colour
+from training.learning.bad_weather import motion_blur, worsen_weather
 from training.learning.cpu_speed import freeze_stages, quicken_depthwise
 from training.learning.optimization import build_optimizer, build_scheduler
 from training.learning.recipes import recipe
+from training.learning.warps import FLAT_AS_FLOWN, random_homography, rotation, warp
 
 
 def seeded(seed: int = 0) -> torch.Generator:

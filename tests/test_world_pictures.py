@@ -113,10 +113,19 @@ def test_held_out_words_are_left_out(tmp_path: Path) -> None:
     assert [job.place.files[0].name for job in kept] == ["b.png"]
 
 
+def test_an_index_without_pairs_makes_every_picture_a_place(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png", GREEN)
+    paint(tmp_path / "held_out" / "b.png", RED)
+    (tmp_path / "index.csv").write_text("file,gsd_m\na.png,0.5\nheld_out/b.png,0.25\n")
+    assert [job.place.gsd_m for job in jobs(tmp_path, tmp_path / "out")] == [0.5, 0.25]
+    (only,) = jobs(tmp_path, tmp_path / "out", include=("held_out",))
+    assert only.place.gsd_m == 0.25
+
+
 @pytest.mark.parametrize(
     ("index", "says"),
     [
-        ("file,pair_id\na.png,\n", "no columns file, pair_id, gsd_m"),
+        ("file,pair_id\na.png,\n", "no columns file, gsd_m"),
         ("file,pair_id,gsd_m\na.png,,none\n", "gsd_m 'none' is no number above 0"),
         ("file,pair_id,gsd_m\na.png,,0\n", "gsd_m '0' is no number above 0"),
     ],

@@ -1,4 +1,4 @@
-"""`safenet-eval DATA …` scores weights on a data set; `safenet-eval overhead|tables|figures …`."""
+"""`safenet-eval DATA …` scores weights on a data set; `safenet-eval overhead|dev-set|…`."""
 
 import dataclasses
 from functools import cache
@@ -10,6 +10,7 @@ import typer
 from console.errors import one_line_errors
 from console.usage import OneLineGroup
 from model.cpu_threads import limit_blas_threads
+from training.commands.dev_set import dev_set_command
 from training.commands.figures import figures_command
 from training.commands.tables import tables_command
 from training.data.layouts import read_benchmark
@@ -21,8 +22,8 @@ from training.evaluation.overhead import OverheadTest, evaluate_overhead
 from training.evaluation.report import print_scores, write_json
 from training.evaluation.run_facts import facts_of
 from training.evaluation.sweeps import STUDIES, Study, run_study
-from training.learning.augmentation import FLAT_AS_FLOWN
 from training.learning.cpu_speed import keep_freed_memory
+from training.learning.warps import FLAT_AS_FLOWN
 
 
 class EvaluationGroup(OneLineGroup):
@@ -230,5 +231,6 @@ def _zoom(text: str) -> tuple[float, float]:
     return low, high
 
 
+eval_app.command("dev-set")(dev_set_command)
 eval_app.command("tables")(tables_command)
 eval_app.command("figures")(figures_command)

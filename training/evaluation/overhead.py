@@ -17,13 +17,8 @@ from training.data.places import SUFFIXES
 from training.errors import DataError
 from training.evaluation.describing import Change, Describer
 from training.evaluation.evaluation import Described, Rules, Score, score
-from training.learning.augmentation import (
-    FLAT_AS_FLOWN,
-    WarpRange,
-    jitter_colour,
-    random_homography,
-    warp,
-)
+from training.learning.augmentation import jitter_colour
+from training.learning.warps import FLAT_AS_FLOWN, WarpRange, random_homography, warp
 
 DECODED_PX = 256
 """Images are warped from this size, as in training, so that a close view is not a blur."""

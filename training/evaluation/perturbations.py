@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from training.evaluation.describing import Change
-from training.learning.augmentation import rotation, warp
+from training.learning.warps import rotation, warp
 
 
 def shifted(pad_px: int, of_side: int = 256) -> Change:

@@ -23,11 +23,13 @@ from model.files import atomic_file
 from model.preprocessing import normalise
 from training.data.places import Place, data_digest
 from training.errors import RecipeError, RunError
+from training.learning.appearance import Appearance
 from training.learning.augmentation import PaperAugmentation, StrongAugmentation
 from training.learning.averaging import Average
 from training.learning.learner import Learner, build_learner
 from training.learning.loading import EMBED_BATCH, FileDataset, PairDataset, batches, draw_epoch
 from training.learning.optimization import build_optimizer, build_scheduler
+from training.learning.palettes import Palettes
 from training.learning.recipes import Recipe
 from training.learning.whitening import fit_whitening
 
@@ -88,12 +90,7 @@ class Run:
     ) -> None:
         self.fabric, self.recipe, self.places, self.options = fabric, recipe, places, options
         self.module, self.optimizer, self.scheduler = module, optimizer, scheduler
-        side = recipe.model.input_size
-        self.augment = (
-            StrongAugmentation(side, recipe.bad_weather)
-            if recipe.augmentation == "strong"
-            else PaperAugmentation(side)
-        )
+        self.augment = _augmentation(recipe, places)
         self.average = Average(self.learner.network, recipe.ema_decay)
         self.first_epoch = self._resume() if options.resume else 0
 
@@ -258,6 +255,19 @@ class Run:
         learner = self.module.module
         assert isinstance(learner, Learner)
         return learner
+
+
+def _augmentation(recipe: Recipe, places: list[Place]) -> PaperAugmentation | StrongAugmentation:
+    """What the recipe does to the pairs; palettes are drawn from the seed alone."""
+    side = recipe.model.input_size
+    if recipe.augmentation == "paper":
+        return PaperAugmentation(side)
+    if recipe.appearance == "one-source":
+        return StrongAugmentation(side, recipe.bad_weather)
+    files = [file for place in places for file in (place.satellite[0], place.drone[0])]
+    drawn = torch.Generator().manual_seed(recipe.seed)
+    palettes = Palettes.read(files, recipe.palettes, drawn)
+    return StrongAugmentation(side, recipe.bad_weather, Appearance(palettes=palettes))
 
 
 def git_commit() -> str:

@@ -38,6 +38,11 @@ class Recipe:
     """InfoNCE's temperature at the start."""
 
     augmentation: Literal["paper", "strong"] = "paper"
+    appearance: Literal["one-source", "two-sources"] = "one-source"
+    """`two-sources` gives each view of a pair another picture's palette, a season, sun and
+    compression of its own; goes with augmentation=strong."""
+    palettes: int = 400
+    """Pictures of the training data whose looks `two-sources` draws from."""
     bad_weather: float = 0.5
     """Share of drone views that `strong` puts in rain, snow, fog, wind, dusk or glare."""
     batch: int = 8
@@ -81,6 +86,8 @@ class Recipe:
             if getattr(self, name) not in allowed:
                 words = " or ".join(allowed)
                 raise RecipeError(f"{name} = {getattr(self, name)}: must be {words}")
+        if self.appearance == "two-sources" and self.augmentation != "strong":
+            raise RecipeError("appearance = two-sources: goes with augmentation=strong; set that")
         if self.bad_weather > 1.0:
             raise RecipeError(f"bad_weather = {self.bad_weather}: must be at most 1")
         if self.ema_decay >= 1.0:
@@ -117,6 +124,7 @@ _AT_LEAST: dict[str, float] = {
     "hard_negatives": 0,
     "accumulate": 1,
     "auxiliary_cross_entropy": 0.0,
+    "palettes": 1,
     "bad_weather": 0.0,
     "ema_decay": 0.0,
     "epochs": 1,

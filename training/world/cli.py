@@ -247,7 +247,7 @@ def drape_pictures(
 ) -> None:
     """Render drone views of single overhead pictures: real textures without a map or a flight.
 
-    Every picture is a place, or every `pair_id` of FOLDER/index.csv (columns file, pair_id, gsd_m;
+    Every picture is a place, or every `pair_id` of FOLDER/index.csv (columns file, gsd_m, pair_id;
     dsm_file for heights above ground as .npy), whose years are tile and flight. Heights are
     guessed where none are given. Writes University-1652's train folders, without gps.csv.
     """

@@ -38,6 +38,8 @@ class PictureSettings:
     gsd_m: float = 0.3
     """Of pictures that `index.csv` does not list."""
     exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    """Words; a picture counts if its path holds one. None: all count."""
     views: int = 6
     size_px: int = 256
 
@@ -85,8 +87,8 @@ class PictureJob:
 def picture_jobs(out: Path, seed: int, settings: PictureSettings) -> list[PictureJob]:
     """One job a place, sorted by file name.
 
-    `index.csv` (`file`, `pair_id`, `gsd_m`), where there is one, names pictures of one place in
-    different years and their ground resolution.
+    `index.csv` (`file`, `gsd_m` and, if wished, `pair_id`), where there is one, gives the pictures'
+    ground resolution and names those that show one place in different years.
 
     Raises:
         MapSourceError: the folder, a listed picture or a resolution cannot be read, or the folder
@@ -109,6 +111,8 @@ def _places(settings: PictureSettings) -> list[PicturePlace]:
         name = file.relative_to(root).as_posix()
         if file.suffix.lower() not in SUFFIXES or any(w in name for w in settings.exclude):
             continue
+        if settings.include and not any(w in name for w in settings.include):
+            continue
         pair, gsd_m, heights = known.get(name, ("", settings.gsd_m, None))
         place = groups.get(pair or name, PicturePlace(files=(), gsd_m=gsd_m, heights=heights))
         groups[pair or name] = replace(place, files=(*place.files, file))
@@ -124,11 +128,11 @@ def _index(root: Path) -> dict[str, tuple[str, float, Path | None]]:
         return {}
     with file.open(newline="") as stream:
         rows = csv.DictReader(stream)
-        if not {"file", "pair_id", "gsd_m"} <= set(rows.fieldnames or ()):
-            raise MapSourceError(f"{file}: has no columns file, pair_id, gsd_m; expected all three")
+        if not {"file", "gsd_m"} <= set(rows.fieldnames or ()):
+            raise MapSourceError(f"{file}: has no columns file, gsd_m; expected both")
         return {
             row["file"]: (
-                row["pair_id"],
+                row.get("pair_id") or "",
                 _metres(row["gsd_m"], file),
                 _heights_above_ground(root, row.get("dsm_file") or ""),
             )

@@ -1,0 +1,79 @@
+"""`safenet-eval dev-set`: weights on pairs of two sources, by the descriptor alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from console.errors import one_line_errors
+from training.dev_set.build import PARTS, build_part
+from training.dev_set.scores import PartScore, part_score, selecting_mean
+from training.evaluation.describing import Describer
+from training.evaluation.descriptor_cache import DescriptorCache
+from training.evaluation.report import print_table, write_json
+
+
+def dev_set_command(
+    data: Annotated[Path, typer.Argument(help="Folder of the open imagery; see docs/dev-set.md.")],
+    out: Annotated[Path, typer.Option(help="Folder in which the parts are built, once.")],
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(help="Weights, .safetensors; repeat. Default: the shipped ones."),
+    ] = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help=f"Only this part; repeat: {', '.join(PARTS)}.")
+    ] = None,
+    turns: Annotated[
+        int | None,
+        typer.Option(help="Quarter turns averaged on both sides: 1, 2, 4; default: the weights'."),
+    ] = None,
+    input_size: Annotated[
+        int | None, typer.Option(min=64, max=1024, help="Another input side than trained, px.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures here.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
+) -> None:
+    """Print R@1 of drone views of one source on tiles of another, without re-ranking.
+
+    Example: safenet-eval dev-set imagery --out var/dev --weights runs/a/weights.safetensors
+    """
+    names = part or list(PARTS)
+    for name in names:
+        if name not in PARTS:
+            raise typer.BadParameter(f"{name!r}: choose from {', '.join(PARTS)}")
+    with one_line_errors():
+        results: dict[str, dict[str, PartScore]] = {}
+        chosen: list[Path | None] = [*weights] if weights else [None]
+        for file in chosen:
+            describer = Describer.load(
+                file,
+                input_size=input_size,
+                gallery_turns=turns,
+                query_turns=turns,
+                workers=workers,
+                cache=DescriptorCache(out / "descriptors"),
+            )
+            results[str(file or describer.name)] = {
+                name: part_score(build_part(name, data, out), PARTS[name].within_m, describer)
+                for name in names
+            }
+        print_table(_table(results))
+        if json_file is not None:
+            write_json(json_file, {"results": results})
+
+
+def _table(results: dict[str, dict[str, PartScore]]) -> Table:
+    table = Table(title="R@1 in percent (95 % interval over places), nothing re-ranked")
+    for heading in ("weights", "part", "R@1", "queries", "places", "gallery"):
+        table.add_column(heading)
+    for weights, scores in results.items():
+        for name, score in scores.items():
+            shown = f"{score.recall1:.1f} ({score.low:.1f} to {score.high:.1f})"
+            counts = (str(score.queries), str(score.places), str(score.gallery))
+            table.add_row(weights, name, shown, *counts)
+        if any(PARTS[name].selects for name in scores):
+            table.add_row(weights, "mean of those that select", f"{selecting_mean(scores):.1f}")
+    return table

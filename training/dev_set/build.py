@@ -1,0 +1,63 @@
+"""The development set: pairs of sources that weights are selected by, built from open imagery.
+
+Each part is a folder of images and a `gps.csv`, which `safenet-eval PART` reads as well. Nothing of
+it is trained on; `docs/dev-set.md` lists what a run leaves out.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.dev_set.chia import chia
+from training.dev_set.helsinki import helsinki
+from training.dev_set.images import Shown, write_part
+from training.dev_set.overhead import flown_over, morava
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One part of the development set."""
+
+    source: str
+    """Folder below the imagery's."""
+    within_m: float
+    """The first match is a hit up to this distance: half a tile, or the very place (1)."""
+    selects: bool
+    """Whether weights are selected by it; otherwise it guards against a loss."""
+    images: Callable[[Path, Path], Iterator[Shown]]
+    """Makes the images from the source's folder, with a folder for what it must write beside."""
+
+
+def _flights(word: str) -> Callable[[Path, Path], Iterator[Shown]]:
+    return lambda source, scratch: flown_over(source, word, scratch, views=3)
+
+
+PARTS: dict[str, Part] = {
+    "helsinki": Part(
+        source="helsinki", within_m=30.0, selects=True, images=lambda source, _: helsinki(source)
+    ),
+    "naip-claremont": Part(
+        source="overhead", within_m=1.0, selects=True, images=_flights("claremont")
+    ),
+    "naip-riverside": Part(
+        source="overhead", within_m=1.0, selects=True, images=_flights("riverside")
+    ),
+    "chia": Part(source="chia", within_m=25.0, selects=True, images=lambda source, _: chia(source)),
+    "kumamoto": Part(source="orthos", within_m=1.0, selects=False, images=_flights("kumamoto")),
+    "morava": Part(
+        source="morava", within_m=50.0, selects=False, images=lambda source, _: morava(source)
+    ),
+}
+
+
+def build_part(name: str, data: Path, out: Path) -> Path:
+    """Return the part's folder below `out`, built from the imagery in `data` if it is not there.
+
+    Raises:
+        DataError: a photo lacks its pose.
+        MapSourceError: an image cannot be read.
+    """
+    folder, part = out / name, PARTS[name]
+    if not (folder / "gps.csv").is_file():
+        write_part(folder, part.images(data / part.source, out / f"{name}-flights"))
+    return folder

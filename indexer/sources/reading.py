@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.gallery.pictures import MAX_SIDE_PX
-from model.images import open_image
+from model.images import DECODED_SIDE_PX, open_image
 
 _ORIENTATION = 274
 
@@ -62,7 +62,7 @@ def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture
         SkippedImage: too much of it is transparent.
         ImageError: the bytes are no readable image.
     """
-    image = open_image(data, min_side=MAX_SIDE_PX)
+    image = open_image(data, min_side=DECODED_SIDE_PX)
     width, height, plain_jpeg, opaque = _header(data)
     if opaque < min_opaque:
         raise SkippedImage(f"{name} is {100 * (1 - opaque):.0f} % transparent", "transparent")

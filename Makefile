@@ -6,9 +6,10 @@ STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.docs_installed
 BENCH ?=
 PORT ?= 8000
+SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint check demo demo-check demo-stop screenshots docs bench constraints clean
+.PHONY: help setup test test-quick lint check demo demo-check demo-stop screenshots docs bench constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 test: $(STAMP) ## run the whole test suite
 	$(BIN)/pytest -q
+
+test-quick: $(STAMP) ## the tests without browsers, killed processes, fuzzing and the documents' code
+	$(BIN)/pytest -q $(SLOW:%='--ignore-glob=*/%')
 
 lint: $(STAMP) ## formatting, lint, types and import direction, without the tests
 	$(BIN)/ruff format --check .
@@ -67,5 +71,5 @@ constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt
 
 clean: ## remove caches, the demo's files and .venv
 	-test -x $(BIN)/python && $(BIN)/python -m service.demo stop
-	rm -rf $(VENV) var/demo build site bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-3.12 var/demo build site bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,15 +3,21 @@
 import io
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+from pi_heif import register_heif_opener
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from model.errors import NotAnImageError, TooManyPixelsError, TruncatedImageError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM")
-"""Pillow decoders that may run; everything else is not an image to us."""
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "AVIF", "HEIF")
+"""Pillow decoders that may run; everything else is not an image to us. HEIF includes HEIC."""
+
+_DECODERS = tuple(name for name in FORMATS if name != "MPO")
+"""Pillow's JPEG decoder opens MPO too and has no other name for it."""
 
 MAX_PIXELS = 200_000_000
 """Ours: twice the largest common survey camera (100 Mpx), 600 MB as RGB."""
@@ -20,9 +26,9 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 DECODED_SIDE_PX = 640
-"""Length that the sides of a JPEG keep at least when it is decoded for a gallery, px.
+"""Length that the sides of a JPEG keep at least when it is decoded for embedding, px.
 
-Our choice: what a gallery stores as a picture, and three times the shipped weights' input.
+Our choice: galleries and queries are decoded alike, at three times the shipped weights' input.
 """
 
 
@@ -46,6 +52,22 @@ class Picture:
     """Share of pixels that are not fully transparent, 0..1."""
     as_stored: bool
     """Whether the file's samples are already upright 8-bit RGB."""
+
+
+@cache
+def _register_heif() -> None:
+    # Decodes only, so that no encoder of another licence comes with it.
+    register_heif_opener(thumbnails=False)
+
+
+def open_header(source: IO[bytes] | Path) -> Image.Image:
+    """Open an image of the formats that may be decoded; no pixel is decoded yet.
+
+    Raises:
+        Exception: whatever Pillow's decoders raise for what is no such image.
+    """
+    _register_heif()
+    return Image.open(source, formats=_DECODERS)
 
 
 def open_image(
@@ -80,7 +102,7 @@ def open_picture(
         # Our own bound below replaces Pillow's, and damaged metadata must not stop a good picture.
         warnings.simplefilter("ignore")
         try:
-            image: Image.Image = Image.open(stream, formats=FORMATS)
+            image = open_header(stream)
         except FileNotFoundError:
             raise
         except Image.DecompressionBombError as error:

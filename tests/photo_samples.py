@@ -1,5 +1,6 @@
 """Photos with metadata as cameras and drones write it, made on the spot."""
 
+import base64
 from pathlib import Path
 
 from indexer_samples import picture
@@ -63,3 +64,19 @@ def photo(
 def fraction(top: int, bottom: int) -> IFDRational:
     """An EXIF fraction, whose bottom may be 0."""
     return IFDRational(top, bottom)
+
+
+HEIC = base64.b85decode(
+    "0000SW^{RQXk}?*00000ZE0pPXk}?*ZE0a<0004(ZDn*}000000000XXk=`10000000000aA{+7000000000000000"
+    "00000G-+&aV*mgE07O6l0ssL300001y8r<I00000007AV0ssI200M*n0RR9100000iU0rrIB98aW&i*H00062000$f"
+    "Zf0cy000000RRAKc4ILB0000LX>Mj^0ssI300IC2MR;ju000004sdC7Z2$lO00031007o$aB^?}006gXaAR)(004Ms"
+    "c4I>U18@KU0FVFx0000U@BsY%`1k+-4+CHT0RR|40Sp2E{{wIU00RJ!0009300RIXx&lC90096iLID8-Z~y=U0FVFx"
+    "0{{R603M(qfd!W8Nhz*w0vZem00093$N&HX00=;000968L;=Baup&SJ000wXZ)|dIV{CW;0RRmE27mwn02FC+aAg1h"
+    "0000006+i$06+i$01$9#cxeCt0009B2nYZG02gU+ZD9Za00000009621c3qr1ONa48fkK6W&i*H000004r63<V*mmG"
+    "0RRC200CQVWMOmw006}(0k0W=_k0PW8C$LhDZ{$4yiE$O(EZA|y6;9!Z3CJ^Twq?$AU&uKPNA7y7QVQoF${eIRhkeh"
+    "f0BZ}Lu&JLJAo&R!_qic81NZs@?IYBhj6Dh^!^A{bo2+jwxE3`Pw|ghT3a%D%2K~j9lwQj+>LES5003u5Urf}BbSWp"
+    "ZEMJ?uQ0))LRtnf&w~l=g*()4M~OzJp!ssS?Rl||oMa^|^!ufv*PWXyLY5^9E)n)4Gfqz%Iuy^hBJ)hlz-TRa00006"
+    "MR;ju002!*04e|g00;m9h$R37000010000Q0000000aO500IC200L700000200jU500RI308jt}00IC200Kn-00004"
+    "00jU500RI30B8UJ0000003iSX0096103HAU0096100000009610G9v&0096101p5F0096100000009"
+)
+"""A HEIC photo of `picture(3)` with the EXIF of `SOUTH_EAST`, as pillow-heif wrote it."""

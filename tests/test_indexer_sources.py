@@ -149,7 +149,7 @@ def test_the_deepest_zoom_is_used_and_the_others_are_named(tmp_path) -> None:
     (folder / "18" / "1").mkdir(parents=True)
     picture(1).save(folder / "18" / "1" / "1.png")
     source = open_source(folder, SourceOptions())
-    chosen, whole = source.notes
+    whole, chosen = source.notes[1], source.notes[0]
     assert chosen == "zoom 19 is used, the deepest; also there: 18 (choose with --zoom)"
     assert "--tile-m cuts overlapping ones" in whole
     assert [r.image_id for r in records(folder, zoom=18)] == ["18-1-1"]

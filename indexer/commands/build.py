@@ -56,6 +56,7 @@ def build(
     weights: opt.Weights = None,
     zoom: opt.Zoom = None,
     tms: opt.Tms = False,
+    rows: opt.Rows = None,
     tile_m: opt.TileM = "",
     overlap: opt.Overlap = 0.75,
     gsd: opt.Gsd = None,
@@ -82,7 +83,8 @@ def build(
 
         kind, report = opt.index_kind(index), opt.reporter(log)
         found = _open(
-            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, overlap=overlap,
+            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, rows=rows,
+            overlap=overlap,
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
         )  # fmt: skip
         embedder = opt.load_weights(weights, device)
@@ -110,6 +112,7 @@ def add(
     weights: opt.Weights = None,
     zoom: opt.Zoom = None,
     tms: opt.Tms = False,
+    rows: opt.Rows = None,
     tile_m: opt.TileM = "",
     overlap: opt.Overlap = 0.75,
     gsd: opt.Gsd = None,
@@ -130,7 +133,8 @@ def add(
         report = opt.reporter(log)
         require(store, name)
         found = _open(
-            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, overlap=overlap,
+            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, rows=rows,
+            overlap=overlap,
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
         )  # fmt: skip
         embedder = opt.load_weights(weights, device)

@@ -31,7 +31,13 @@ SourcePath = Annotated[
 ]
 ViewName = Annotated[str | None, typer.Option("--view", help="satellite or drone.")]
 Zoom = Annotated[int | None, typer.Option(help="Zoom of a tile source; default: the deepest.")]
-Tms = Annotated[bool, typer.Option("--tms", help="Tile rows count from the south.")]
+Tms = Annotated[bool, typer.Option("--tms", help="The same as --rows tms.")]
+Rows = Annotated[
+    str | None,
+    typer.Option(
+        help="Tile rows count from the north (xyz) or the south (tms); default: what fits."
+    ),
+]
 TileM = Annotated[
     str, typer.Option("--tile-m", help="Cut a map into tiles of these ground sizes, m: 150,300.")
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,18 @@ from indexer.polygons import inside_any, inside_polygon
 from indexer.records import Bounds, ImageRecord, Ring, View
 from indexer.sources.reading import RawPicture
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+IMAGE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".avif",
+    ".heic",
+    ".heif",
+)
 """What counts as an image file in a folder; compared in lower case."""
 
 
@@ -52,6 +63,8 @@ class SourceOptions:
     view: View | None = None
     zoom: int | None = None
     tms: bool = False
+    """The same as `rows="tms"`; kept for galleries that were made with it."""
+    rows: Literal["xyz", "tms"] | None = None
     tile_m: tuple[float, ...] = ()
     overlap: float = USUAL_OVERLAP
     gsd_m: float | None = None
@@ -65,6 +78,10 @@ class SourceOptions:
     def __post_init__(self) -> None:
         if self.view not in (None, "satellite", "drone"):
             raise SourceError(f"--view {self.view!r} is no view; say satellite or drone")
+        if self.rows not in (None, "xyz", "tms"):
+            raise SourceError(
+                f"--rows {self.rows!r} is unknown; say xyz (rows count from the north) or tms"
+            )
         if not 0.0 <= self.overlap <= 0.9:
             raise SourceError(
                 f"--overlap {self.overlap} is outside 0..0.9; 0.75 steps by a quarter of a tile"
@@ -83,6 +100,11 @@ class SourceOptions:
                     f"--bbox {','.join(map(str, self.bounds))} is no box; give "
                     "west,south,east,north in degrees with south < north"
                 )
+
+    @property
+    def wanted_rows(self) -> str | None:
+        """How the user says that rows of tiles count; None: the source decides."""
+        return self.rows or ("tms" if self.tms else None)
 
     def hold(self, latitude: float, longitude: float) -> bool:
         """Whether a position lies in the wanted area (bounds and mask)."""

@@ -1,6 +1,5 @@
 """Which reader fits a path: the file's kind, or what a folder holds."""
 
-import json
 from pathlib import Path
 
 from indexer.errors import EmptySourceError, UnknownSourceError
@@ -15,18 +14,15 @@ from indexer.sources.datasets import (
     looks_like_dataset,
 )
 from indexer.sources.grids import TileGrid
+from indexer.sources.mb_tiles import MbTiles
 from indexer.sources.photos import PhotoSource, looks_like_photos
 from indexer.sources.pm_tiles import PmTiles
 from indexer.sources.table import TableSource
 from indexer.sources.table_lines import why_no_table
-from indexer.sources.tile_stores import (
-    FolderTiles,
-    MbTiles,
-    TileStore,
-    looks_like_tiles,
-    part_of_tiles,
-)
-from indexer.sources.tiles import TileSource, choose_zoom, first_tile_px, zoom_notes
+from indexer.sources.tile_folder import FolderTiles, looks_like_tiles, part_of_tiles
+from indexer.sources.tile_rows import choose_rows
+from indexer.sources.tile_stores import TileStore
+from indexer.sources.tiles import TileSource, choose_zoom, first_tile_px
 
 KNOWN = (
     "GeoTIFF, folder of GeoTIFFs, {z}/{x}/{y} tiles, .mbtiles, .pmtiles, folder of images with a "
@@ -66,7 +62,7 @@ def _from_folder(path: Path, options: SourceOptions) -> Source:
     if not any(path.iterdir()):
         raise EmptySourceError(f"{path} is empty; check the path")
     if looks_like_tiles(path):
-        return _tiles(FolderTiles(path, tms=options.tms or _says_tms(path)), options)
+        return _tiles(FolderTiles(path), options)
     table = find_table(path)
     if table is not None and looks_like_dataset(path):
         return DatasetSource(path, table, options)
@@ -111,21 +107,11 @@ def _why_unknown(path: Path) -> str:
 
 
 def _tiles(store: TileStore, options: SourceOptions) -> Source:
+    zoom, notes = choose_zoom(store, options.zoom)
+    store, notes_on_rows = choose_rows(store, zoom, options.wanted_rows)
     if not options.tile_m and options.gsd_m is None:
-        return TileSource(store, options)
-    zooms = store.zooms()
-    zoom = choose_zoom(zooms, options.zoom, store.path.name)
-    source = CutSource(TileGrid(store, zoom, first_tile_px(store, zoom)), options)
-    source.notes += zoom_notes(zooms, zoom, options.zoom)
+        source: Source = TileSource(store, zoom, options)
+    else:
+        source = CutSource(TileGrid(store, zoom, first_tile_px(store, zoom)), options)
+    source.notes = [*notes, *source.notes, *notes_on_rows]
     return source
-
-
-def _says_tms(path: Path) -> bool:
-    # gdal2tiles writes TMS with tilemapresource.xml, XYZ without; tilejson names its scheme.
-    if (path / "tilemapresource.xml").is_file():
-        return True
-    try:
-        document = json.loads((path / "tiles.json").read_text(encoding="utf-8"))
-        return bool(document.get("scheme") == "tms")
-    except (OSError, ValueError, AttributeError):
-        return False

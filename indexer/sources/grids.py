@@ -117,7 +117,7 @@ class TileGrid:
         Raises:
             SourceError: a readable tile has another size than most.
         """
-        TileSource(self._store, SourceOptions(zoom=self._zoom)).check()
+        TileSource(self._store, self._zoom, SourceOptions()).check()
 
     def _tiles(self, window: Window) -> Iterator[tuple[int, int]]:
         """(x, y) of the tiles that a window touches, row by row."""

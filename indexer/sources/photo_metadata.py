@@ -23,7 +23,7 @@ from indexer.sources.exif_gps import (
 )
 from indexer.sources.photo_time import taken
 from indexer.sources.xmp import read_xmp
-from model.images import FORMATS
+from model.images import open_header
 
 _GPS_IFD, _EXIF_IFD, _ORIENTATION, _XMP_TAG = 0x8825, 0x8769, 0x0112, 700
 _FOCAL_35MM, _FULL_WIDTH, _FULL_HEIGHT = 0xA405, 0xA002, 0xA003
@@ -72,39 +72,23 @@ class PhotoMetadata:
         return self.width_px * scale, self.height_px * scale
 
 
-def photo_position(photo: Image.Image | bytes) -> Position | None:
-    """Return the (latitude, longitude) inside a photo, degrees WGS 84; None without a usable one.
+def photo_position(photo: bytes) -> Position | None:
+    """Return the (latitude, longitude) inside an encoded photo; None without a usable one.
 
-    Args:
-        photo: an opened image, whose pixels need not be decoded, or encoded bytes.
+    Degrees WGS 84. The pixels are not decoded.
     """
-    if isinstance(photo, Image.Image):
-        return _Metadata(photo).position()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(photo), formats=FORMATS) as image:
-                return _Metadata(image).position()
+            with open_header(io.BytesIO(photo)) as image:
+                return _metadata_of(image).position()
     except Exception:  # what is no image has no position
         return None
 
 
 def header_position(exif: Image.Exif, xmp: bytes) -> Position | None:
     """Return the (latitude, longitude) in a header that was read already, as `photo_position`."""
-    values = read_xmp(xmp or exif.get(_XMP_TAG) or b"")
-    return _first_position(read_camera(values), tags_in_xmp(values), exif.get_ifd(_GPS_IFD))
-
-
-def _first_position(
-    camera: CameraXmp, gps_in_xmp: Mapping[int, Any], gps: Mapping[int, Any]
-) -> Position | None:
-    """Return the first usable position: the maker's XMP, XMP's own EXIF tags, EXIF."""
-    maker = camera.position
-    return (
-        (usable(*maker) if maker is not None else None)
-        or position_in(gps_in_xmp)
-        or position_in(gps)
-    )
+    return _Metadata(exif, xmp or exif.get(_XMP_TAG), (0, 0)).position()
 
 
 def read_photo_metadata(path: Path) -> PhotoMetadata:
@@ -116,31 +100,42 @@ def read_photo_metadata(path: Path) -> PhotoMetadata:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                return _Metadata(image).everything()
+            with open_header(path) as image:
+                return _metadata_of(image).everything()
     except FileNotFoundError:
         raise
     except Exception as error:
         raise SourceError(f"{path.name} is not a photo that can be read; copy it again") from error
 
 
-class _Metadata:
-    """The metadata blocks of one opened image; a damaged block counts as none."""
+def _metadata_of(image: Image.Image) -> "_Metadata":
+    try:
+        exif = image.getexif()
+    except Exception:  # damaged metadata is no metadata
+        exif = Image.Exif()
+    return _Metadata(exif, image.info.get("xmp") or exif.get(_XMP_TAG), image.size)
 
-    def __init__(self, image: Image.Image) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._size = image.size
-            self._exif = _directory(image, None)
-            self._gps = _directory(image, _GPS_IFD)
-            self._details = _directory(image, _EXIF_IFD)
-            packet = image.info.get("xmp") or self._exif.get(_XMP_TAG) or b""
+
+class _Metadata:
+    """The metadata blocks of one image; a damaged block counts as none."""
+
+    def __init__(self, exif: Image.Exif, packet: Any, size: tuple[int, int]) -> None:
+        self._size = size
+        self._exif = _directory(exif, None)
+        self._gps = _directory(exif, _GPS_IFD)
+        self._details = _directory(exif, _EXIF_IFD)
         values = read_xmp(packet if isinstance(packet, bytes | str) else b"")
         self._camera: CameraXmp = read_camera(values)
         self._gps_in_xmp = tags_in_xmp(values)
 
     def position(self) -> Position | None:
-        return _first_position(self._camera, self._gps_in_xmp, self._gps)
+        """The first usable position: the maker's XMP, XMP's own EXIF tags, EXIF."""
+        maker = self._camera.position
+        return (
+            (usable(*maker) if maker is not None else None)
+            or position_in(self._gps_in_xmp)
+            or position_in(self._gps)
+        )
 
     def everything(self) -> PhotoMetadata:
         altitude_m, datum = self._altitude()
@@ -192,9 +187,8 @@ class _Metadata:
         return min(1.0, max(self._size) / full_px) if full_px > 0 else 1.0
 
 
-def _directory(image: Image.Image, which: int | None) -> Mapping[int, Any]:
+def _directory(exif: Image.Exif, which: int | None) -> Mapping[int, Any]:
     try:
-        exif = image.getexif()
         return dict(exif) if which is None else dict(exif.get_ifd(which))
     except Exception:  # damaged metadata is no metadata
         return {}

@@ -7,53 +7,118 @@ import gzip
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pmtiles import reader as untyped_reader
+from pmtiles import tile as untyped_tile
 from pmtiles.tile import Compression, TileType
 
 from indexer.errors import SourceError
 from indexer.sources.candidate import file_fingerprint
+from indexer.sources.names import shown
+from indexer.sources.tile_bytes import decompressor, looks_like_vector, unpacked
+from indexer.sources.tile_stores import Declared, declared_in
 
-pmtiles: Any = untyped_reader
+pmtiles: Any = untyped_tile
 """The library carries no type hints."""
+
+DIRECTORIES_KEPT = 64
+"""Our choice: unpacked directories that stay in memory; neighbouring tiles share one."""
+
+_HEADER_BYTES, _DEEPEST = 127, 4
+_RASTER = (TileType.PNG, TileType.JPEG, TileType.WEBP, TileType.AVIF, TileType.UNKNOWN)
 
 
 class PmTiles:
-    """A raster PMTiles file."""
+    """A raster PMTiles file.
+
+    Raises:
+        SourceError: it is damaged, of another version, or holds no raster tiles.
+    """
 
     kind = "PMTiles file"
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = shown(path.name)
         self._mark = file_fingerprint(path)
         with self._whole():
             with path.open("rb") as stream:
-                mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-            self._bytes = pmtiles.MemorySource(mapped)
-            self._reader = pmtiles.Reader(self._bytes)
-            self._header = self._reader.header()
-        end = self._header["tile_data_offset"] + self._header["tile_data_length"]
-        if end > len(mapped):
+                self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            self._refuse_other_version()
+            self._header = pmtiles.deserialize_header(self._bytes[:_HEADER_BYTES])
+        self._recent = lru_cache(DIRECTORIES_KEPT)(self._directory)
+        self._unpack = self._decompressor("internal_compression")
+        self._unpack_tile = self._decompressor("tile_compression")
+        self.declared = self._declared()
+        self._refuse_unusable()
+
+    def _refuse_other_version(self) -> None:
+        magic, version = self._bytes[:7], self._bytes[7]
+        if self._bytes[:2] == b"PM" and magic != b"PMTiles":
+            version = self._bytes[2]
+        elif magic != b"PMTiles" or version == 3:
+            return
+        raise SourceError(
+            f"{self._name} is PMTiles version {version}, only 3 is read; convert it: "
+            "pmtiles convert old.pmtiles new.pmtiles"
+        )
+
+    def _decompressor(self, which: str) -> Any:
+        kind = self._header[which]
+        # "Unknown" is what some writers say of plain tiles.
+        name = "none" if kind == Compression.UNKNOWN else kind.name.lower()
+        unpack = decompressor(name)
+        if unpack is None:
+            library = "zstandard" if name == "zstd" else name
             raise SourceError(
-                f"{path.name} is cut off: its tiles should end at byte {end}, the file ends at "
-                f"{len(mapped)}; copy it again"
+                f"{self._name} is compressed with {name}, which is not read here; install it: "
+                f"pip install {library}, or write the archive with gzip"
             )
-        if self._header["tile_type"] not in (TileType.PNG, TileType.JPEG, TileType.WEBP):
-            kind = self._header["tile_type"].name
-            raise SourceError(f"{path.name} holds {kind} tiles; give raster tiles (png, jpg, webp)")
+        return unpack
+
+    def _declared(self) -> Declared:
+        corners = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
+        return declared_in({"bounds": [self._header[corner] / 1e7 for corner in corners]})
+
+    def _refuse_unusable(self) -> None:
+        end = self._header["tile_data_offset"] + self._header["tile_data_length"]
+        if end > len(self._bytes):
+            raise SourceError(
+                f"{self._name} is cut off: its tiles should end at byte {end}, the file ends at "
+                f"{len(self._bytes)}; copy it again"
+            )
+        kind = self._header["tile_type"]
+        if kind not in _RASTER:
+            raise SourceError(
+                f"{self._name} holds {kind.name} tiles (vector tiles); give raster tiles "
+                "(png, jpg, webp)"
+            )
+        if kind == TileType.UNKNOWN:
+            address = next(self._everything(), None)
+            if address is not None and looks_like_vector(self.read(*address)):
+                raise SourceError(f"{self._name} holds vector tiles; give raster tiles")
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
         # The library promises no error classes: a damaged directory ends in any of Python's own.
         try:
             yield
+        except SourceError:
+            raise
         except Exception as error:
             raise SourceError(
-                f"{self.path.name} is no whole PMTiles file "
+                f"{self._name} is no whole PMTiles file "
                 f"({error or type(error).__name__}); make it again"
             ) from error
+
+    def _directory(self, offset: int, length: int) -> list[Any]:
+        packed = self._bytes[offset : offset + length]
+        if self._header["internal_compression"] == Compression.GZIP:
+            return list(pmtiles.deserialize_directory(packed))
+        # The library unpacks gzip and nothing else.
+        return list(pmtiles.deserialize_directory(gzip.compress(self._unpack(packed), 1)))
 
     def zooms(self) -> list[int]:
         """Zooms that hold a tile, ascending."""
@@ -61,8 +126,19 @@ class PmTiles:
 
     def _everything(self) -> Iterator[tuple[int, int, int]]:
         with self._whole():
-            for address, _ in pmtiles.all_tiles(self._bytes):
-                yield address
+            root = self._directory(self._header["root_offset"], self._header["root_length"])
+            yield from self._below(root, 1)
+
+    def _below(self, entries: list[Any], depth: int) -> Iterator[tuple[int, int, int]]:
+        for entry in entries:
+            if entry.run_length > 0:
+                for tile_id in range(entry.tile_id, entry.tile_id + entry.run_length):
+                    yield pmtiles.tileid_to_zxy(tile_id)
+            elif depth >= _DEEPEST:
+                raise ValueError("its directories are nested too deep")
+            else:
+                start = self._header["leaf_directory_offset"] + entry.offset
+                yield from self._below(self._directory(start, entry.length), depth + 1)
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
         """(x, y) of every tile of a zoom, by column, then row."""
@@ -71,10 +147,19 @@ class PmTiles:
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
         """A tile's bytes; None where there is none."""
         with self._whole():
-            data = self._reader.get(zoom, x, y)
-            if data is not None and self._header["tile_compression"] == Compression.GZIP:
-                data = gzip.decompress(data)
-        return None if data is None else bytes(data)
+            tile_id = pmtiles.zxy_to_tileid(zoom, x, y)
+            offset, length = self._header["root_offset"], self._header["root_length"]
+            for _ in range(_DEEPEST):
+                entry = pmtiles.find_tile(self._recent(offset, length), tile_id)
+                if entry is None:
+                    return None
+                if entry.run_length > 0:
+                    start = self._header["tile_data_offset"] + entry.offset
+                    data = self._bytes[start : start + entry.length]
+                    return unpacked(bytes(self._unpack_tile(data)))
+                offset = self._header["leaf_directory_offset"] + entry.offset
+                length = entry.length
+        return None
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
         """Size and time of the whole file."""
@@ -82,4 +167,4 @@ class PmTiles:
 
     def location(self, zoom: int, x: int, y: int) -> str:
         """The file and the address."""
-        return f"{self.path}!{zoom}/{x}/{y}"
+        return f"{shown(self.path)}!{zoom}/{x}/{y}"

@@ -1,7 +1,6 @@
 """Encoded bytes or pixel arrays of a source as pictures for a gallery."""
 
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,10 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.gallery.pictures import MAX_SIDE_PX
-from model.images import DECODED_SIDE_PX, open_image
-
-_ORIENTATION = 274
-
+from indexer.sources.names import shown
+from model.images import open_picture
 
 FLAT_LEVELS = 2
 """Our choice: a tile whose channels vary by no more than this (water, fill) cannot be found."""
@@ -47,7 +44,7 @@ class RawPicture:
 
 def read_file(path: Path) -> RawPicture:
     """Decode an image file; large JPEGs at a reduced scale."""
-    return read_bytes(path.read_bytes(), path.name)
+    return read_bytes(path.read_bytes(), shown(path.name))
 
 
 def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture:
@@ -62,17 +59,17 @@ def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture
         SkippedImage: too much of it is transparent.
         ImageError: the bytes are no readable image.
     """
-    image = open_image(data, min_side=DECODED_SIDE_PX)
-    width, height, plain_jpeg, opaque = _header(data)
-    if opaque < min_opaque:
-        raise SkippedImage(f"{name} is {100 * (1 - opaque):.0f} % transparent", "transparent")
-    keep = plain_jpeg and max(width, height) <= MAX_SIDE_PX
+    picture = open_picture(data, min_side=MAX_SIDE_PX)
+    if picture.opaque < min_opaque:
+        share = 100 * (1 - picture.opaque)
+        raise SkippedImage(f"{name} is {share:.0f} % transparent", "transparent")
+    fits = max(picture.width_px, picture.height_px) <= MAX_SIDE_PX
     return RawPicture(
-        image=image,
-        width_px=width,
-        height_px=height,
+        image=picture.image,
+        width_px=picture.width_px,
+        height_px=picture.height_px,
         content_sha256=hashlib.sha256(data).hexdigest(),
-        jpeg=data if keep else None,
+        jpeg=data if fits and picture.as_stored and picture.format == "JPEG" else None,
     )
 
 
@@ -109,15 +106,3 @@ def is_flat(image: Image.Image) -> bool:
 def flat(name: str) -> SkippedImage:
     """The outcome for a picture of one colour."""
     return SkippedImage(f"{name} is of one colour", "of one colour")
-
-
-def _header(data: bytes) -> tuple[int, int, bool, float]:
-    with Image.open(io.BytesIO(data)) as image:
-        turned = image.getexif().get(_ORIENTATION, 1)
-        width, height = image.size if turned < 5 else image.size[::-1]
-        plain = image.format == "JPEG" and image.mode == "RGB" and turned == 1
-        opaque = 1.0
-        if image.has_transparency_data:
-            counts = image.convert("RGBA").getchannel("A").histogram()
-            opaque = sum(counts[1:]) / (image.width * image.height)
-    return width, height, plain, opaque

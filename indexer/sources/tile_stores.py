@@ -1,21 +1,30 @@
-"""Where web-mercator tiles lie: a {z}/{x}/{y} folder, an MBTiles file, a PMTiles file.
+"""What every store of web-mercator tiles offers, and what one says of itself.
 
-All of them answer with XYZ addresses: rows count from the north.
+All of them answer with XYZ addresses: rows count from the north. `FlippedTiles` reads a store with
+its rows counted from the other end.
 """
 
-import re
-import sqlite3
-import threading
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexer.errors import SourceError
-from indexer.sources.candidate import file_fingerprint
+from indexer.records import Bounds
 
-_NUMBER = re.compile(r"\d+")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-"""What counts as a tile in a folder."""
+MAX_ZOOM = 30
+"""Our choice: folders and rows of a larger number are no zoom, but perhaps a year."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What a store says of its rows ("xyz", "tms" or None), of where it lies and of its zooms."""
+
+    scheme: str | None = None
+    bounds: Bounds | None = None
+    max_zoom: int | None = None
 
 
 class TileStore(Protocol):
@@ -23,6 +32,7 @@ class TileStore(Protocol):
 
     path: Path
     kind: str
+    declared: Declared
 
     def zooms(self) -> list[int]:
         """Zooms that hold a tile, ascending."""
@@ -40,133 +50,71 @@ class TileStore(Protocol):
         """Names a tile to people."""
 
 
-class FolderTiles:
-    """A {z}/{x}/{y}.png|jpg|webp folder; in TMS, rows count from the south."""
+class FlippedTiles:
+    """Another store whose rows count from the other end."""
 
-    def __init__(self, path: Path, *, tms: bool = False) -> None:
-        self.path = path
-        self.kind = "TMS tile folder" if tms else "XYZ tile folder"
-        self._tms = tms
-
-    def zooms(self) -> list[int]:
-        """Zooms that hold a column, ascending."""
-        return [int(zoom.name) for zoom in numbered(self.path) if numbered(zoom)]
-
-    def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
-        """(x, y) of every tile of a zoom, by column, then row."""
-        for column in numbered(self.path / str(zoom)):
-            found = (file for file in column.iterdir() if file.suffix.lower() in SUFFIXES)
-            rows = {int(file.stem) for file in found if _NUMBER.fullmatch(file.stem)}
-            for y in sorted(self._row(zoom, row) for row in rows):
-                yield int(column.name), y
-
-    def _row(self, zoom: int, row: int) -> int:
-        return 2**zoom - 1 - row if self._tms else row
-
-    def _file(self, zoom: int, x: int, y: int) -> Path:
-        stem = self.path / str(zoom) / str(x) / str(self._row(zoom, y))
-        tries = (stem.with_suffix(suffix) for suffix in SUFFIXES)
-        return next((file for file in tries if file.is_file()), stem)
-
-    def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """A tile's bytes; None where there is none."""
-        try:
-            return self._file(zoom, x, y).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def fingerprint(self, zoom: int, x: int, y: int) -> str:
-        """Size and time of the tile's file."""
-        return file_fingerprint(self._file(zoom, x, y))
-
-    def location(self, zoom: int, x: int, y: int) -> str:
-        """The tile's file."""
-        return str(self._file(zoom, x, y))
-
-
-class MbTiles:
-    """An MBTiles file: SQLite, rows from the south (TMS).
-
-    Source: MBTiles specification 1.3.
-    """
-
-    kind = "MBTiles file"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._mark = file_fingerprint(path)
-        self._lock = threading.Lock()
-        self._database = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
-        )
-        metadata = dict(self._rows("SELECT name, value FROM metadata"))
-        self._rows("SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles LIMIT 0")
-        if metadata.get("format") == "pbf":
-            raise SourceError(f"{path.name} holds vector tiles; give raster tiles (png, jpg, webp)")
-
-    def _rows(self, query: str, values: tuple[int, ...] = ()) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                return self._database.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise SourceError(
-                f"{self.path.name} is no whole MBTiles file ({error}); make it again"
-            ) from error
+    def __init__(self, store: TileStore) -> None:
+        self._store = store
+        self.path, self.kind = store.path, store.kind
+        self.declared = store.declared
 
     def zooms(self) -> list[int]:
         """Zooms that hold a tile, ascending."""
-        rows = self._rows("SELECT DISTINCT zoom_level FROM tiles ORDER BY zoom_level")
-        return [int(zoom) for (zoom,) in rows]
+        return self._store.zooms()
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
         """(x, y) of every tile of a zoom, by column, then row."""
-        query = (
-            "SELECT tile_column, tile_row FROM tiles"
-            " WHERE zoom_level = ? AND tile_data IS NOT NULL ORDER BY tile_column, tile_row DESC"
-        )
-        for x, row in self._rows(query, (zoom,)):
-            yield int(x), 2**zoom - 1 - int(row)
+        for x, column in groupby(self._store.addresses(zoom), key=itemgetter(0)):
+            for y in sorted(2**zoom - 1 - y for _, y in column):
+                yield x, y
 
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
         """A tile's bytes; None where there is none."""
-        rows = self._rows(
-            "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?",
-            (zoom, x, 2**zoom - 1 - y),
-        )
-        data = rows[0][0] if rows else None
-        return data if isinstance(data, bytes) else None
+        return self._store.read(zoom, x, 2**zoom - 1 - y)
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
-        """Size and time of the whole file."""
-        return self._mark
+        """Changes whenever the tile may have changed."""
+        return self._store.fingerprint(zoom, x, 2**zoom - 1 - y)
 
     def location(self, zoom: int, x: int, y: int) -> str:
-        """The file and the address."""
-        return f"{self.path}!{zoom}/{x}/{y}"
+        """Names a tile to people."""
+        return self._store.location(zoom, x, 2**zoom - 1 - y)
 
 
-def numbered(folder: Path) -> list[Path]:
-    """Subfolders with a number for a name, by number."""
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if _NUMBER.fullmatch(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name))
+def declared_in(document: Mapping[str, Any]) -> Declared:
+    """Return scheme and bounds of TileJSON or MBTiles metadata, without what makes no sense."""
+    scheme = str(document.get("scheme") or "").strip().lower()
+    return Declared(
+        scheme=scheme if scheme in ("xyz", "tms") else None,
+        bounds=_bounds(document.get("bounds")),
+        max_zoom=_zoom(document.get("maxzoom")),
+    )
 
 
-def looks_like_tiles(path: Path) -> bool:
-    """Whether a folder has the shape {z}/{x}/{y}.png|jpg|webp."""
-    for zoom in numbered(path):
-        for column in numbered(zoom):
-            if any(f.suffix.lower() in SUFFIXES and f.stem.isdigit() for f in column.iterdir()):
-                return True
-    return False
+def _zoom(value: Any) -> int | None:
+    try:
+        zoom = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return zoom if 0 <= zoom <= MAX_ZOOM else None
 
 
-def part_of_tiles(path: Path) -> Path | None:
-    """The tile folder whose zoom or column a folder is; None if it is neither."""
-    real = path.resolve()
-    for above in real.parents[:2]:
-        inside = real.relative_to(above).parts
-        if all(_NUMBER.fullmatch(part) for part in inside) and looks_like_tiles(above):
-            return above
-    return None
+def _bounds(value: Any) -> Bounds | None:
+    if isinstance(value, str):
+        value = value.strip("[] ").split(",")
+    try:
+        west, south, east, north = (float(part) for part in value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not (-180.0 <= west <= 180.0 and -180.0 <= east <= 180.0 and -90 <= south < north <= 90):
+        return None
+    return west, south, east, north
+
+
+def read_document(path: Path) -> Mapping[str, Any]:
+    """Return a JSON object; an empty one where there is none or it cannot be read."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

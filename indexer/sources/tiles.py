@@ -1,18 +1,19 @@
 """Web-mercator tiles as gallery images: the address is the coordinate."""
 
 import io
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, cast
-
-from PIL import Image, UnidentifiedImageError
 
 from indexer.errors import EmptySourceError, SourceError
 from indexer.geo import tile_corner, tile_corners, tile_gsd_m
 from indexer.records import ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
+from indexer.sources.names import shown
 from indexer.sources.reading import RawPicture, flat, is_flat, read_bytes
 from indexer.sources.tile_stores import TileStore
+from model.images import open_header
 
 WHOLE_TILES = (
     "each tile is one image; --tile-m cuts overlapping ones instead, which find photos that lie "
@@ -25,15 +26,13 @@ class TileSource(Source):
 
     view: View
 
-    def __init__(self, store: TileStore, options: SourceOptions) -> None:
+    def __init__(self, store: TileStore, zoom: int, options: SourceOptions) -> None:
         super().__init__(store.path, options)
-        self.store = store
+        self.store, self.zoom = store, zoom
         self.kind = store.kind
         self.view = options.view or "satellite"
-        zooms = store.zooms()
-        self.zoom = choose_zoom(zooms, options.zoom, store.path.name)
-        self.notes = [*zoom_notes(zooms, self.zoom, options.zoom), WHOLE_TILES]
-        self.tile_px = first_tile_px(store, self.zoom)
+        self.notes = [WHOLE_TILES]
+        self.tile_px = first_tile_px(store, zoom)
 
     def everything(self) -> Iterator[Candidate]:
         """Every tile of the chosen zoom, by column, then row."""
@@ -99,7 +98,7 @@ def tile_position(zoom: int, x: int, y: int, source: str) -> tuple[float, float]
     if not (0 <= x < 2**zoom and 0 <= y < 2**zoom):
         raise SourceError(
             f"{source}: tile {zoom}/{x}/{y} lies outside the grid of zoom {zoom}; "
-            "remove it, or say --tms if rows count from the south"
+            "remove it, or say --rows tms if rows count from the south"
         )
     return tile_corner(zoom, x + 0.5, y + 0.5)
 
@@ -107,9 +106,11 @@ def tile_position(zoom: int, x: int, y: int, source: str) -> tuple[float, float]
 def tile_size(data: bytes | None) -> tuple[int, int] | None:
     """(width, height) of an encoded tile, px; None where it cannot be read."""
     try:
-        with Image.open(io.BytesIO(data or b"")) as image:
-            return image.size
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with open_header(io.BytesIO(data or b"")) as image:
+                return image.size
+    except Exception:  # Pillow's decoders raise many kinds
         return None
 
 
@@ -122,23 +123,27 @@ def first_tile_px(store: TileStore, zoom: int) -> int:
     return 256
 
 
-def choose_zoom(zooms: list[int], wanted: int | None, name: str) -> int:
-    """The zoom to use: the wanted one, or the deepest.
+def choose_zoom(store: TileStore, wanted: int | None) -> tuple[int, list[str]]:
+    """The zoom to use, and what to tell a user who did not choose among several.
+
+    Without a wanted one it is the deepest that the store says it has, so that a tile left over in
+    a deeper zoom does not stand for the map.
 
     Raises:
         EmptySourceError: the source has no such zoom.
     """
+    name, zooms = shown(store.path.name), store.zooms()
     if not zooms:
         raise EmptySourceError(f"{name} holds no tile; check the path")
-    if wanted is not None and wanted not in zooms:
-        listed = ", ".join(str(zoom) for zoom in zooms)
-        raise EmptySourceError(f"{name} has no zoom {wanted} (it has: {listed}); choose one")
-    return wanted if wanted is not None else max(zooms)
-
-
-def zoom_notes(zooms: list[int], used: int, wanted: int | None) -> list[str]:
-    """What to tell a user who did not choose among several zooms."""
-    if wanted is not None or len(zooms) == 1:
-        return []
+    if wanted is not None:
+        if wanted not in zooms:
+            listed = ", ".join(str(zoom) for zoom in zooms)
+            raise EmptySourceError(f"{name} has no zoom {wanted} (it has: {listed}); choose one")
+        return wanted, []
+    said = store.declared.max_zoom
+    used = max((zoom for zoom in zooms if said is None or zoom <= said), default=max(zooms))
+    if len(zooms) == 1:
+        return used, []
+    why = "the deepest" if used == max(zooms) else "the deepest that the source names"
     others = ", ".join(str(zoom) for zoom in zooms if zoom != used)
-    return [f"zoom {used} is used, the deepest; also there: {others} (choose with --zoom)"]
+    return used, [f"zoom {used} is used, {why}; also there: {others} (choose with --zoom)"]

@@ -1,0 +1,128 @@
+"""A {z}/{x}/{y}.png folder of web-mercator tiles, with the names that tools give the files.
+
+Numbers may be padded with zeros, suffixes in capitals, and `@2x` tiles stand in where there are no
+plain ones.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from indexer.sources.candidate import file_fingerprint
+from indexer.sources.names import shown
+from indexer.sources.tile_stores import MAX_ZOOM, Declared, declared_in, read_document
+
+_NUMBER = re.compile(r"\d{1,10}")
+_TILE = re.compile(r"(\d{1,10})(@2x)?\.(png|jpe?g|webp|avif)", re.IGNORECASE)
+DOCUMENTS = ("tiles.json", "metadata.json", "tilejson.json", "tile.json")
+"""Files beside the zooms in which tools say what they wrote."""
+
+COLUMNS_KEPT = 256
+"""Our choice: columns whose file names stay in memory; windows of one row and the next share
+them."""
+
+
+class FolderTiles:
+    """A folder of tiles; rows count from the north unless `FlippedTiles` reads it."""
+
+    kind = "XYZ tile folder"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.declared = _declared(path)
+        self._zooms = {int(folder.name): folder for folder in zoom_folders(path)}
+        self._columns = lru_cache(MAX_ZOOM + 1)(self._list_columns)
+        self._rows = lru_cache(COLUMNS_KEPT)(self._list_rows)
+
+    def _list_columns(self, zoom: int) -> Mapping[int, Path]:
+        return {int(folder.name): folder for folder in numbered(self._zooms.get(zoom))}
+
+    def _list_rows(self, zoom: int, x: int) -> Mapping[int, Path]:
+        column = self._columns(zoom).get(x)
+        return {} if column is None else tile_files(column)
+
+    def zooms(self) -> list[int]:
+        """Zooms that hold a column, ascending."""
+        return sorted(zoom for zoom in self._zooms if self._columns(zoom))
+
+    def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
+        """(x, y) of every tile of a zoom, by column, then row."""
+        for x in sorted(self._columns(zoom)):
+            for y in sorted(self._list_rows(zoom, x)):
+                yield x, y
+
+    def _file(self, zoom: int, x: int, y: int) -> Path:
+        nowhere = self.path / str(zoom) / str(x) / str(y)
+        return self._rows(zoom, x).get(y, nowhere)
+
+    def read(self, zoom: int, x: int, y: int) -> bytes | None:
+        """A tile's bytes; None where there is none."""
+        try:
+            return self._file(zoom, x, y).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def fingerprint(self, zoom: int, x: int, y: int) -> str:
+        """Size and time of the tile's file."""
+        return file_fingerprint(self._file(zoom, x, y))
+
+    def location(self, zoom: int, x: int, y: int) -> str:
+        """The tile's file."""
+        return shown(self._file(zoom, x, y))
+
+
+def tile_files(column: Path) -> dict[int, Path]:
+    """The tile files of a column by their number; the plain one where there is a @2x one too."""
+    found: dict[int, Path] = {}
+    for file in sorted(column.iterdir(), reverse=True):
+        match = _TILE.fullmatch(file.name)
+        if match is not None and (match.group(2) is None or int(match.group(1)) not in found):
+            found[int(match.group(1))] = file
+    return found
+
+
+def numbered(folder: Path | None) -> list[Path]:
+    """Subfolders with a number for a name, by number."""
+    if folder is None or not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if _NUMBER.fullmatch(path.name) and path.is_dir()]
+    return sorted(found, key=lambda path: (int(path.name), path.name))
+
+
+def zoom_folders(path: Path) -> list[Path]:
+    """Subfolders that may be a zoom, by number."""
+    return [folder for folder in numbered(path) if int(folder.name) <= MAX_ZOOM]
+
+
+def looks_like_tiles(path: Path) -> bool:
+    """Whether a folder has the shape {z}/{x}/{y}.png|jpg|webp."""
+    for zoom in zoom_folders(path):
+        for column in numbered(zoom):
+            if any(_TILE.fullmatch(file.name) for file in column.iterdir()):
+                return True
+    return False
+
+
+def part_of_tiles(path: Path) -> Path | None:
+    """The tile folder whose zoom or column a folder is; None if it is neither."""
+    real = path.resolve()
+    for above in real.parents[:2]:
+        inside = real.relative_to(above).parts
+        if all(_NUMBER.fullmatch(part) for part in inside) and looks_like_tiles(above):
+            return above
+    return None
+
+
+def _declared(path: Path) -> Declared:
+    found = [declared_in(read_document(path / name)) for name in DOCUMENTS]
+    # gdal2tiles writes tilemapresource.xml with TMS rows and leaves it out with --xyz.
+    tms = (path / "tilemapresource.xml").is_file()
+    schemes = [one.scheme for one in found if one.scheme] + (["tms"] if tms else [])
+    bounds = [one.bounds for one in found if one.bounds]
+    zooms = [one.max_zoom for one in found if one.max_zoom is not None]
+    return Declared(
+        scheme=next(iter(schemes), None),
+        bounds=next(iter(bounds), None),
+        max_zoom=next(iter(zooms), None),
+    )

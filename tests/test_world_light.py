@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from training.world.scene.light import Light, coarse_max, shadow_height
+from training.world.scene.light import Light
+from training.world.scene.shadow import shadow_height
+from training.world.scene.window import coarse_max
 
 CELL_M = 0.5
 

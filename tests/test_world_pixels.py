@@ -15,7 +15,8 @@ from training.world.chance import Dice
 from training.world.orthophoto.drape import drape, draped_view
 from training.world.orthophoto.guessed_heights import guess_heights
 from training.world.rendering.camera import Camera, Jitter, fly
-from training.world.rendering.raymarch import drone_view, satellite_view
+from training.world.rendering.raymarch import drone_view
+from training.world.rendering.satellite import satellite_view
 from training.world.rendering.weather import Weather, precipitate
 from training.world.scene.light import Light, draw_light
 from training.world.scene.scene import LitScene, build_scene, light_scene

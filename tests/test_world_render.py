@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from training.world.chance import Dice
 from training.world.cli import app
-from training.world.plan.arrays import _part_row
+from training.world.plan.arrays import part_records
 from training.world.plan.cell import PlacedPart
 from training.world.plan.parts import BOWL, DOME, FLAT, GABLE, HIP, RIBS, Part
 from training.world.rendering.camera import Camera, Jitter, fly
@@ -19,6 +19,7 @@ from training.world.rendering.raymarch import drone_view
 from training.world.scene.light import Light
 from training.world.scene.roofs import raise_parts
 from training.world.scene.scene import LitScene, Scene, build_scene, light_scene
+from training.world.scene.window import PAVED, empty_window
 from training.world.synthetic.place import RenderSettings, cell_of_place, place_point, render_place
 
 SMALL = RenderSettings(preset="nadir", views=2, size_px=64)
@@ -119,22 +120,20 @@ def _lone_building(roof: int, half_a: float, half_b: float, rise_m: float) -> Li
         seed=1,
     )
     side, cell_m = 300, 0.35
-    parts = np.array([_part_row(placed)], np.float64)
-    height = np.zeros((side, side), np.float32)
-    rgb = np.full((side, side, 3), 128, np.uint8)
-    material, car = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
-    part_of = np.full((side, side), -1, np.int32)
-    raise_parts(parts, -150, -150, cell_m, height, rgb, material, part_of, car)
+    parts = part_records([placed])
+    window = empty_window(-150, -150, side, cell_m)
+    window.rgb[:], window.material[:], window.car[:] = 128, PAVED, 0
+    raise_parts(parts, window)
     scene = Scene(
         seed=1,
         ix0=-150,
         iy0=-150,
         cell_m=cell_m,
-        rgb=rgb,
-        height_m=height,
-        material=material,
-        part_of=part_of,
-        car=car,
+        rgb=window.rgb,
+        height_m=window.height_m,
+        material=window.material,
+        part_of=window.part_of,
+        car=window.car,
         parts=parts,
     )
     return light_scene(scene, Light(sun_elevation_deg=60.0))

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from training.world.errors import MapSourceError
-from training.world.scene.ground import CROP, GRASS
 from training.world.scene.scene import build_scene
 from training.world.scene.textures import load_textures
+from training.world.scene.window import CROP, GRASS
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,13 @@ def test_textured_windows_agree_where_they_overlap(pictures: Path) -> None:
 def test_classes_keep_only_what_is_named(pictures: Path) -> None:
     bank = load_textures(str(pictures), "forest,runway")
     assert len(bank.patches) == 4
-    assert bank.count.tolist() == [2, 0, 2, 0, 0, 0, 0, 0]
+    assert bank.number.tolist() == [2, 0, 2, 0, 0, 0, 0, 0]
 
 
 def test_ploughed_fields_lie_on_crops_and_not_on_lawns(pictures: Path) -> None:
     bank = load_textures(str(pictures), "agricultural")
-    assert bank.count[GRASS] == 0
-    assert bank.count[CROP] == 2
+    assert bank.number[GRASS] == 0
+    assert bank.number[CROP] == 2
 
 
 def test_a_folder_without_known_classes_is_refused(tmp_path: Path) -> None:

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.world.orthophoto.guessed_heights import side_codes
-from training.world.plan.arrays import PART_COLUMNS
+from training.world.plan.arrays import PART
 from training.world.rendering.camera import Camera
 from training.world.rendering.raymarch import drone_view
-from training.world.scene.light import Light, coarse_max, shadow_height
+from training.world.scene.light import Light
 from training.world.scene.scene import LitScene, Scene
-
-F32 = NDArray[np.float32]
-U8 = NDArray[np.uint8]
+from training.world.scene.shadow import shadow_height
+from training.world.scene.window import F32, U8, coarse_max
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +46,7 @@ def drape(
         material=np.zeros(height.shape, np.uint8),
         part_of=side_codes(photo, height),
         car=np.zeros(height.shape, np.uint8),
-        parts=np.zeros((0, PART_COLUMNS)),
+        parts=np.zeros(0, PART),
     )
     shadow = shadow_height(height, scene.ix0, scene.iy0, gsd_m, chosen)
     return Drape(

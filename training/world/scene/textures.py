@@ -5,21 +5,19 @@ pixel) and a folder of roof patches whose name contains `roof` (0.2 m per pixel)
 roof takes a patch of its kind by its own seed, so neighbouring windows still fit.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from training.world.chance import hash_unit
 from training.world.errors import MapSourceError
+from training.world.plan.arrays import Records
+from training.world.scene.window import CROP, F32, I32, NO_PART, ROOF, U8, WATER, Window
 
-U8 = NDArray[np.uint8]
-I32 = NDArray[np.int32]
-F32 = NDArray[np.float32]
 PATCH_PX = 256
 _GROUPS: tuple[tuple[str, ...], ...] = (
     ("runway", "parkinglot", "freeway"),
@@ -35,18 +33,33 @@ _GROUPS: tuple[tuple[str, ...], ...] = (
 replaces whole lots."""
 _GSD_M = (0.3, 0.3, 0.3, 0.3, 0.3, 0.2, 0.3, 0.3)
 _WEIGHT = (0.35, 0.6, 0.7, 0.85, 0.0, 0.75, 0.8, 1.0)
+_WHOLE_LOT = 7
+"""The group whose patches replace whole lots."""
 _WHOLE_SHARE = 0.1
-"""Ours: one lot in ten is a real picture throughout."""
+"""Our choice: one lot in ten is a real image throughout."""
+_PLAIN_SHARE = 0.15
+"""Our choice: so many lots and roofs take no patch."""
+_STREET_SEED = 77
+"""Chooses the patch of everything outside lots."""
+_ROOF_INSET_PX, _ROOF_PX = 70, 116
+"""The square in the middle of a roof patch that is used."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextureBank:
-    """Patches [N, 256, 256, 3] with, for each group, the first index and the count."""
+class TextureBank(NamedTuple):
+    """Patches of all groups, one after the other."""
 
     patches: U8
-    first: I32
-    count: I32
+    """RGB [N, 256, 256, 3]."""
     mean: F32
+    """Mean colour of each patch [N, 3]."""
+    first: I32
+    """Index of each group's first patch."""
+    number: I32
+    """Number of each group's patches."""
+    gsd_m: F32
+    """Metres per pixel of each group's patches."""
+    weight: F32
+    """Weight of each group's patches against the world's own colours (0-1)."""
 
 
 def _patch(path: Path) -> U8:
@@ -61,7 +74,8 @@ def _class_of(path: Path) -> str:
     return "roof" if "roof" in path.parent.name else path.stem.rstrip("0123456789")
 
 
-def _some(paths: list[Path], most: int) -> list[Path]:
+def _spread(paths: list[Path], most: int) -> list[Path]:
+    """Return at most `most` of the paths, evenly spread."""
     return paths[:: max(1, len(paths) // most)][:most]
 
 
@@ -89,108 +103,76 @@ def load_textures(folder: str, classes: str = "", most: int = 60) -> TextureBank
             f"{folder}: no pictures of {', '.join(sorted(wanted or known))}; give another folder"
         )
     patches: list[U8] = []
-    first, count = [], []
+    first, number = [], []
     for group in _GROUPS:
-        chosen = [
-            path
-            for name in group
-            for path in by_class.get(name, [])[:: max(1, len(by_class.get(name, [])) // most)][
-                :most
-            ]
-        ]
+        chosen = [path for name in group for path in _spread(by_class.get(name, []), most)]
         first.append(len(patches))
-        count.append(len(chosen))
+        number.append(len(chosen))
         patches += [_patch(path) for path in chosen]
     stack = np.stack(patches)
     return TextureBank(
         patches=stack,
-        first=np.array(first, np.int32),
-        count=np.array(count, np.int32),
         mean=stack.reshape(len(stack), -1, 3).mean(axis=1).astype(np.float32),
+        first=np.array(first, np.int32),
+        number=np.array(number, np.int32),
+        gsd_m=np.array(_GSD_M, np.float32),
+        weight=np.array(_WEIGHT, np.float32),
     )
 
 
 @numba.njit(cache=True)
 def _mirror(value: float, size: int) -> int:
+    """Return the index of a coordinate in a row of `size` that is mirrored beyond its ends."""
     k = int(np.floor(value)) % (2 * size)
     return k if k < size else 2 * size - 1 - k
 
 
+@numba.njit(cache=True)
+def _source(parts: Records, window: Window, r: int, c: int) -> tuple[int, int]:
+    """Return the group of patches that a cell takes from, and the seed that chooses among them."""
+    group = int(window.material[r, c])
+    n, lot_seed = window.part_of[r, c], window.lot_seed[r, c]
+    if n >= 0:
+        return group, parts[n].seed
+    if lot_seed < 0:
+        return group, _STREET_SEED
+    if n == NO_PART and hash_unit(lot_seed, 91, 1) < _WHOLE_SHARE and group != WATER:
+        return _WHOLE_LOT, lot_seed
+    return group, lot_seed
+
+
+@numba.njit(cache=True)
+def _pixel(group: int, quarters: int, x: float, y: float) -> tuple[int, int]:
+    """Return the patch's column and row at (x, y) pixels; the patch is mirrored and transposed."""
+    if quarters % 2 == 1:
+        x, y = y, x
+    if group == ROOF:
+        # Only the middle of a roof patch is sure to be roof.
+        return _ROOF_INSET_PX + _mirror(x, _ROOF_PX), _ROOF_INSET_PX + _mirror(y, _ROOF_PX)
+    return _mirror(x + 40.0 * quarters, PATCH_PX), _mirror(y, PATCH_PX)
+
+
 @numba.njit(cache=True, nogil=True)
-def _lay(
-    patches: U8,
-    first: I32,
-    count: I32,
-    mean: F32,
-    gsd: F32,
-    weight: F32,
-    ix0: int,
-    iy0: int,
-    cell_m: float,
-    rgb: U8,
-    material: U8,
-    lot_of: I32,
-    part_of: I32,
-    parts: NDArray[np.float64],
-    whole_share: float,
-) -> None:
-    rows, columns = material.shape
+def lay_textures(bank: TextureBank, parts: Records, window: Window) -> None:
+    """Blend the bank's patches into a window's colours, in place."""
+    rows, columns = window.material.shape
     for r in range(rows):
         for c in range(columns):
-            group = int(material[r, c])
-            n = part_of[r, c]
-            key = int(parts[n, 18]) if n >= 0 else lot_of[r, c]
-            if key < 0:
-                key = 77
-            elif n == -1 and hash_unit(key, 91, 1) < whole_share and group != 4:
-                group = 7
-            if count[group] == 0 or hash_unit(key, 91, 2 + group) < 0.15:
+            group, key = _source(parts, window, r, c)
+            if bank.number[group] == 0 or hash_unit(key, 91, 2 + group) < _PLAIN_SHARE:
                 continue
-            k = first[group] + int(hash_unit(key, 92, group) * count[group])
-            turn = int(hash_unit(key, 93, group) * 4.0)
-            x, y = (ix0 + c) * cell_m / gsd[group], (iy0 + r) * cell_m / gsd[group]
-            if turn % 2 == 1:
-                x, y = y, x
-            if group == 5:
-                # Only the middle of a roof patch is sure to be roof.
-                px, py = 70 + _mirror(x, 116), 70 + _mirror(y, 116)
-            else:
-                px, py = _mirror(x + 40.0 * turn, 256), _mirror(y, 256)
-            w = weight[group]
-            keep = hash_unit(key, 94, group) < 0.7 and group != 7 and group != 3
-            grey = mean[k, 0] + mean[k, 1] + mean[k, 2]
-            level = float(patches[k, py, px, 0]) + patches[k, py, px, 1] + patches[k, py, px, 2]
+            k = bank.first[group] + int(hash_unit(key, 92, group) * bank.number[group])
+            x = (window.ix0 + c) * window.cell_m / bank.gsd_m[group]
+            y = (window.iy0 + r) * window.cell_m / bank.gsd_m[group]
+            px, py = _pixel(group, int(hash_unit(key, 93, group) * 4.0), x, y)
+            patch = bank.patches[k, py, px]
+            # Most cells keep their own hue and take only the patch's brightness.
+            keeps_hue = hash_unit(key, 94, group) < 0.7 and group != _WHOLE_LOT and group != CROP
+            grey = bank.mean[k, 0] + bank.mean[k, 1] + bank.mean[k, 2]
+            level = float(patch[0]) + patch[1] + patch[2]
             factor = min(1.5, max(0.55, level / max(60.0, grey)))
             for band in range(3):
-                base = float(rgb[r, c, band])
-                texel = base * factor if keep else float(patches[k, py, px, band])
-                rgb[r, c, band] = np.uint8(min(255.0, base + w * (texel - base)))
-
-
-def lay_textures(
-    bank: TextureBank,
-    origin: tuple[int, int],
-    cell_m: float,
-    rgb: U8,
-    material: U8,
-    lot_of: I32,
-    part_of: I32,
-    parts: NDArray[np.float64],
-) -> None:
-    """Blend the bank's patches into a window's colours, in place; `origin` is (ix0, iy0)."""
-    _lay(
-        bank.patches,
-        bank.first,
-        bank.count,
-        bank.mean,
-        np.array(_GSD_M, np.float32),
-        np.array(_WEIGHT, np.float32),
-        *origin,
-        cell_m,
-        rgb,
-        material,
-        lot_of,
-        part_of,
-        parts,
-        _WHOLE_SHARE,
-    )
+                base = float(window.rgb[r, c, band])
+                texel = base * factor if keeps_hue else float(patch[band])
+                mixed = base + bank.weight[group] * (texel - base)
+                window.rgb[r, c, band] = np.uint8(min(255.0, mixed))

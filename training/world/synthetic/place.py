@@ -9,7 +9,8 @@ from training.world.output.view import View
 from training.world.plan.cell import plan_cell
 from training.world.plan.lots import DISTRICTS
 from training.world.rendering.camera import Camera, Jitter, fly
-from training.world.rendering.raymarch import drone_view, satellite_view
+from training.world.rendering.raymarch import drone_view
+from training.world.rendering.satellite import satellite_view
 from training.world.rendering.sensor import Sensor, draw_sensor, expose
 from training.world.rendering.weather import Weather, draw_weather, precipitate, through
 from training.world.scene.light import draw_light

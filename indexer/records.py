@@ -114,3 +114,18 @@ class Match:
     score: float
     rank: int
     pose: Pose | None = None
+
+    @property
+    def image_id(self) -> str:
+        """Id of the matched image."""
+        return self.record.image_id
+
+    @property
+    def latitude(self) -> float:
+        """Latitude of the matched image, degrees."""
+        return self.record.latitude
+
+    @property
+    def longitude(self) -> float:
+        """Longitude of the matched image, degrees."""
+        return self.record.longitude

@@ -26,9 +26,9 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 DECODED_SIDE_PX = 640
-"""Length that the sides of a JPEG keep at least when it is decoded for embedding, px.
+"""Length that the sides of a JPEG keep at least when it is decoded for a gallery, px.
 
-Our choice: galleries and queries are decoded alike, at three times the shipped weights' input.
+Our choice: what a gallery stores as a picture, and three times the shipped weights' input.
 """
 
 

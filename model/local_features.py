@@ -1,6 +1,6 @@
 """Local features of the map: a coarse grid of what lies where, for `verification`.
 
-Shapes: B batch, T turns of each image, S scales, C channels, H rows = columns, G cells of the grid
+Shapes: B batch, C channels, H rows = columns, G cells of the grid
 (LOCAL_SIDE squared, row by row), E features of a cell, L = G * E.
 """
 
@@ -42,24 +42,3 @@ def cells(map_BCHH: Tensor) -> Tensor:
     """The map's channels averaged over a grid of cells: float32 [B, G, C]."""
     pooled_BCSS = functional.adaptive_avg_pool2d(map_BCHH.float(), LOCAL_SIDE)
     return pooled_BCSS.flatten(2).transpose(1, 2)
-
-
-def upright(local_BTL: Tensor, scales: int) -> Tensor:
-    """Means [B, S, L] of the grids of an image's turns, each turned back first.
-
-    Args:
-        local_BTL: of the turns that `network.turned` gives, which take the scales in turn.
-        scales: S.
-    """
-    batch, turns, length = local_BTL.shape
-    grids = local_BTL.reshape(batch, turns, LOCAL_SIDE, LOCAL_SIDE, length // LOCAL_SIDE**2)
-    step = 4 // turns
-    back = [torch.rot90(grids[:, turn], -step * turn, (1, 2)) for turn in range(turns)]
-    means = [torch.stack(back[scale::scales]).mean(dim=0) for scale in range(scales)]
-    return torch.stack(means, dim=1).reshape(batch, scales, length)
-
-
-def unit_cells(local: Tensor) -> Tensor:
-    """Every cell's features to unit length; shape [..., L] stays."""
-    grids = local.reshape(*local.shape[:-1], LOCAL_SIDE**2, local.shape[-1] // LOCAL_SIDE**2)
-    return functional.normalize(grids, dim=-1).flatten(-2)

@@ -149,30 +149,6 @@ class SafeNet(nn.Module):
         return backbone
 
 
-def turned(pixels_N3SS: Tensor, turns: int, zoom: float = 1.0) -> list[Tensor]:
-    """The images in so many headings, evenly apart: 1, 2 or 4 quarter turns.
-
-    Args:
-        pixels_N3SS: uint8 or floating point.
-        turns: how many.
-        zoom: share of the side that every second one shows, about the centre.
-    """
-    step = 4 // turns
-    views = (pixels_N3SS, nearer(pixels_N3SS, zoom) if turns > 1 else pixels_N3SS)
-    return [torch.rot90(views[turn % 2], step * turn, (2, 3)) for turn in range(turns)]
-
-
-def nearer(pixels_N3SS: Tensor, zoom: float) -> Tensor:
-    """The centre square of `zoom` of the side, resampled bilinearly to the whole side."""
-    side = pixels_N3SS.shape[-1]
-    edge = round(side * (1.0 - zoom) / 2)
-    if edge == 0:
-        return pixels_N3SS
-    inner = pixels_N3SS[..., edge : side - edge, edge : side - edge].float()
-    large = functional.interpolate(inner, size=side, mode="bilinear", align_corners=False)
-    return large.round().to(pixels_N3SS.dtype) if pixels_N3SS.dtype == torch.uint8 else large
-
-
 def descriptor(embeddings_BPE: Tensor) -> Tensor:
     """Each embedding to unit length, all divided by sqrt(P), interleaved: [B, E * P] unit rows.
 

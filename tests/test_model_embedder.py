@@ -16,9 +16,10 @@ from model.config import ModelConfig
 from model.descriptor_model import ImageEmbedding
 from model.embedder import Embedder
 from model.errors import CheckpointError, ConfigError
-from model.folding import folded
 from model.fusion import fuse, unit_mean
-from model.network import SafeNet, turned
+from model.network import SafeNet
+from model.runtime.folding import folded
+from model.views import make_views
 
 
 def picture(seed: int, size: tuple[int, int] = (300, 200)) -> Image.Image:
@@ -82,16 +83,17 @@ def test_descriptors_of_either_side_are_the_mean_over_quarter_turns(
     np.testing.assert_allclose(asking.embed(images), expected, atol=1e-5)
 
 
-def test_every_second_turn_shows_the_middle_at_the_turn_zoom() -> None:
-    pixels = torch.arange(2 * 3 * 32 * 32, dtype=torch.float32).view(2, 3, 32, 32) % 251
-    middle = functional.interpolate(pixels[..., 4:28, 4:28], size=32, mode="bilinear")
-    shown = turned(pixels, 4, 0.75)
-    for turn, expected in enumerate((pixels, middle, pixels, middle)):
-        torch.testing.assert_close(shown[turn], torch.rot90(expected, turn, (2, 3)))
-    as_bytes = turned(pixels.byte(), 2, 0.75)
-    assert as_bytes[1].dtype == torch.uint8
-    assert (as_bytes[1].rot90(2, (2, 3)).float() - middle).abs().max() <= 0.5
-    assert torch.equal(turned(pixels, 1, 0.75)[0], pixels)
+def test_every_second_view_shows_the_middle_zoomed() -> None:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (2, 3, 32, 32), dtype=np.uint8)
+    inner = torch.from_numpy(pixels[..., 4:28, 4:28]).float()
+    middle = functional.interpolate(inner, size=32, mode="bilinear").numpy()
+    views = make_views(pixels, 4, 0.75)
+    assert (views.shape, views.dtype) == ((4, 2, 3, 32, 32), np.uint8)
+    for view, expected in enumerate((pixels, middle, pixels, middle)):
+        rotated = np.rot90(expected, view, (2, 3))
+        assert np.abs(views[view] - rotated.astype(np.float32)).max() <= 0.5 + 1e-3
+    assert np.array_equal(make_views(pixels, 1, 0.75)[0], pixels)
 
 
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_resnet", "densenet121"])
@@ -175,12 +177,12 @@ def test_a_query_asks_at_each_scale_and_a_gallery_image_holds_their_mean(tmp_pat
     save_checkpoint(tmp_path / "w.safetensors", SafeNet(config).eval(), {})
     embedder = Embedder.load(tmp_path / "w.safetensors", device="cpu")
     pixels = np.stack([embedder.preprocess(picture(seed, (128, 128))) for seed in (0, 1)])
-    shown = turned(torch.from_numpy(pixels), 4, 0.75)
+    shown = make_views(pixels, 4, 0.75)
     plain = dataclasses.replace(config, gallery_turns=1, query_turns=1, turn_zoom=1.0)
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "p.safetensors", SafeNet(plain).eval(), {})
     once = Embedder.load(tmp_path / "p.safetensors", device="cpu")
-    passes = [once.embed_gallery_pixels(one.numpy()).descriptors_ND for one in shown]
+    passes = [once.embed_gallery_pixels(one).descriptors_ND for one in shown]
     asked = np.stack([seen.descriptors_STD for seen in embedder.embed_query_pixels(pixels)])
     assert asked.shape == (2, 2, 2, 80)
     for number, expected in enumerate(passes):

@@ -17,9 +17,9 @@ from model.cpu_threads import limit_blas_threads
 from model.embedder import Embedder
 from model.errors import ConfigError
 from model.fusion import fuse
-from model.local_features import unit_cells, upright
-from model.network import SafeNet, turned
+from model.network import SafeNet
 from model.verification import SHIFT, SIDE, TURNS, agreement, combined, quantised
+from model.views import joint_local_features, unit_cells
 
 WIDTH = 64
 
@@ -184,13 +184,15 @@ def test_both_sides_hold_the_grid_of_each_scale_turned_upright(
     assert agreement(asked[0].local_SL[None], rows.local_NL).scores_K[0] > 0.8
 
 
-def test_turned_grids_are_turned_back() -> None:
-    grid = torch.arange(SIDE * SIDE * 2.0).view(1, SIDE, SIDE, 2)
-    shown = turned(grid.permute(0, 3, 1, 2), 4)
-    stacked = torch.stack([one.permute(0, 2, 3, 1).flatten(1) for one in shown], dim=1)
+def test_grids_of_rotated_views_are_rotated_back() -> None:
+    grid = np.random.default_rng(0).normal(size=(1, SIDE, SIDE, 3)).astype(np.float32)
+    grid /= np.linalg.norm(grid, axis=3, keepdims=True)
+    views = np.stack([np.rot90(grid, view, (1, 2)).reshape(1, -1) for view in range(4)], axis=1)
     for scales in (1, 2):
-        torch.testing.assert_close(upright(stacked, scales)[0, 0], grid.flatten())
-    assert unit_cells(torch.zeros(3, 0)).shape == (3, 0)
+        found = joint_local_features(views, scales)
+        assert found.shape == (1, scales, SIDE**2 * 3)
+        np.testing.assert_allclose(found[0, 0], grid.ravel(), atol=1e-6)
+    assert unit_cells(np.zeros((3, 0), dtype=np.float32)).shape == (3, 0)
 
 
 def test_more_features_than_channels_are_refused(config: ModelConfig) -> None:

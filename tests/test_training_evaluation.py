@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 from evaluation_samples import ask, save, university_test
 
+from model.descriptor_model import FusedQuery
 from training.data.image_sets import ImageSet
-from training.evaluation.evaluation import Described, fused_queries
+from training.evaluation.evaluation import EmbeddedQueries, fused_queries
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +48,13 @@ def test_multi_query_asks_once_per_group(
 
 def test_views_are_averaged_over_the_whole_flight() -> None:
     images = ImageSet.of("query", "drone", {"a": [Path(f"{n}.jpg") for n in range(4)]})
-    rows = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [0.6, 0.8]])
-    fused = fused_queries(Described(images=images, descriptors=rows), 2)
+    rows = np.float32([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [0.6, 0.8]])
+    queries = [FusedQuery(row_D[None], 1.0) for row_D in rows]
+    fused = fused_queries(EmbeddedQueries(images=images, queries=queries), 2)
     half = 0.5**0.5
-    expected = torch.tensor([[half, half], [0.6, 0.8]])
-    torch.testing.assert_close(fused.descriptors, expected)
+    expected = [[half, half], [0.6, 0.8]]
+    found = [query.descriptors_SD[0] for query in fused.queries]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
     assert fused.images.places == ("a", "a")
 
 

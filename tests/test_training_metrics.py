@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.evaluation.metrics import alike, best_matches, retrieval, trapezoid_average_precision
+from model.scoring import cosines
+from training.evaluation.metrics import best_matches, retrieval, trapezoid_average_precision
 
 
 def slow_average_precision(good: list[bool]) -> float:
@@ -48,7 +49,7 @@ def test_recall_ap_and_one_percent_of_a_random_gallery_equal_the_loop(
     query_places = torch.randint(0, 40, (60,), generator=generator)
     gallery_places = torch.randint(0, 40, (300,), generator=generator)
     monkeypatch.setattr("training.evaluation.metrics.CHUNK", 7)
-    found = retrieval(alike(query, gallery), query_places, gallery_places)
+    found = retrieval(query @ gallery.T, query_places, gallery_places)
     firsts, precisions = [], []
     for descriptor, place in zip(query.numpy(), query_places.numpy(), strict=True):
         order = np.argsort(-(gallery.numpy() @ descriptor), kind="stable")
@@ -74,9 +75,8 @@ def test_queries_without_a_positive_count_nowhere() -> None:
 
 
 def test_of_a_querys_scales_the_most_alike_counts() -> None:
-    gallery = torch.eye(3)
-    query = torch.tensor([[[0.0, 0.6, 0.8], [0.9, 0.1, 0.0]]])
-    scores = alike(query, gallery)
+    query = np.float32([[[0.0, 0.6, 0.8], [0.9, 0.1, 0.0]]])
+    scores = torch.from_numpy(cosines(query, np.eye(3, dtype=np.float16)))
     assert best_matches(scores, 3).tolist() == [[0, 2, 1]]
     found = retrieval(scores, torch.tensor([0]), torch.arange(3))
     assert found.recall[1] == 100.0

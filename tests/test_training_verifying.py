@@ -11,13 +11,17 @@ from typer.testing import CliRunner
 
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
+from model.descriptor_model import FusedQuery
 from model.local_features import cells
 from model.network import SafeNet
-from model.preprocessing import normalise
+from model.normalisation import normalise, unit_range
 from model.verification import VERIFIED, agreement, combined, quantised
+from model.views import unit_cells
 from training.commands.ship import app
+from training.data.image_sets import ImageSet
 from training.data.training_data import training_places
-from training.evaluation.verifying import Verifier
+from training.evaluation.embedding import GalleryArrays
+from training.evaluation.evaluation import EmbeddedGallery, EmbeddedQueries, score_matrix
 from training.learning.learner import build_learner
 from training.learning.loading import FileDataset
 from training.learning.recipes import recipe
@@ -44,7 +48,7 @@ def test_whitened_cells_have_no_mean_and_unit_variance(data: Path) -> None:
     files = [file for place in places for file in (place.satellite[0], place.drone[0])]
     pixels = torch.stack([FileDataset(files, 128)[index] for index in range(len(files))])
     with torch.inference_mode():
-        features, _ = network.eval().features(normalise(pixels, CONFIG.normalisation))
+        features, _ = network.eval().features(normalise(unit_range(pixels), CONFIG.normalisation))
         assert network.local is not None
         white = network.local(features).reshape(-1, CONFIG.local_dim)
     torch.testing.assert_close(white.mean(dim=0), torch.zeros(8), atol=1e-2, rtol=0)
@@ -85,22 +89,30 @@ def test_shipping_fits_the_whitening_to_training_data(
 
 
 def test_the_best_are_ranked_by_both_scores_and_the_others_stay_behind() -> None:
-    generator = torch.Generator().manual_seed(0)
-    cosines = torch.rand((2, VERIFIED + 5), generator=generator)
-    local = torch.nn.functional.normalize(
-        torch.randn((VERIFIED + 7, 49, 8), generator=generator), dim=2
-    ).reshape(-1, 1, 1, 49 * 8)
-    queries, gallery = list(local[:2]), list(local[2:])
-    found = Verifier.of(queries, gallery).scores(cosines)
+    generator = np.random.default_rng(0)
+    count = VERIFIED + 5
+    local = unit_cells(generator.normal(size=(count + 2, 49 * 8)).astype(np.float32))
+    descriptors = generator.normal(size=(count + 2, 16)).astype(np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    queries = [FusedQuery(descriptors[n : n + 1], 1.0, local[n][None, None]) for n in range(2)]
+    rows = GalleryArrays(
+        descriptors_ND=descriptors[2:].astype(np.float16), local_NL=quantised(local[2:])
+    )
+    images = [ImageSet.of("any", "drone", {"a": [Path("x")] * n}) for n in (2, count)]
+    found = score_matrix(
+        EmbeddedQueries(images=images[0], queries=queries),
+        EmbeddedGallery(images=images[1], rows=rows),
+        verify=True,
+    )
+    cosines = descriptors[:2] @ descriptors[2:].astype(np.float16).astype(np.float32).T
     for query in range(2):
-        best = cosines[query].argsort(descending=True)[:VERIFIED]
-        kept = quantised(torch.cat(gallery)[:, 0].numpy())[best]
-        agreed = agreement(queries[query].numpy(), kept)
-        expected = combined(cosines[query, best].numpy(), agreed.scores_K)
+        best = (-cosines[query]).argsort()[:VERIFIED]
+        agreed = agreement(local[query][None, None], rows.local_NL[best])
+        expected = combined(cosines[query, best], agreed.scores_K)
         np.testing.assert_allclose(found[query, best], expected, atol=1e-6)
-        others = sorted(set(range(VERIFIED + 5)) - set(best.tolist()))
+        others = sorted(set(range(count)) - set(best.tolist()))
         assert found[query, others].max() < found[query, best].min()
-        assert torch.equal(found[query, others].argsort(), cosines[query, others].argsort())
+        assert (found[query, others].argsort() == cosines[query, others].argsort()).all()
 
 
 def test_evaluation_verifies_unless_told_not_to(tmp_path: Path) -> None:

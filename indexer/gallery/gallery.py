@@ -18,7 +18,8 @@ from indexer.gallery.vector_search import Searcher
 from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
 from model.descriptor_model import DescriptorModel, FusedQuery
 from model.files import file_sha256
-from model.verification import VERIFIED, Agreement, agreement, combined
+from model.scoring import best_first, cosines, rerank
+from model.verification import VERIFIED, Agreement
 
 EXACT_LIMIT = 10_000
 """Number of candidates up to which all are scored exactly; above it the index searches among them
@@ -114,17 +115,16 @@ class Gallery:
                 f"{descriptors_SD.shape[1]}-d; use the weights the gallery was made with"
             )
         allowed = metadata_search.slots_within(self.database, filters, prior)
-        local_NSL = query.local_NSL if verify and self.local_bytes else None
-        count = top_k if local_NSL is None else max(top_k, VERIFIED)
+        verify = verify and query.local_NSL is not None and self.local_bytes > 0
+        count = max(top_k, VERIFIED) if verify else top_k
         slots = self._candidates(descriptors_SD, count, allowed)
         scores = self._scores(descriptors_SD, slots)
-        best = _best(scores, count)
+        best = best_first(scores, count)
         slots, scores = slots[best], scores[best]
         poses: list[Pose | None] = [None] * len(slots)
-        if local_NSL is not None and len(slots):
-            agreed = agreement(local_NSL, self._descriptors.local(slots), query.zoom)
-            scores = combined(scores, agreed.scores_K)
-            best = _best(scores, top_k)
+        if verify and len(slots):
+            scores, agreed = rerank(query, scores, self._descriptors.local(slots))
+            best = best_first(scores, top_k)
             slots, scores = slots[best], scores[best]
             poses = _poses(agreed, best)
         records = self._records(slots.tolist())
@@ -155,7 +155,7 @@ class Gallery:
         self, descriptors_SD: NDArray[np.float32], slots: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         parts = [
-            (rows_nD @ descriptors_SD.T).max(axis=1)
+            cosines(descriptors_SD[None], rows_nD)[0]
             for _, rows_nD in self._descriptors.chunks(slots)
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
@@ -225,10 +225,6 @@ class Gallery:
         self._index.close()
         self._descriptors.close()
         self.database.close()
-
-
-def _best(scores_N: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    return np.argsort(-scores_N, kind="stable")[:count]
 
 
 def _poses(agreed: Agreement, chosen: NDArray[np.intp]) -> list[Pose | None]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from indexer.gallery.pictures import MAX_SIDE_PX
 from indexer.sources.names import shown
-from model.images import open_picture
+from model.images import DECODED_SIDE_PX, open_picture
 
 FLAT_LEVELS = 2
 """Our choice: a tile whose channels vary by no more than this (water, fill) cannot be found."""
@@ -59,7 +59,7 @@ def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture
         SkippedImage: too much of it is transparent.
         ImageError: the bytes are no readable image.
     """
-    picture = open_picture(data, min_side=MAX_SIDE_PX)
+    picture = open_picture(data, min_side=DECODED_SIDE_PX)
     if picture.opaque < min_opaque:
         share = 100 * (1 - picture.opaque)
         raise SkippedImage(f"{name} is {share:.0f} % transparent", "transparent")

@@ -9,8 +9,8 @@ from rich.table import Table
 from console.errors import one_line_errors
 from training.dev_set.build import PARTS, build_part
 from training.dev_set.scores import PartScore, part_score, selecting_mean
-from training.evaluation.describing import Describer
 from training.evaluation.descriptor_cache import DescriptorCache
+from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
 from training.evaluation.report import print_table, write_json
 
 
@@ -48,16 +48,17 @@ def dev_set_command(
         results: dict[str, dict[str, PartScore]] = {}
         chosen: list[Path | None] = [*weights] if weights else [None]
         for file in chosen:
-            describer = Describer.load(
-                file,
+            options = EmbeddingOptions(
+                weights=file,
                 input_size=input_size,
                 gallery_turns=turns,
                 query_turns=turns,
                 workers=workers,
                 cache=DescriptorCache(out / "descriptors"),
             )
-            results[str(file or describer.name)] = {
-                name: part_score(build_part(name, data, out), PARTS[name].within_m, describer)
+            embedder = ImageSetEmbedder.load(options)
+            results[str(file or embedder.name)] = {
+                name: part_score(build_part(name, data, out), PARTS[name].within_m, embedder)
                 for name in names
             }
         print_table(_table(results))

@@ -15,8 +15,8 @@ from training.commands.figures import figures_command
 from training.commands.tables import tables_command
 from training.data.layouts import read_benchmark
 from training.errors import RecipeError
-from training.evaluation.describing import Describer
 from training.evaluation.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
+from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
 from training.evaluation.evaluation import Protocol, Rules, Score, evaluate
 from training.evaluation.overhead import OverheadTest, evaluate_overhead
 from training.evaluation.report import print_scores, write_json
@@ -117,9 +117,9 @@ def dataset_command(
     kept = None if no_cache else DescriptorCache(cache_folder)
 
     @cache
-    def load(size: int | None, flipped: bool) -> Describer:
-        return Describer.load(
-            weights,
+    def load(size: int | None, flipped: bool) -> ImageSetEmbedder:
+        options = EmbeddingOptions(
+            weights=weights,
             input_size=size or input_size,
             flip=flip or flipped,
             gallery_turns=gallery_turns,
@@ -128,6 +128,7 @@ def dataset_command(
             workers=workers,
             cache=kept,
         )
+        return ImageSetEmbedder.load(options)
 
     with one_line_errors(usage=(RecipeError,)):
         benchmark = read_benchmark(data)
@@ -135,11 +136,11 @@ def dataset_command(
             scores = {"": evaluate(benchmark, load(None, False), rules)}
         else:
             scores = run_study(study, benchmark, load, rules)
-        describer = load(None, False)
-        title = f"{data.name} ({benchmark.layout} layout), {describer.name}, protocol {protocol}"
+        embedder = load(None, False)
+        title = f"{data.name} ({benchmark.layout} layout), {embedder.name}, protocol {protocol}"
         print_scores(scores, title)
         if json_file is not None:
-            facts = facts_of(describer, rules) | {"layout": benchmark.layout, "flip": flip}
+            facts = facts_of(embedder, rules) | {"layout": benchmark.layout, "flip": flip}
             write_json(json_file, facts | _results(scores, study))
 
 
@@ -205,18 +206,19 @@ def overhead_command(
     rules = Rules(within_m=within_m, verify=verify)
     with one_line_errors(usage=(RecipeError,)):
         kept = None if no_cache else DescriptorCache(cache_folder)
-        describer = Describer.load(
-            weights,
+        options = EmbeddingOptions(
+            weights=weights,
             gallery_turns=gallery_turns,
             query_turns=query_turns,
             turn_zoom=turn_zoom,
             workers=workers,
             cache=kept,
         )
-        scores = {"flown→overhead": evaluate_overhead(data, test, describer, rules)}
-        print_scores({"": scores}, f"{data.name}, {describer.name}, protocol full, seed {seed}")
+        embedder = ImageSetEmbedder.load(options)
+        scores = {"flown→overhead": evaluate_overhead(data, test, embedder, rules)}
+        print_scores({"": scores}, f"{data.name}, {embedder.name}, protocol full, seed {seed}")
         if json_file is not None:
-            write_json(json_file, facts_of(describer, rules) | {"test": test, "results": scores})
+            write_json(json_file, facts_of(embedder, rules) | {"test": test, "results": scores})
 
 
 def _zoom(text: str) -> tuple[float, float]:

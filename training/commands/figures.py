@@ -12,8 +12,8 @@ from console.errors import one_line_errors
 from model.embedder import Embedder
 from training.data.layouts import read_benchmark
 from training.errors import DataError, RecipeError
-from training.evaluation.describing import Describer
 from training.evaluation.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
+from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
 from training.evaluation.evaluation import Protocol, Rules
 from training.paper.figures import figure_7, figure_8, figure_9, figure_10, figure_11
 
@@ -46,7 +46,8 @@ def figures_command(
         paths: list[Path | None] = list(weights) if weights else [None]
         kept = DescriptorCache(cache_folder)
         benchmark = read_benchmark(data)
-        models = [Describer.load(path, workers=workers, cache=kept) for path in paths]
+        options = [EmbeddingOptions(weights=path, workers=workers, cache=kept) for path in paths]
+        models = [ImageSetEmbedder.load(each) for each in options]
         embedders = [Embedder.load(path) for path in paths]
         boards: dict[str, Callable[[], Figure | Image.Image]] = {
             "7": lambda: figure_7(benchmark, models, Rules(protocol=protocol)),

@@ -14,8 +14,8 @@ from torch import Tensor
 from training.data.gps_table import gps_benchmark
 from training.dev_set.build import PARTS
 from training.distances import haversine_m
-from training.evaluation.describing import Describer
-from training.evaluation.evaluation import Rules, compared, described
+from training.evaluation.embedding import ImageSetEmbedder
+from training.evaluation.evaluation import embedded, score_matrix
 from training.evaluation.metrics import best_matches
 
 _DRAWS = 2000
@@ -33,15 +33,16 @@ class PartScore:
     gallery: int
 
 
-def part_score(folder: Path, within_m: float, describer: Describer) -> PartScore:
+def part_score(folder: Path, within_m: float, embedder: ImageSetEmbedder) -> PartScore:
     """Return how often a drone image's best match lies within `within_m`, without re-ranking.
 
     Raises:
         DataError: the part's table or an image cannot be read.
     """
     direction = gps_benchmark(folder).directions[0]
-    query, gallery = described(direction, describer)
-    first_Q = best_matches(compared(query, gallery, Rules(verify=False)), 1)[:, 0]
+    query, gallery = embedded(direction, embedder)
+    scores_QG = torch.from_numpy(score_matrix(query, gallery, verify=False))
+    first_Q = best_matches(scores_QG, 1)[:, 0]
     found_G2 = torch.tensor(direction.gallery.positions, dtype=torch.float64)
     truth_Q2 = torch.tensor(direction.query.positions, dtype=torch.float64)
     hit_Q = haversine_m(found_G2[first_Q], truth_Q2) <= within_m

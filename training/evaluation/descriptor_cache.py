@@ -1,13 +1,14 @@
-"""Descriptors kept on disk, so that ten reports on the same images embed them once."""
+"""Embeddings kept on disk, so that ten reports on the same images embed them once."""
 
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.numpy import load_file, save_file
 
 from model.files import atomic_file
 from training.errors import DataError
@@ -15,41 +16,47 @@ from training.errors import DataError
 DEFAULT_FOLDER = Path("var") / "descriptors"
 """Relative to where the command runs."""
 
+Arrays = dict[str, NDArray[Any]]
+"""Arrays by name, one row an image."""
+
 
 class DescriptorCache:
-    """One file per weights, variant and list of images.
+    """One file for each combination of weights, variant and list of images.
 
     An image is known by its folder, name, size and time of change: two roles that hold the same
-    files under hard links share their descriptors, and a replaced file is embedded again.
+    files under hard links share their embeddings, and a replaced file is embedded again.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(
-        self, sha256: str, variant: str, files: Iterable[Path], describe: Callable[[], Tensor]
-    ) -> Tensor:
-        """Descriptors [N, D] of the files: read, or made by `describe` and kept.
+        self, sha256: str, variant: str, files: Iterable[Path], make: Callable[[], Arrays]
+    ) -> Arrays:
+        """Return the arrays of the files: those kept, or those that `make` returns.
 
         Raises:
             DataError: an image is missing, or the cache cannot be written.
         """
         path = self.folder / f"{self._key(sha256, variant, files)}.safetensors"
         try:
-            return load_file(path)["descriptors"]
-        except (OSError, SafetensorError, KeyError):
-            pass
-        descriptors_ND = describe()
+            kept: Arrays = load_file(path)
+        except (OSError, SafetensorError):
+            return self._keep(path, make())
+        return kept
+
+    def _keep(self, path: Path, arrays: Arrays) -> Arrays:
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with atomic_file(path) as partial:
-                save_file({"descriptors": descriptors_ND.contiguous()}, partial)
+                save_file(contiguous, partial)
         except (OSError, SafetensorError) as error:
             raise DataError(f"{path} cannot be written ({error}); use --no-cache") from error
-        return descriptors_ND
+        return arrays
 
     def _key(self, sha256: str, variant: str, files: Iterable[Path]) -> str:
-        digest = hashlib.sha256(f"{sha256}\0{variant}\0torch {torch.__version__}\n".encode())
+        digest = hashlib.sha256(f"{sha256}\0{variant}\n".encode())
         for file in files:
             try:
                 facts = file.stat()

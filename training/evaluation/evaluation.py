@@ -4,47 +4,62 @@ Two gallery protocols are in the literature and are not comparable: `full` keeps
 (the benchmark's own, Safe-Net, FSRA, LPN, MCCG); `query-ids-only` drops gallery images of places
 without a query (the code of Sample4Geo, DAC, CAMP, MEAN).
 
-Shapes: Q queries, G gallery images, V views of a query, S scales, D descriptor length, K best
-matches, L length of the local features.
+Shapes: Q queries, G gallery images, D descriptor length, K best matches.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from console.progress import Progress
+from model.descriptor_model import FusedQuery
+from model.fusion import fuse_queries
+from model.scoring import best_first, cosines, rerank, unverified
+from model.verification import VERIFIED
 from training.data.image_sets import Benchmark, Direction, ImageSet
 from training.distances import DegreeScores, MetreScores, degree_scores, metre_scores
 from training.errors import DataError
-from training.evaluation.describing import Change, Describer
-from training.evaluation.metrics import Retrieval, alike, best_matches, retrieval
-from training.evaluation.verifying import Verifier
+from training.evaluation.embedding import GalleryArrays, ImageSetEmbedder, Perturbation
+from training.evaluation.metrics import Retrieval, best_matches, retrieval
 
 Protocol = Literal["full", "query-ids-only"]
 
 BEST = 10
-"""Matches whose positions are judged."""
+"""Number of matches whose positions are judged."""
+
+CHUNK = 256
+"""Number of queries compared at once, which bounds memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Described:
-    """An image set with its unit descriptors."""
+class EmbeddedQueries:
+    """Query images and their queries, one each."""
 
     images: ImageSet
-    descriptors: Tensor
-    """[N, D]; of queries [N, S, D], one a scale."""
-    local: Sequence[Tensor] | None = None
-    """Local features of every image [V, S, L]; None: the weights have none."""
+    queries: Sequence[FusedQuery]
 
-    def pick(self, rows: Sequence[int]) -> "Described":
-        """The images at these indices."""
-        return Described(
-            images=self.images.pick(rows),
-            descriptors=self.descriptors[rows],
-            local=None if self.local is None else [self.local[row] for row in rows],
+    def pick(self, rows: Sequence[int]) -> "EmbeddedQueries":
+        """Return the images at these indices."""
+        return EmbeddedQueries(
+            images=self.images.pick(rows), queries=[self.queries[row] for row in rows]
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedGallery:
+    """Gallery images and their rows."""
+
+    images: ImageSet
+    rows: GalleryArrays
+
+    def pick(self, rows: list[int]) -> "EmbeddedGallery":
+        """Return the images at these indices."""
+        return EmbeddedGallery(images=self.images.pick(rows), rows=self.rows.pick(rows))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,41 +84,68 @@ class Rules:
 
 
 def evaluate(
-    benchmark: Benchmark, describer: Describer, rules: Rules, change: Change | None = None
+    benchmark: Benchmark,
+    embedder: ImageSetEmbedder,
+    rules: Rules,
+    perturbation: Perturbation | None = None,
 ) -> dict[str, Score]:
-    """Scores by direction; `change` is done to the drone images that ask.
+    """Return scores by direction; the perturbation is done to drone query images.
 
     Raises:
         DataError: an image is unreadable, or no query shows a place of the gallery.
     """
     return {
-        direction.name: score(*described(direction, describer, change), benchmark, rules)
+        direction.name: score(*embedded(direction, embedder, perturbation), benchmark, rules)
         for direction in benchmark.directions
-        if change is None or direction.query.view == "drone"
+        if perturbation is None or direction.query.view == "drone"
     }
 
 
-def described(
-    direction: Direction, describer: Describer, change: Change | None = None
-) -> tuple[Described, Described]:
-    """Query and gallery of a direction, embedded."""
-    query, gallery = direction.query, direction.gallery
-    asked, kept = describer.queries(query, change), describer.gallery(gallery)
+def embedded(
+    direction: Direction, embedder: ImageSetEmbedder, perturbation: Perturbation | None = None
+) -> tuple[EmbeddedQueries, EmbeddedGallery]:
+    """Return both sides of a direction, embedded."""
+    queries = embedder.queries(direction.query, perturbation)
+    rows = embedder.gallery(direction.gallery)
     return (
-        Described(images=query, descriptors=asked.descriptors, local=asked.local),
-        Described(images=gallery, descriptors=kept.descriptors, local=kept.local),
+        EmbeddedQueries(images=direction.query, queries=queries),
+        EmbeddedGallery(images=direction.gallery, rows=rows),
     )
 
 
-def compared(query: Described, gallery: Described, rules: Rules) -> Tensor:
-    """Scores [Q, G] by which a query ranks the gallery."""
-    cosines_QG = alike(query.descriptors, gallery.descriptors)
-    if not rules.verify or query.local is None or gallery.local is None:
+def score_matrix(
+    query: EmbeddedQueries, gallery: EmbeddedGallery, *, verify: bool
+) -> NDArray[np.float32]:
+    """Return the scores [Q, G] by which a search ranks the gallery.
+
+    With `verify`, the VERIFIED best images of a query have the score that a search gives them; the
+    others follow in the order of their cosines.
+    """
+    cosines_QG = _cosines(query.queries, gallery.rows)
+    if not verify or not gallery.rows.local_NL.shape[1]:
         return cosines_QG
-    return Verifier.of(query.local, gallery.local).scores(cosines_QG)
+    scores_QG = unverified(cosines_QG)
+    ranked = Progress("re-ranking", len(query.queries), unit="query").over(query.queries)
+    for row, one in enumerate(ranked):
+        best_K = best_first(cosines_QG[row], VERIFIED)
+        scores_QG[row, best_K], _ = rerank(
+            one, cosines_QG[row, best_K], gallery.rows.local_NL[best_K]
+        )
+    return scores_QG
 
 
-def score(query: Described, gallery: Described, benchmark: Benchmark, rules: Rules) -> Score:
+def _cosines(queries: Sequence[FusedQuery], rows: GalleryArrays) -> NDArray[np.float32]:
+    rows_GD = rows.descriptors_ND.astype(np.float32)
+    chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
+    parts = [
+        cosines(np.stack([query.descriptors_SD for query in chunk]), rows_GD) for chunk in chunks
+    ]
+    return np.concatenate(parts) if parts else np.empty((0, len(rows_GD)), dtype=np.float32)
+
+
+def score(
+    query: EmbeddedQueries, gallery: EmbeddedGallery, benchmark: Benchmark, rules: Rules
+) -> Score:
     """Retrieve the gallery with every query.
 
     Raises:
@@ -112,10 +154,10 @@ def score(query: Described, gallery: Described, benchmark: Benchmark, rules: Rul
     if rules.multi_query > 1 and query.images.view == "drone":
         query = fused_queries(query, rules.multi_query)
     if rules.protocol == "query-ids-only" and benchmark.has_places:
-        asked = set(query.images.places)
-        kept = [row for row, place in enumerate(gallery.images.places) if place in asked]
+        wanted = set(query.images.places)
+        kept = [row for row, place in enumerate(gallery.images.places) if place in wanted]
         gallery = gallery.pick(kept)
-    scores_QG = compared(query, gallery, rules)
+    scores_QG = torch.from_numpy(score_matrix(query, gallery, verify=rules.verify))
     found = score_places(scores_QG, query.images, gallery.images) if benchmark.has_places else None
     if query.images.positions is None or gallery.images.positions is None:
         return Score(retrieval=found)
@@ -145,25 +187,18 @@ def score_places(scores_QG: Tensor, query: ImageSet, gallery: ImageSet) -> Retri
     return retrieval(scores_QG, query_Q, gallery_G)
 
 
-def fused_queries(query: Described, views: int) -> Described:
-    """Every place's images in groups of `views`, spread over its flight, each group averaged.
+def fused_queries(query: EmbeddedQueries, views: int) -> EmbeddedQueries:
+    """Return every place's images in groups of `views`, each group fused to one query.
 
-    Group j of n takes images j, j + n, j + 2 n, …: sorted names run from far to near, and every
-    group sees all distances. Images left over join the first groups. Source: Table VI averages
-    descriptors; which views go together is ours.
+    Group j of n takes images j, j + n, j + 2 n, …: sorted names run from far to near, so every
+    group holds all distances. Images left over join the first groups. Source: Table VI averages
+    descriptors; which views go together is our choice.
     """
-    rows, fused, local = [], [], []
+    rows, fused = [], []
     for indices in query.images.rows_by_place().values():
         groups = max(len(indices) // views, 1)
         for start in range(groups):
             members = indices[start::groups]
-            mean = query.descriptors[members].mean(dim=0)
             rows.append(members[0])
-            fused.append(torch.nn.functional.normalize(mean, dim=-1))
-            if query.local is not None:
-                local.append(torch.cat([query.local[member] for member in members]))
-    return Described(
-        images=query.images.pick(rows),
-        descriptors=torch.stack(fused),
-        local=local if query.local is not None else None,
-    )
+            fused.append(fuse_queries([query.queries[member] for member in members]))
+    return EmbeddedQueries(images=query.images.pick(rows), queries=fused)

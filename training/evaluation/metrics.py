@@ -1,6 +1,6 @@
 """Retrieval metrics: cumulative matching, Recall@K and the benchmark's average precision.
 
-Shapes: Q queries, G gallery images, S scales of a query, D descriptor length.
+Shapes: Q queries, G gallery images.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,6 @@ class Retrieval:
     average_precision: float
     queries: int
     gallery: int
-
-
-def alike(query: Tensor, gallery_GD: Tensor) -> Tensor:
-    """Cosines [Q, G] of queries [Q, D]; of [Q, S, D] that of the scale most alike."""
-    if query.ndim == 2:
-        return query @ gallery_GD.T
-    chunks = [(part @ gallery_GD.T).amax(dim=1) for part in torch.split(query, CHUNK)]
-    return torch.cat(chunks) if chunks else query.new_empty((0, len(gallery_GD)))
 
 
 def retrieval(

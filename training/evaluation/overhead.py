@@ -15,8 +15,14 @@ from torch import Tensor
 from training.data.image_sets import Benchmark, ImageSet, Position
 from training.data.places import SUFFIXES
 from training.errors import DataError
-from training.evaluation.describing import Change, Describer
-from training.evaluation.evaluation import Described, Rules, Score, score
+from training.evaluation.embedding import ImageSetEmbedder, Perturbation
+from training.evaluation.evaluation import (
+    EmbeddedGallery,
+    EmbeddedQueries,
+    Rules,
+    Score,
+    score,
+)
 from training.learning.augmentation import jitter_colour
 from training.learning.warps import FLAT_AS_FLOWN, WarpRange, random_homography, warp
 
@@ -40,7 +46,7 @@ class OverheadTest:
     """Strength of random colour, light and haze: 1 is the training's; 0 leaves them."""
 
 
-def as_flown(side: int, test: OverheadTest, view: int) -> Change:
+def as_flown(side: int, test: OverheadTest, view: int) -> Perturbation:
     """Random warps, then colours; the edges are mirrored outward."""
     seed = test.seed * 1009 + view
 
@@ -51,28 +57,25 @@ def as_flown(side: int, test: OverheadTest, view: int) -> Change:
         return jitter_colour(warped, test.colour, own) if test.colour else warped
 
     name = f"as flown, seed {seed}, {test.warps}, colour {test.colour}"
-    return Change(name, apply, decoded_px=DECODED_PX)
+    return Perturbation(name, apply, decoded_px=DECODED_PX)
 
 
-def evaluate_overhead(root: Path, test: OverheadTest, describer: Describer, rules: Rules) -> Score:
+def evaluate_overhead(
+    root: Path, test: OverheadTest, embedder: ImageSetEmbedder, rules: Rules
+) -> Score:
     """Recall, average precision and, where positions are known, metres.
 
     Raises:
         DataError: no image matches, or no place is in both years.
     """
     query, gallery = read_sides(root, test)
-    side = describer.config.input_size
-    kept = describer.gallery(gallery)
-    asked = [describer.queries(query, as_flown(side, test, view)) for view in range(test.views)]
-    local = None if kept.local is None else [one for view in asked for one in view.local or ()]
-    repeated = query.pick([row for _ in asked for row in range(len(query))])
+    side = embedder.config.input_size
+    rows = embedder.gallery(gallery)
+    by_view = [embedder.queries(query, as_flown(side, test, view)) for view in range(test.views)]
+    repeated = query.pick([row for _ in by_view for row in range(len(query))])
     return score(
-        Described(
-            images=repeated,
-            descriptors=torch.cat([view.descriptors for view in asked]),
-            local=local,
-        ),
-        Described(images=gallery, descriptors=kept.descriptors, local=kept.local),
+        EmbeddedQueries(images=repeated, queries=[one for view in by_view for one in view]),
+        EmbeddedGallery(images=gallery, rows=rows),
         Benchmark(layout="overhead", directions=()),
         rules,
     )

@@ -6,11 +6,11 @@ Shapes: N images, S side.
 import torch
 from torch import Tensor
 
-from training.evaluation.describing import Change
+from training.evaluation.embedding import Perturbation
 from training.learning.warps import rotation, warp
 
 
-def shifted(pad_px: int, of_side: int = 256) -> Change:
+def shifted(pad_px: int, of_side: int = 256) -> Perturbation:
     """`pad_px` black columns on the left of a picture of side `of_side`, cropped to size again."""
 
     def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
@@ -19,19 +19,19 @@ def shifted(pad_px: int, of_side: int = 256) -> Change:
         moved[..., pad:] = images_N3SS[..., : images_N3SS.shape[-1] - pad]
         return moved
 
-    return Change(f"shift {pad_px}/{of_side}", apply)
+    return Perturbation(f"shift {pad_px}/{of_side}", apply)
 
 
-def rotated(angle_deg: float) -> Change:
+def rotated(angle_deg: float) -> Perturbation:
     """Turned about the centre, black corners; counter-clockwise as seen."""
 
     def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
         turns = rotation(len(images_N3SS), angle_deg)
         return warp(images_N3SS, turns, images_N3SS.shape[-1])
 
-    return Change(f"rotation {angle_deg:g}", apply)
+    return Perturbation(f"rotation {angle_deg:g}", apply)
 
 
-def mirrored() -> Change:
+def mirrored() -> Perturbation:
     """The picture's left and right exchanged: no place looks so, a bound on what shape tells."""
-    return Change("mirror", lambda images_N3SS, generator: images_N3SS.flip(3))
+    return Perturbation("mirror", lambda images_N3SS, generator: images_N3SS.flip(3))

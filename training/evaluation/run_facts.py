@@ -2,22 +2,23 @@
 
 from typing import Any
 
-from training.evaluation.describing import Describer
+from training.evaluation.embedding import ImageSetEmbedder
 from training.evaluation.evaluation import Rules
 from training.learning.loop import git_commit
 
 
-def facts_of(describer: Describer, rules: Rules) -> dict[str, Any]:
+def facts_of(embedder: ImageSetEmbedder, rules: Rules) -> dict[str, Any]:
     """Protocol, weights and source commit, JSON-ready."""
     return {
         "protocol": rules.protocol,
         "multi_query": rules.multi_query,
-        "verified": rules.verify and describer.config.local_dim > 0,
-        "weights": describer.name,
-        "sha256": describer.sha256,
-        "gallery_turns": describer.config.gallery_turns,
-        "query_turns": describer.config.query_turns,
-        "turn_zoom": describer.config.turn_zoom,
-        "input_size": describer.config.input_size,
+        "verified": rules.verify and embedder.config.local_dim > 0,
+        "weights": embedder.name,
+        "sha256": embedder.sha256,
+        "gallery_turns": embedder.config.gallery_turns,
+        "query_turns": embedder.config.query_turns,
+        "turn_zoom": embedder.config.turn_zoom,
+        "runtime": embedder.runtime,
+        "input_size": embedder.config.input_size,
         "commit": git_commit(),
     }

@@ -10,8 +10,15 @@ from typing import Literal, get_args
 
 from training.data.image_sets import Benchmark, Direction
 from training.errors import DataError
-from training.evaluation.describing import Describer
-from training.evaluation.evaluation import Described, Rules, Score, described, evaluate, score
+from training.evaluation.embedding import ImageSetEmbedder
+from training.evaluation.evaluation import (
+    EmbeddedQueries,
+    Rules,
+    Score,
+    embedded,
+    evaluate,
+    score,
+)
 from training.evaluation.perturbations import mirrored, rotated, shifted
 from training.evaluation.weather import weathers
 
@@ -32,11 +39,11 @@ HEIGHT_STEP_M = 50
 UNKNOWN_M = -1
 
 Scores = dict[str, dict[str, Score]]
-LoadDescriber = Callable[[int | None, bool], Describer]
-"""(input size or None, flip) → describer of the weights under study."""
+LoadEmbedder = Callable[[int | None, bool], ImageSetEmbedder]
+"""(input size or None, flip) → embedder of the weights under study."""
 
 
-def run_study(study: Study, benchmark: Benchmark, load: LoadDescriber, rules: Rules) -> Scores:
+def run_study(study: Study, benchmark: Benchmark, load: LoadEmbedder, rules: Rules) -> Scores:
     """Scores by condition and direction.
 
     Raises:
@@ -49,29 +56,30 @@ def run_study(study: Study, benchmark: Benchmark, load: LoadDescriber, rules: Ru
         }
     if study == "size":
         return {f"{size} px": evaluate(benchmark, load(size, False), rules) for size in SIZES_PX}
-    describer = load(None, False)
+    embedder = load(None, False)
     if study == "distance":
-        return by_thirds(benchmark, describer, rules)
+        return by_thirds(benchmark, embedder, rules)
     if study == "height":
-        return by_height(benchmark, describer, rules)
+        return by_height(benchmark, embedder, rules)
     if study == "views":
-        return by_views(benchmark, describer, rules)
-    changes = {
+        return by_views(benchmark, embedder, rules)
+    perturbations = {
         "shift": {f"{pad} px": shifted(pad) if pad else None for pad in SHIFTS_PX},
         "rotation": {f"{angle}°": rotated(angle) if angle else None for angle in ANGLES_DEG},
         "mirror": {"as taken": None, "mirrored": mirrored()},
         "weather": weathers(),
     }[study]
-    asked_by_drone = _drone_queries(benchmark)
+    drone_queries = _drone_queries(benchmark)
     return {
-        name: evaluate(asked_by_drone, describer, rules, change) for name, change in changes.items()
+        name: evaluate(drone_queries, embedder, rules, perturbation)
+        for name, perturbation in perturbations.items()
     }
 
 
-def by_thirds(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores:
+def by_thirds(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) -> Scores:
     """Long, middle and short distance: thirds of every place's drone images by name (Fig. 7)."""
 
-    def third(number: int) -> Callable[[Described], list[int]]:
+    def third(number: int) -> Callable[[EmbeddedQueries], list[int]]:
         return lambda query: [
             row
             for rows in query.images.rows_by_place().values()
@@ -80,18 +88,18 @@ def by_thirds(benchmark: Benchmark, describer: Describer, rules: Rules) -> Score
 
     names = ("long", "middle", "short")
     return _by_rows(
-        benchmark, describer, rules, {name: third(number) for number, name in enumerate(names)}
+        benchmark, embedder, rules, {name: third(number) for number, name in enumerate(names)}
     )
 
 
-def by_height(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores:
+def by_height(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) -> Scores:
     """Drone queries in bins of 50 m above ground; SUES-200's directions are by height already.
 
     Raises:
         DataError: the data knows no heights.
     """
     if benchmark.layout == "SUES-200":
-        scores = evaluate(benchmark, describer, rules)
+        scores = evaluate(benchmark, embedder, rules)
         grouped: Scores = {}
         for name, value in scores.items():
             direction, _, height = name.partition(" ")
@@ -105,22 +113,22 @@ def by_height(benchmark: Benchmark, describer: Describer, rules: Rules) -> Score
     if not heights:
         raise DataError("--by height: the data tells no heights; a gps.csv with altitude_m would")
 
-    def at(height_m: int) -> Callable[[Described], list[int]]:
+    def at(height_m: int) -> Callable[[EmbeddedQueries], list[int]]:
         return lambda query: [
             row for row, h in enumerate(query.images.heights_m or ()) if _bin_m(h) == height_m
         ]
 
-    return _by_rows(benchmark, describer, rules, {f"{h} m": at(h) for h in sorted(heights)})
+    return _by_rows(benchmark, embedder, rules, {f"{h} m": at(h) for h in sorted(heights)})
 
 
-def by_views(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores:
+def by_views(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) -> Scores:
     """1 to 54 drone views averaged into one query (Table VI); counts no place reaches are left out.
 
     Raises:
         DataError: no direction asks with drone images.
     """
     asking = _drone_queries(benchmark)
-    sides = {one.name: described(one, describer) for one in asking.directions}
+    sides = {one.name: embedded(one, embedder) for one in asking.directions}
     most = max(query.images.most_images() for query, _ in sides.values())
     return {
         str(views): {
@@ -134,13 +142,13 @@ def by_views(benchmark: Benchmark, describer: Describer, rules: Rules) -> Scores
 
 def _by_rows(
     benchmark: Benchmark,
-    describer: Describer,
+    embedder: ImageSetEmbedder,
     rules: Rules,
-    conditions: dict[str, Callable[[Described], list[int]]],
+    conditions: dict[str, Callable[[EmbeddedQueries], list[int]]],
 ) -> Scores:
     scores: Scores = {name: {} for name in conditions}
     for direction in _drone_queries(benchmark).directions:
-        query, gallery = described(direction, describer)
+        query, gallery = embedded(direction, embedder)
         for name, choose in conditions.items():
             rows = choose(query)
             if rows:

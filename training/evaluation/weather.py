@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.evaluation.describing import Change
+from training.evaluation.embedding import Perturbation
 
 Weather = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -104,10 +104,10 @@ _WEATHERS: dict[str, Weather | None] = {
 }
 
 
-def weathers() -> dict[str, Change | None]:
+def weathers() -> dict[str, Perturbation | None]:
     """The ten conditions in the benchmark's order; `normal` changes nothing."""
     return {
-        name: None if weather is None else Change(name, _clamped(weather))
+        name: None if weather is None else Perturbation(name, _clamped(weather))
         for name, weather in _WEATHERS.items()
     }
 

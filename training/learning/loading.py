@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -107,24 +108,31 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, int, bool]]):
 class FileDataset(Dataset[Tensor]):
     """Decoded image files, uint8 [3, S, S]."""
 
-    def __init__(self, files: Sequence[Path], side: int) -> None:
-        self.files, self.side = files, side
+    def __init__(self, files: Sequence[Path], side: int, decoded_side: int | None = None) -> None:
+        self.files, self.side, self.decoded_side = files, side, decoded_side
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Tensor:
-        return torch.from_numpy(decode(self.files[index], self.side))
+        return torch.from_numpy(decode(self.files[index], self.side, self.decoded_side))
 
 
-def decode(file: Path, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """The centre square of an image file: uint8 [3, side, side].
+def decode(
+    file: Path, side: int, decoded_side: int | None = None
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return the centre square of an image file: uint8 [3, side, side].
+
+    Args:
+        file: the image.
+        side: length of the square's sides, px.
+        decoded_side: length that a JPEG's sides keep at least when it is decoded; None: `side`.
 
     Raises:
         DataError: the file is missing or unreadable; names it.
     """
     try:
-        image: Image.Image = open_image(file, min_side=side)
+        image: Image.Image = open_image(file, min_side=decoded_side or side)
     except (ImageError, OSError) as error:
         raise DataError(f"{file}: {error}; mend or remove the file") from error
     return to_pixels(image, side)
@@ -136,10 +144,21 @@ def one_line(error: DataError) -> str:
     return last.removeprefix(f"{DataError.__module__}.{DataError.__qualname__}: ")
 
 
-def batches(
-    dataset: PairDataset, batch: int, workers: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Stacked pairs: satellite and drone uint8 [N, 3, S, S], place numbers [N], flat bool [N].
+class PairBatch(NamedTuple):
+    """Stacked pairs of N places, not yet augmented."""
+
+    satellite_N3SS: Tensor
+    """uint8."""
+    drone_N3SS: Tensor
+    """uint8."""
+    places_N: Tensor
+    """Place numbers, which are the classes of a classifier."""
+    flat_N: Tensor
+    """Whether a place has only overhead images of several years, bool."""
+
+
+def batches(dataset: PairDataset, batch: int, workers: int) -> Iterator[PairBatch]:
+    """Yield an epoch in batches.
 
     The last partial batch is skipped, as in the paper's code.
     """
@@ -147,6 +166,7 @@ def batches(
         dataset, batch_size=batch, drop_last=True, num_workers=workers
     )
     try:
-        yield from loader
+        for stacked in loader:
+            yield PairBatch(*stacked)
     except DataError as error:
         raise DataError(one_line(error)) from None

@@ -20,14 +20,21 @@ from torch.utils.tensorboard import SummaryWriter
 from console.progress import Progress
 from model.checkpoint import save_checkpoint
 from model.files import atomic_file
-from model.preprocessing import normalise
+from model.normalisation import normalise, unit_range
 from training.data.places import Place, data_digest
 from training.errors import RecipeError, RunError
 from training.learning.appearance import Appearance
 from training.learning.augmentation import PaperAugmentation, StrongAugmentation
 from training.learning.averaging import Average
 from training.learning.learner import Learner, build_learner
-from training.learning.loading import EMBED_BATCH, FileDataset, PairDataset, batches, draw_epoch
+from training.learning.loading import (
+    EMBED_BATCH,
+    FileDataset,
+    PairBatch,
+    PairDataset,
+    batches,
+    draw_epoch,
+)
 from training.learning.optimization import build_optimizer, build_scheduler
 from training.learning.palettes import Palettes
 from training.learning.recipes import Recipe
@@ -169,7 +176,9 @@ class Run:
         shown = Progress("hard negatives", steps, unit="batch", quiet=not self._main).over(loader)
         rows = []
         for pixels in shown:
-            normal = normalise(pixels.to(self.fabric.device), recipe.model.normalisation)
+            normal = normalise(
+                unit_range(pixels.to(self.fabric.device)), recipe.model.normalisation
+            )
             with self.fabric.autocast():
                 rows.append(network.describe(normal, "satellite").cpu())
         return torch.cat(rows)
@@ -181,16 +190,16 @@ class Run:
         title = f"epoch {epoch + 1}/{recipe.epochs}"
         return Progress(title, steps, unit="step", quiet=not self._main).over(loader)
 
-    def _step(self, batch: tuple[Tensor, ...], generator: torch.Generator, *, last: bool) -> Tensor:
+    def _step(self, batch: PairBatch, generator: torch.Generator, *, last: bool) -> Tensor:
         """Loss of a batch; the last of an accumulation moves the weights."""
-        satellite, drone, classes, flat = batch
-        above, flown = self.augment(satellite / 255.0, drone / 255.0, flat, generator)
+        satellite, drone = unit_range(batch.satellite_N3SS), unit_range(batch.drone_N3SS)
+        above, flown = self.augment(satellite, drone, batch.flat_N, generator)
         kind, device = self.recipe.model.normalisation, self.fabric.device
         with self.fabric.no_backward_sync(self.module, enabled=not last):
             loss = self.module(
-                normalise(above.to(device) * 255.0, kind),
-                normalise(flown.to(device) * 255.0, kind),
-                classes.to(device),
+                normalise(above.to(device), kind),
+                normalise(flown.to(device), kind),
+                batch.places_N.to(device),
             )
             self.fabric.backward(loss / self.recipe.accumulate)
         if last:

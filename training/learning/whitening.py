@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from console.progress import Progress
 from model.local_features import cells
 from model.network import SafeNet, View
-from model.preprocessing import normalise
+from model.normalisation import normalise, unit_range
 from training.data.places import Place
 from training.learning.loading import FileDataset
 
@@ -54,7 +54,7 @@ def fit_whitening(network: SafeNet, places: Sequence[Place], *, workers: int = 0
         loader = DataLoader(images, batch_size=BATCH, num_workers=workers)
         steps = -(-len(images) // BATCH)
         for pixels in Progress(f"whitening, {view}", steps, unit="batch").over(loader):
-            normal = normalise(pixels.to(device), network.config.normalisation)
+            normal = normalise(unit_range(pixels.to(device)), network.config.normalisation)
             cells_MC = cells(network.features(normal, view)[0]).flatten(0, 1).double().cpu()
             sum_C += cells_MC.sum(dim=0)
             square_CC += cells_MC.T @ cells_MC

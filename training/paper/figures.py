@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -13,8 +14,8 @@ from model.images import open_image
 from model.preprocessing import centre_square
 from training.data.image_sets import Benchmark, Direction
 from training.errors import DataError
-from training.evaluation.describing import Describer
-from training.evaluation.evaluation import Rules, compared, described
+from training.evaluation.embedding import ImageSetEmbedder
+from training.evaluation.evaluation import Rules, embedded, score_matrix
 from training.evaluation.metrics import best_matches
 from training.evaluation.sweeps import by_thirds
 from training.paper.pictures import GREEN, PLAIN, RED, Tile, aligned, heated, ringed, sheet
@@ -23,7 +24,7 @@ SHOWN_PX = 256
 TOP = 5
 
 
-def figure_7(benchmark: Benchmark, models: Sequence[Describer], rules: Rules) -> Figure:
+def figure_7(benchmark: Benchmark, models: Sequence[ImageSetEmbedder], rules: Rules) -> Figure:
     """Bars of R@1 drone→satellite by distance, one group per distance, one bar per weights."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -114,12 +115,13 @@ def figure_10(benchmark: Benchmark, embedders: Sequence[Embedder], places: int =
     return sheet(rows)
 
 
-def figure_11(direction: Direction, describer: Describer, queries: int = 4) -> Image.Image:
+def figure_11(direction: Direction, embedder: ImageSetEmbedder, queries: int = 4) -> Image.Image:
     """Queries and their five best matches: green frames show the same place, red ones another."""
-    query, gallery = described(direction, describer)
+    query, gallery = embedded(direction, embedder)
     step = max(len(direction.query) // queries, 1)
     rows_Q = list(range(0, len(direction.query), step))[:queries]
-    best_QK = best_matches(compared(query.pick(rows_Q), gallery, Rules()), TOP)
+    scores_QG = score_matrix(query.pick(rows_Q), gallery, verify=True)
+    best_QK = best_matches(torch.from_numpy(scores_QG), TOP)
     rows = []
     for row, best_K in zip(rows_Q, best_QK.tolist(), strict=True):
         place = direction.query.places[row]

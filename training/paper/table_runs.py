@@ -18,8 +18,8 @@ from training.data.layouts import read_benchmark
 from training.data.places import Place, data_digest
 from training.data.training_data import training_places
 from training.errors import DataError
-from training.evaluation.describing import Describer
 from training.evaluation.descriptor_cache import DescriptorCache
+from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
 from training.evaluation.evaluation import Protocol, Rules, evaluate
 from training.learning.loop import RunOptions, git_commit, train
 from training.learning.recipes import Recipe, recipe
@@ -149,10 +149,11 @@ def _numbers(
         if row.views > max(direction.query.most_images() for direction in kept):
             return ()
     cache = DescriptorCache(settings.out / "descriptors")
-    describer = Describer.load(weights, workers=settings.workers, cache=cache)
+    options = EmbeddingOptions(weights=weights, workers=settings.workers, cache=cache)
+    embedder = ImageSetEmbedder.load(options)
     rules = Rules(protocol=settings.protocol, multi_query=row.views, verify=False)
     numbers: list[float] = []
-    for score in evaluate(benchmark, describer, rules).values():
+    for score in evaluate(benchmark, embedder, rules).values():
         assert score.retrieval is not None
         numbers += [score.retrieval.recall[1], score.retrieval.average_precision]
     return tuple(numbers)

@@ -1,0 +1,75 @@
+"""What an evaluation scores is what a gallery answers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from evaluation_samples import university_test
+
+from indexer import Gallery, localize
+from indexer.building import operations
+from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.layout import gallery_folder
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.detect import open_source
+from model.checkpoint import save_checkpoint
+from model.config import ModelConfig
+from model.embedder import Embedder
+from model.network import SafeNet
+from training.data.layouts import read_benchmark
+from training.evaluation.descriptor_cache import DescriptorCache
+from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
+from training.evaluation.evaluation import embedded, score_matrix
+
+CONFIG = ModelConfig(
+    backbone="test_efficientnet",
+    input_size=128,
+    embedding_dim=16,
+    local_dim=8,
+    gallery_turns=4,
+    query_turns=4,
+    turn_zoom=0.75,
+)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "local.safetensors"
+    save_checkpoint(path, SafeNet(CONFIG).eval(), {})
+    return path
+
+
+def test_rows_and_scores_of_an_evaluation_are_those_of_a_gallery(
+    weights: Path, tmp_path: Path
+) -> None:
+    root = university_test(tmp_path / "data", queries=4, gallery=6, views=2)
+    lines = ["path,id,view,latitude,longitude"]
+    for place in range(6):
+        name = f"test/gallery_satellite/{place:04d}/{place:04d}.jpg"
+        lines.append(f"{name},{place:04d},satellite,{47 + place / 100},8.0")
+    (root / "places.csv").write_text("\n".join(lines) + "\n")
+    embedder, store = Embedder.load(weights), tmp_path / "store"
+    operations.build(store, "map", open_source(root, SourceOptions()), embedder)
+    gallery = Gallery.open(store, "map", embedder=embedder)
+    options = EmbeddingOptions(
+        weights=weights, workers=0, cache=DescriptorCache(tmp_path / "cache")
+    )
+    direction = next(one for one in read_benchmark(root).directions if one.query.view == "drone")
+    for _ in ("embedded", "from the cache"):
+        query, evaluated = embedded(direction, ImageSetEmbedder.load(options))
+        scores_QG = score_matrix(query, evaluated, verify=True)
+        for row, file in enumerate(query.images.files):
+            answer = localize(file, gallery, embedder, top_k=6)
+            by_latitude = sorted(answer.matches, key=lambda match: match.record.latitude)
+            found = [match.score for match in by_latitude]
+            np.testing.assert_allclose(scores_QG[row], found, atol=1e-6)
+    place = gallery_folder(store, "map").version(gallery.version)
+    file = DescriptorFile(place / "descriptors.f16", gallery.descriptor_dim, gallery.local_bytes)
+    slots = {image.record.latitude: image.slot for image in gallery.database.stored()}
+    order = [slots[latitude] for latitude in sorted(slots)]
+    np.testing.assert_array_equal(file.gather(order), evaluated.rows.descriptors_ND)
+    np.testing.assert_array_equal(file.local(order), evaluated.rows.local_NL)
+    file.close()
+    gallery.close()

@@ -4,11 +4,12 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from console.errors import one_line_errors
@@ -127,9 +128,10 @@ def fly(
             run_jobs(run_fly_job, jobs, workers, "places")
             made = f"{len(jobs)} places"
         lines = write_gps(out)
-    anchor = "its own origin" if where.anchor_m != (0.0, 0.0) else "its middle"
+    is_origin = np.allclose(where.anchor_m, -parts.middle_3[:2]) and parts.located is None
+    anchor = "own origin" if is_origin else "middle"
     typer.echo(f"{out}: {made}, {lines} lines in gps.csv")
-    typer.echo(f"mesh: {anchor} at {where.latitude:.6f},{where.longitude:.6f}")
+    typer.echo(f"the mesh's {anchor} lies at {where.latitude:.6f},{where.longitude:.6f}")
 
 
 @contextmanager
@@ -141,6 +143,9 @@ def _packed(out: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # folders that hold something stay
+            folder.parent.rmdir()
+            out.rmdir()
 
 
 def _point(text: str | None) -> LatLon | None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from PIL import Image
+
 from training.world.errors import MeshError
 
 _GLTF_EXTENSIONS = (
@@ -52,6 +54,16 @@ def check_linked_files(data: bytes, file: Path, suffix: str) -> None:
         linked = inside(file.parent, name, file)
         if not linked.is_file():
             raise MeshError(f"{file}: names {name!r}, which is missing; copy it beside the mesh")
+        if suffix in (".obj", ".ply") and linked.suffix.lower() != ".mtl":
+            _check_image(linked)
+
+
+def _check_image(file: Path) -> None:
+    try:
+        with Image.open(file) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise MeshError(f"{file}: no readable texture; copy it again") from error
 
 
 def gltf_header(data: bytes, file: Path) -> dict[str, Any]:

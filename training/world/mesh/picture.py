@@ -29,16 +29,24 @@ class Picture:
     share_shown: float
 
 
-def take(pack: Pack, lens: Lens, look: Look, splat_m: float) -> Picture:
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What is the same for all pictures of a mesh: its points' size, the power of its colours."""
+
+    splat_m: float
+    gamma: float = 1.0
+
+
+def take(pack: Pack, lens: Lens, look: Look, material: Material) -> Picture:
     """Return the picture through a lens, whose side is `RAYS` times the picture's."""
-    drawn = draw(pack, lens, splat_m)
+    drawn = draw(pack, lens, material.splat_m)
     seen = look_up(pack, lens, drawn)
     shown_HW = drawn.is_shown
-    colour_HW3 = _lifted(seen.colour_HW3, look.lifted)
+    colour_HW3 = _lifted(_powered(seen.colour_HW3, material.gamma), look.lifted)
     colour_HW3 = in_season(
         colour_HW3, seen.point_HW3, seen.normal_HW3, look.season, look.season_share
     )
-    bright_HW = daylight(pack, seen, shown_HW, look.light, splat_m)
+    bright_HW = daylight(pack, seen, shown_HW, look.light, material.splat_m)
     bright_HW = 1.0 + look.relit * (bright_HW - 1.0)
     warm = np.array([1.0 + look.light.warmth, 1.0, 1.0 - look.light.warmth], np.float32)
     colour_HW3 = (colour_HW3 * bright_HW[..., None] * warm).astype(np.float32)
@@ -50,6 +58,10 @@ def take(pack: Pack, lens: Lens, look: Look, splat_m: float) -> Picture:
     return Picture(
         pixels=expose(_graded(view, look), look.sensor), share_shown=float(shown_HW.mean())
     )
+
+
+def _powered(colour_HW3: F32, gamma: float) -> F32:
+    return np.asarray(255.0 * (colour_HW3 / 255.0) ** np.float32(gamma), dtype=np.float32)
 
 
 def _lifted(colour_HW3: F32, share: float) -> F32:

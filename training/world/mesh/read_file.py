@@ -18,7 +18,7 @@ from PIL import Image
 from trimesh.resolvers import FilePathResolver
 
 from training.world.errors import MeshError
-from training.world.mesh.linked_files import check_linked_files
+from training.world.mesh.linked_files import check_linked_files, gltf_header
 from training.world.mesh.piece import Piece
 
 U8 = NDArray[np.uint8]
@@ -56,6 +56,8 @@ def read_bytes(data: bytes, file: Path, suffix: str) -> list[Piece]:
             process=False,
         )
         pieces = list(_pieces(scene))
+        if suffix in (".glb", ".gltf"):
+            _check_textures(scene, gltf_header(data, file), file)
     except MeshError:
         raise
     except Exception as error:  # trimesh raises whatever the damage leads to
@@ -74,6 +76,26 @@ def _pieces(scene: trimesh.Scene) -> Iterator[Piece]:
             yield _points(geometry).moved(matrix_44)
         elif isinstance(geometry, trimesh.Trimesh) and len(geometry.faces):
             yield _triangles(geometry).moved(matrix_44)
+
+
+def _check_textures(scene: trimesh.Scene, header: dict[str, Any], file: Path) -> None:
+    """Refuse a glTF of whose textures trimesh has left one out, as it does with damaged ones."""
+    is_textured = [
+        "baseColorTexture" in material.get("pbrMetallicRoughness", {})
+        for material in header.get("materials", [])
+    ]
+    wanted = sum(
+        "material" in primitive
+        and is_textured[primitive["material"]]
+        and "TEXCOORD_0" in primitive["attributes"]
+        for mesh in header.get("meshes", [])
+        for primitive in mesh["primitives"]
+    )
+    visuals = [getattr(geometry, "visual", None) for geometry in scene.geometry.values()]
+    materials = [getattr(visual, "material", None) for visual in visuals]
+    found = sum(getattr(one, "baseColorTexture", None) is not None for one in materials)
+    if found < wanted:
+        raise MeshError(f"{file}: damaged ({wanted - found} textures); export it again")
 
 
 def _points(cloud: trimesh.PointCloud) -> Piece:

@@ -25,7 +25,7 @@ class Relief:
     """Cells of `cell_m`, row 0 in the south; `west_m` and `south_m` are the grid's edges.
 
     `surface_m` is the height of the uppermost surface, `ground_m` of the bare ground below it;
-    `is_covered` tells cells with colours.
+    `is_covered` tells cells with colours, whose mean is `brightness` (0-255).
     """
 
     west_m: float
@@ -34,6 +34,7 @@ class Relief:
     surface_m: F32
     ground_m: F32
     is_covered: Mask
+    brightness: float
 
     def _cell(self, x_m: float, y_m: float) -> tuple[int, int]:
         rows, columns = self.is_covered.shape
@@ -86,6 +87,7 @@ def relief_of(pack: Pack, splat_m: float) -> Relief:
         surface_m=np.nan_to_num(surface, nan=lowest),
         ground_m=np.nan_to_num(ground, nan=lowest),
         is_covered=np.ascontiguousarray(shown[::-1]),
+        brightness=float(seen.colour_HW3[shown].mean()) if shown.any() else 0.0,
     )
 
 

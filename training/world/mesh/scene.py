@@ -8,25 +8,35 @@ from pathlib import Path
 import numpy as np
 
 from training.world.mesh.georeference import Georeference
-from training.world.mesh.lens import from_above, pinhole
+from training.world.mesh.lens import Lens, from_above, pinhole
 from training.world.mesh.looks import Look
 from training.world.mesh.pack import Pack, open_pack
-from training.world.mesh.picture import RAYS, take
+from training.world.mesh.picture import RAYS, Material, Picture, take
 from training.world.mesh.relief import Relief, relief_of
 from training.world.output.view import View
 from training.world.rendering.camera import Camera
 
+_WELL_LIT = 112.0
+"""Our choice: the mean of the overhead sets' pictures, to which a camera's meter leads."""
+_MOST_GAMMA = 1.6
 _POINTS_A_SPLAT = 1.6
 """Our choice: a splat is so many mean distances of points wide, so that surfaces close."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeshScene:
-    """One mesh ready for pictures; positions in metres from its middle."""
+    """One mesh ready for pictures; positions in metres from its middle.
+
+    `gamma` is the power that brings the mesh's mean colour to that of a well-lit picture.
+    """
 
     pack: Pack
     relief: Relief
     splat_m: float
+    gamma: float
+
+    def _picture(self, lens: Lens, look: Look) -> Picture:
+        return take(self.pack, lens, look, Material(splat_m=self.splat_m, gamma=self.gamma))
 
     def from_drone(
         self, where: Georeference, camera: Camera, look: Look, size_px: int
@@ -38,7 +48,7 @@ class MeshScene:
         target_m = camera.ground_point(0.0, 0.0)
         eye = camera.x_m, camera.y_m, camera.z_m + self.relief.ground_at(*target_m)
         lens = pinhole(eye, camera.axes(), camera.field_of_view_deg, size_px * RAYS)
-        picture = take(self.pack, lens, look, self.splat_m)
+        picture = self._picture(lens, look)
         slant_m = camera.z_m / math.sin(math.radians(-camera.gimbal_pitch_deg))
         wide_m = 2 * slant_m * math.tan(math.radians(camera.field_of_view_deg) / 2)
         here, target = where.degrees([(camera.x_m, camera.y_m), target_m])
@@ -71,7 +81,7 @@ class MeshScene:
         x, y = middle_m
         top_m = float(self.pack.high_3[2])
         lens = from_above(x + off_m[0], y + off_m[1], top_m, span_m, size_px * RAYS)
-        picture = take(self.pack, lens, look, self.splat_m)
+        picture = self._picture(lens, look)
         half = span_m / 2
         corners = [
             (x - half, y + half), (x + half, y + half), (x + half, y - half), (x - half, y - half),
@@ -106,4 +116,11 @@ def open_scene(folder: Path, splat_m: float | None) -> MeshScene:
     """Return the scene of a written pack; `splat_m` None takes the points' own density."""
     pack = open_pack(folder)
     splat = splat_of(pack) if splat_m is None else splat_m
-    return MeshScene(pack=pack, relief=relief_of(pack, splat), splat_m=splat)
+    relief = relief_of(pack, splat)
+    gamma = math.log(_WELL_LIT / 255.0) / math.log(min(max(relief.brightness, 1.0), 254.0) / 255.0)
+    return MeshScene(
+        pack=pack,
+        relief=relief,
+        splat_m=splat,
+        gamma=min(max(gamma, 1.0 / _MOST_GAMMA), _MOST_GAMMA),
+    )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.gallery.gallery import Gallery
-    from indexer.localization.localize import Answer, localize
+    from indexer.localization.answer import Answer
+    from indexer.localization.localize import localize
     from indexer.records import Filters, Match, Prior
 
 _HOMES = {
-    "Answer": "indexer.localization.localize",
+    "Answer": "indexer.localization.answer",
     "Filters": "indexer.records",
     "Gallery": "indexer.gallery.gallery",
     "Match": "indexer.records",

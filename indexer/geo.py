@@ -129,6 +129,17 @@ def square_corners(
     return tuple(found)
 
 
+def circle(
+    latitude: float, longitude: float, radius_m: float, vertices: int = 48
+) -> list[tuple[float, float]]:
+    """Return the vertices of a circle around a position, clockwise from north."""
+    bearings = [2 * math.pi * number / vertices for number in range(vertices)]
+    return [
+        offset(latitude, longitude, radius_m * math.cos(turn), radius_m * math.sin(turn))
+        for turn in bearings
+    ]
+
+
 def tile_corner(zoom: int, x: float, y: float) -> tuple[float, float]:
     """Return (latitude, longitude) of a web-mercator tile address's top left, also fractional.
 

@@ -105,16 +105,27 @@ class QuestionParameters(BaseModel):
 
 
 class EstimateBody(BaseModel):
-    """Fused position, degrees WGS 84, and the radii that hold the truth in 68 and 95 % of cases."""
+    """The ground in the middle of the (first) photo, degrees WGS 84; not the drone's position.
 
-    latitude: float
-    longitude: float
-    accuracy_m_68: float
-    accuracy_m_95: float
+    An oblique camera looks ahead: the drone may be farther away than the radii.
+    """
+
+    position_of: Literal["ground_in_photo_centre"] = Field(
+        default="ground_in_photo_centre",
+        description="The point that latitude and longitude name. It is never the vehicle.",
+    )
+    latitude: float = Field(description="Latitude of the ground in the middle of the photo.")
+    longitude: float = Field(description="Longitude of the ground in the middle of the photo.")
+    accuracy_m_68: float = Field(
+        description="Radius that holds that ground point in 68 % of cases, m."
+    )
+    accuracy_m_95: float = Field(
+        description="Radius that holds that ground point in 95 % of cases, m."
+    )
     heading_deg: float | None = Field(
         default=None,
         description="Where the top of the (first) photo points, degrees clockwise from true north; "
-        "null for /navigate, where the matches disagree, and where weights or gallery cannot tell.",
+        "null where the matches disagree, and where weights or gallery have no local features.",
     )
 
 
@@ -211,13 +222,42 @@ class PicturesBody(BaseModel):
     heatmap_url: str
 
 
+Status = Literal["match", "uncertain", "no_match"]
+
+
+class ImageAnswerBody(BaseModel):
+    """What one of several photos shows on its own; `best_match` is null where nothing matches."""
+
+    image: int = Field(description="Number of the photo in the request, from 1.")
+    status: Status
+    confidence: float
+    estimate: EstimateBody | None
+    best_match: MatchBody | None
+
+
 class AnswerBody(BaseModel):
     """The answer of /localize and /navigate."""
 
-    status: Literal["match", "uncertain", "no_match"]
-    confidence: float
-    estimate: EstimateBody | None
+    status: Status = Field(
+        description="`no_match`: the matches are only the most similar images; use none of them."
+    )
+    confidence: float = Field(
+        description="Probability that the best match shows the place of the photo, 0..1."
+    )
+    estimate: EstimateBody | None = Field(
+        description="Null for no_match, for photos that disagree, and for /navigate, "
+        "on whose galleries the radii are not calibrated."
+    )
     matches: list[MatchBody]
+    agreement: Literal["agree", "partly", "disagree"] | None = Field(
+        default=None,
+        description="For several photos: whether each of them, alone, is at the answer's place "
+        "(agree), some are (partly), or at least two were found at different places (disagree; "
+        "then there is no common estimate and `matches` are the best one of each photo).",
+    )
+    per_image: list[ImageAnswerBody] | None = Field(
+        default=None, description="For several photos: what each of them shows on its own."
+    )
     flights: list[FlightBody] | None = None
     explanation: list[PicturesBody] | None = None
     query: QueryBody

@@ -10,10 +10,11 @@ import pytest
 from indexer.errors import CalibrationError
 from indexer.geo import distance_m, offset, square_corners
 from indexer.localization import calibration
+from indexer.localization.answer import Answer
 from indexer.localization.calibration import Sample
 from indexer.localization.confidence import UNCALIBRATED, Calibration, Evidence, confidence
 from indexer.localization.estimate import Neighbourhood
-from indexer.localization.localize import JUDGED, Answer, Search, judge
+from indexer.localization.localize import JUDGED, Search, judge
 from indexer.localization.reliability import diagram
 from indexer.records import ImageRecord, Match, Pose
 from model.embedder import SHIPPED_WEIGHTS

@@ -51,7 +51,10 @@ def test_several_views_of_a_place_are_one_query(gallery, embedder, photo) -> Non
     twice = localize([photo, photo], gallery, embedder)
     both = localize([photo, picture(5001)], gallery, embedder)
     assert twice.matches[0].score == pytest.approx(alone.matches[0].score, abs=1e-6)
-    assert both.matches[0].score < alone.matches[0].score
+    assert twice.agreement == "agree"
+    assert (both.agreement, both.estimate) == ("disagree", None)
+    assert both.per_image is not None
+    assert both.per_image[0] == alone
 
 
 def test_the_answer_does_not_depend_on_how_many_matches_are_returned(

@@ -10,9 +10,13 @@ import httpx
 import pytest
 from service_live import encoded, picture
 
+from indexer.geo import distance_m
 from indexer.geojson import DECIMALS
-from service.questions.formats import geojson, gpx, kml, table
-from service.schemas import AnswerBody
+from service.formats.csv_table import csv_table
+from service.formats.geojson import geojson
+from service.formats.gpx import gpx
+from service.formats.kml import kml
+from service.schemas import AnswerBody, ImageAnswerBody
 
 JPEG = {"Content-Type": "image/jpeg"}
 GPX = "{http://www.topografix.com/GPX/1/1}"
@@ -113,7 +117,9 @@ def test_csv_has_a_line_per_match(live: httpx.Client) -> None:
 
 def test_csv_never_holds_a_formula(answer: AnswerBody) -> None:
     evil = answer.matches[0].model_copy(update={"image_id": "=1+2", "source": "@x"})
-    rows = list(csv.DictReader(io.StringIO(table(answer.model_copy(update={"matches": [evil]})))))
+    rows = list(
+        csv.DictReader(io.StringIO(csv_table(answer.model_copy(update={"matches": [evil]}))))
+    )
     assert rows[0]["image_id"] == "'=1+2"
     assert rows[0]["source"] == "'@x"
 
@@ -123,3 +129,80 @@ def test_xml_forms_survive_control_characters(answer: AnswerBody) -> None:
     root = ET.fromstring(gpx(answer.model_copy(update={"matches": [odd]})))
     names = [element.text for element in root.iter(f"{GPX}name")]
     assert "1 a<b>&" in names
+
+
+def test_no_match_gives_nothing_that_a_map_would_show_as_a_find(answer: AnswerBody) -> None:
+    nothing = answer.model_copy(update={"status": "no_match", "confidence": 0.84, "estimate": None})
+    assert nothing.matches, "the most similar images stay in the JSON answer"
+    collection = json.loads(geojson(nothing))
+    assert collection["features"] == []
+    assert (collection["status"], collection["confidence"]) == ("no_match", 0.84)
+    gpx_root = ET.fromstring(gpx(nothing))
+    assert [*gpx_root.iter(f"{GPX}wpt"), *gpx_root.iter(f"{GPX}trk")] == []
+    assert "no_match" in (gpx_root.findtext(f"{GPX}metadata/{GPX}desc") or "")
+    kml_root = ET.fromstring(kml(nothing))
+    assert list(kml_root.iter(f"{KML}Placemark")) == []
+    assert "no_match" in (kml_root.findtext(f"{KML}Document/{KML}description") or "")
+    (row,) = csv.DictReader(io.StringIO(csv_table(nothing)))
+    assert (row["status"], row["confidence"]) == ("no_match", "0.84")
+    assert row["latitude"] == row["estimate_latitude"] == row["image_id"] == ""
+
+
+def test_every_format_names_the_point_and_carries_status_and_radii(answer: AnswerBody) -> None:
+    estimate = answer.estimate
+    assert estimate is not None
+    first = json.loads(geojson(answer))["features"][0]["properties"]
+    assert first["position_of"] == "ground_in_photo_centre"
+    assert first["status"] == answer.status
+    assert first["accuracy_m_95"] == estimate.accuracy_m_95
+    for text in (gpx(answer), kml(answer)):
+        assert "ground in the middle of the photo" in text
+        assert "not the drone's position" in text
+        assert f"95 % within {estimate.accuracy_m_95:.1f} m" in text
+    row = next(csv.DictReader(io.StringIO(csv_table(answer))))
+    assert row["status"] == answer.status
+    assert float(row["estimate_accuracy_m_68"]) == estimate.accuracy_m_68
+
+
+def test_kml_draws_the_radii_and_the_ground_areas(answer: AnswerBody) -> None:
+    assert answer.estimate is not None
+    root = ET.fromstring(kml(answer))
+    outlines = {
+        mark.findtext(f"{KML}name"): mark.findtext(f".//{KML}coordinates")
+        for mark in root.iter(f"{KML}Placemark")
+        if mark.find(f"{KML}Polygon") is not None
+    }
+    assert len(outlines) == 2 + len(answer.matches)
+    wide = next(text for name, text in outlines.items() if "95 %" in (name or ""))
+    centre = (answer.estimate.latitude, answer.estimate.longitude)
+    for pair in (wide or "").split():
+        longitude, latitude = map(float, pair.split(","))
+        away_m = distance_m(*centre, latitude, longitude)
+        assert away_m == pytest.approx(answer.estimate.accuracy_m_95, rel=0.01)
+
+
+def test_photos_that_disagree_are_written_one_by_one(answer: AnswerBody) -> None:
+    alone = [
+        ImageAnswerBody(
+            image=number,
+            status="match",
+            confidence=0.9,
+            estimate=answer.estimate,
+            best_match=answer.matches[0],
+        )
+        for number in (1, 2)
+    ]
+    several = answer.model_copy(
+        update={
+            "status": "uncertain",
+            "estimate": None,
+            "agreement": "disagree",
+            "per_image": alone,
+        }
+    )
+    roles = [f["properties"].get("image") for f in json.loads(geojson(several))["features"]]
+    assert roles[:2] == [1, 2]
+    names = [e.text for e in ET.fromstring(gpx(several)).iter(f"{GPX}name")]
+    assert "photo 2: ground in the middle of the photo" in names
+    row = next(csv.DictReader(io.StringIO(csv_table(several))))
+    assert (row["agreement"], row["estimate_latitude"]) == ("disagree", "")

@@ -80,7 +80,7 @@ def test_views_with_local_features_are_verified(tmp_path: Path, view: str, route
     embedder, store = LocalEmbedder(), tmp_path / "store"
     source = open_source(write_source(tmp_path / "source", view, range(PLACES)), SourceOptions())
     build(store, "own", source, embedder)
-    files = [encoded(picture(seed), "PNG") for seed in (6, 7)]
+    files = [encoded(picture(6), "PNG"), encoded(picture(6), "JPEG")]
     settings = settings_of(store)
     with serving(create_app(settings, embedder), settings) as client:
         parts = [("image", ("v.png", file, "image/png")) for file in files]
@@ -161,3 +161,22 @@ def test_exif_rotation_is_undone(live: httpx.Client) -> None:
     body = response.json()
     assert body["matches"][0]["image_id"] == "satellite-010"
     assert (body["query"]["width"], body["query"]["height"]) == (96, 64)
+
+
+def test_photos_of_different_places_are_answered_one_by_one(live: httpx.Client) -> None:
+    parts = [("image", ("v.jpg", encoded(picture(seed)), "image/jpeg")) for seed in (2, 9)]
+    body = live.post("/localize", files=parts).json()
+    assert (body["status"], body["agreement"], body["estimate"]) == ("uncertain", "disagree", None)
+    alone = [(one["image"], one["best_match"]["image_id"]) for one in body["per_image"]]
+    assert alone == [(1, "satellite-002"), (2, "satellite-009")]
+    assert all(one["estimate"] for one in body["per_image"])
+    single = live.post("/localize", files=parts[:1]).json()
+    assert single["per_image"] is None
+    assert single["agreement"] is None
+
+
+def test_an_estimate_names_its_point_and_flight_archives_give_none(live: httpx.Client) -> None:
+    photo = {"image": ("v.jpg", encoded(picture(2)), "image/jpeg")}
+    found = live.post("/localize", files=photo).json()
+    assert found["estimate"]["position_of"] == "ground_in_photo_centre"
+    assert live.post("/navigate", files=photo).json()["estimate"] is None

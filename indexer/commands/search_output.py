@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from indexer.gallery.export import properties
-from indexer.localization.localize import Answer
+from indexer.localization.answer import Answer
 
 COLUMNS = (
     "query\trank\tscore\timage_id\tlatitude\tlongitude\tconfidence\tstatus\t"

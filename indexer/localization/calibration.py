@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.geo import distance_m
+from indexer.localization.answer import Answer
 from indexer.localization.confidence import UNCALIBRATED, Calibration, Evidence, confidence
 from indexer.localization.estimate import reach_m
-from indexer.localization.localize import Answer
 from indexer.records import Position
 
 BINS = 10

@@ -8,9 +8,10 @@ from pathlib import Path
 from indexer.errors import EmptySourceError
 from indexer.gallery.gallery import Gallery
 from indexer.geo import bounds_around, distance_m
+from indexer.localization.answer import Answer
 from indexer.localization.calibration import Sample, sample
 from indexer.localization.estimate import reach_m
-from indexer.localization.localize import Answer, localize
+from indexer.localization.localize import localize
 from indexer.records import Position
 from indexer.sources.candidate import image_files
 from indexer.sources.table import read_positions

@@ -1,24 +1,23 @@
 """A photo in, an answer out: embed, search, re-rank, judge. Every caller goes through here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from indexer.gallery.gallery import Gallery
-from indexer.localization.confidence import Calibration, Evidence, calibration_of, confidence
-from indexer.localization.estimate import Estimate, FusedPosition, Neighbourhood
+from indexer.localization.agreement import combine
+from indexer.localization.answer import Answer, Status
+from indexer.localization.confidence import Calibration, calibration_of, confidence
+from indexer.localization.estimate import Neighbourhood
 from indexer.records import Filters, Match, Prior
-from model.descriptor_model import DescriptorModel, FusedQuery
+from model.descriptor_model import DescriptorModel, FusedQuery, ImageEmbedding
 from model.errors import ImageError
 from model.fusion import fuse
 from model.images import open_image
 from model.preprocessing import decode_side
-
-Status = Literal["match", "uncertain", "no_match"]
 
 Photo = str | Path | bytes | Image.Image
 """A path, encoded bytes or a decoded picture of any size and mode."""
@@ -42,22 +41,6 @@ class Search:
     prior: Prior | None = None
     filters: Filters | None = None
     min_confidence: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """Where the photo shows the ground, how sure that is, and the ranked matches.
-
-    `estimate` is None where nothing matches. `evidence` and `fused` are what the status and the
-    estimate were computed from, also for `no_match`; None in an empty gallery.
-    """
-
-    status: Status
-    confidence: float
-    estimate: Estimate | None
-    matches: list[Match]
-    evidence: Evidence | None = None
-    fused: FusedPosition | None = None
 
 
 def localize(
@@ -92,9 +75,22 @@ def localize(
     pixels_N3SS = np.stack(
         [embedder.preprocess(_decoded(photo, embedder.input_size)) for photo in photos]
     )
-    query = fuse(embedder.embed_query_pixels(pixels_N3SS))
     search = Search(top_k=top_k, prior=prior, filters=filters, min_confidence=min_confidence)
-    return localize_query(query, gallery, embedder, search)
+    return localize_embeddings(embedder.embed_query_pixels(pixels_N3SS), gallery, embedder, search)
+
+
+def localize_embeddings(
+    images: Sequence[ImageEmbedding], gallery: Gallery, embedder: DescriptorModel, search: Search
+) -> Answer:
+    """Answer one or several embedded photos; several are fused and also answered one by one.
+
+    Raises: as `localize_query`.
+    """
+    fused = localize_query(fuse(images), gallery, embedder, search)
+    if len(images) == 1:
+        return fused
+    alone = [localize_query(fuse([image]), gallery, embedder, search) for image in images]
+    return combine(fused, alone)
 
 
 def localize_query(
@@ -110,7 +106,8 @@ def localize_query(
     matches = gallery.search(
         query, top_k=max(search.top_k, JUDGED), prior=search.prior, filters=search.filters
     )
-    return judge(matches, query.steadiness, calibration_of(embedder.calibration), search)
+    answer = judge(matches, query.steadiness, calibration_of(embedder.calibration), search)
+    return answer if gallery.view == "satellite" else replace(answer, estimate=None)
 
 
 def judge(

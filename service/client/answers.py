@@ -32,6 +32,7 @@ class Estimate:
     It is not where the drone was: an oblique camera looks far ahead.
     """
 
+    position_of: str = "ground_in_photo_centre"
     latitude: float
     longitude: float
     accuracy_m_68: float
@@ -153,14 +154,34 @@ class Explanation:
     heatmap_url: str
 
 
+Status = Literal["match", "uncertain", "no_match"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAnswer:
+    """What one of several photos shows on its own; `image` counts from 1."""
+
+    image: int
+    status: Status
+    confidence: float
+    estimate: Estimate | None
+    best_match: Match | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The answer of /localize and /navigate."""
+    """The answer of /localize and /navigate.
 
-    status: Literal["match", "uncertain", "no_match"]
+    The matches of `no_match` are only the most similar images. Photos that `disagree` have no
+    common estimate: `per_image` holds each one's own.
+    """
+
+    status: Status
     confidence: float
     estimate: Estimate | None
     matches: list[Match]
+    agreement: Literal["agree", "partly", "disagree"] | None = None
+    per_image: list[ImageAnswer] | None = None
     flights: list[Flight] | None = None
     explanation: list[Explanation] | None = None
     query: Query

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from indexer.gallery.gallery import Gallery
-from indexer.localization.localize import Answer, Search, localize_query
+from indexer.localization.answer import Answer
+from indexer.localization.localize import Search, localize_embeddings
 from indexer.records import Prior
-from model.descriptor_model import DescriptorModel, FusedQuery
+from model.descriptor_model import DescriptorModel, ImageEmbedding
 from model.fusion import fuse
 from service.questions.batching import BatchWorker
 from service.questions.decoding import Decoded, Decoder
@@ -72,12 +73,11 @@ class Pipeline:
             with self.tracing.stage("embed"):
                 embedded = await self.worker.embed(room, [image.pixels_3SS for image in decoded])
         prior, gps_used = self._prior(parameters, decoded)
-        query = fuse(embedded.images)
         started_at = time.perf_counter()
         loop = asyncio.get_running_loop()
         with self.tracing.stage("search"):
             answer, tracks = await loop.run_in_executor(
-                self.searchers, _search, self.embedder, gallery, query, parameters, prior
+                self.searchers, _search, self.embedder, gallery, embedded.images, parameters, prior
             )
         search_ms = (time.perf_counter() - started_at) * 1e3
         return QuestionResult(
@@ -105,7 +105,7 @@ class Pipeline:
 def _search(
     embedder: DescriptorModel,
     gallery: Gallery,
-    query: FusedQuery,
+    images: list[ImageEmbedding],
     parameters: QuestionParameters,
     prior: Prior | None,
 ) -> tuple[Answer, list[SubTrack] | None]:
@@ -116,7 +116,7 @@ def _search(
         filters=parameters.filters,
         min_confidence=parameters.min_confidence,
     )
-    answer = localize_query(query, gallery, embedder, search)
+    answer = localize_embeddings(images, gallery, embedder, search)
     if gallery.view != "drone":
         return answer, None
-    return answer, sub_tracks(gallery, query, answer.matches, search.filters)
+    return answer, sub_tracks(gallery, fuse(images), answer.matches, search.filters)

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from indexer.gallery.gallery import Gallery
+from indexer.localization.answer import Answer
 from indexer.records import ImageRecord, Match
 from model.descriptor_model import DescriptorModel
 from service.questions.explanations import EXPLANATION_KINDS, Explainable
@@ -14,6 +15,7 @@ from service.schemas import (
     FlightBody,
     GalleryBody,
     GalleryName,
+    ImageAnswerBody,
     ImageBody,
     MatchBody,
     MetaBody,
@@ -79,15 +81,19 @@ def answer_body(
     explanation: list[PicturesBody] | None = None,
 ) -> AnswerBody:
     """Return the answer's body; `total_ms` counts from the request's arrival."""
-    judged = result.answer
-    estimate = judged.estimate
+    answer = result.answer
     return AnswerBody(
-        status=judged.status,
-        confidence=judged.confidence,
-        estimate=None
-        if estimate is None
-        else EstimateBody.model_validate(estimate, from_attributes=True),
-        matches=[match_body(match, gallery.name) for match in judged.matches],
+        status=answer.status,
+        confidence=answer.confidence,
+        estimate=_estimate_body(answer),
+        agreement=answer.agreement,
+        per_image=None
+        if answer.per_image is None
+        else [
+            _image_answer(number, alone, gallery.name)
+            for number, alone in enumerate(answer.per_image, start=1)
+        ],
+        matches=[match_body(match, gallery.name) for match in answer.matches],
         flights=None
         if result.tracks is None
         else [_flight_body(track, gallery.name) for track in result.tracks],
@@ -101,6 +107,22 @@ def answer_body(
         gallery=gallery_name(gallery),
         model=model_body(embedder),
         timing_ms=_timing(result, total_ms),
+    )
+
+
+def _estimate_body(answer: Answer) -> EstimateBody | None:
+    if answer.estimate is None:
+        return None
+    return EstimateBody.model_validate(answer.estimate, from_attributes=True)
+
+
+def _image_answer(number: int, answer: Answer, gallery: str) -> ImageAnswerBody:
+    return ImageAnswerBody(
+        image=number,
+        status=answer.status,
+        confidence=answer.confidence,
+        estimate=_estimate_body(answer),
+        best_match=match_body(answer.matches[0], gallery) if answer.matches else None,
     )
 
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from indexer.gallery.gallery import Gallery
 from indexer.records import View
 from service.errors import ParameterError
+from service.formats import FORMATS
 from service.questions.deadline import before_deadline
 from service.questions.explanations import MAX_MATCHES, MAX_QUERIES, Explainable, ExplainingModel
-from service.questions.formats import FORMATS
 from service.questions.pipeline import Question, QuestionResult
 from service.questions.response import answer_body, explanation_body
 from service.questions.uploads import UploadLimits, read_images

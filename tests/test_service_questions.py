@@ -3,18 +3,16 @@
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from indexer_samples import LocalEmbedder
 from PIL import Image
 from service_live import PLACES, encoded, picture, position, serving, settings_of, write_source
 
+from indexer import localize
 from indexer.building.operations import build
 from indexer.gallery.gallery import Gallery
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from model.fusion import fuse
-from model.images import open_image
 from service.app import create_app
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -76,25 +74,26 @@ def test_views_of_one_place_are_fused_by_mean(live: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(("view", "route"), [("satellite", "/localize"), ("drone", "/navigate")])
-def test_views_with_local_features_are_verified(tmp_path: Path, view: str, route: str) -> None:
+def test_the_service_answers_as_the_library_call_does(
+    tmp_path: Path, view: str, route: str
+) -> None:
     embedder, store = LocalEmbedder(), tmp_path / "store"
     source = open_source(write_source(tmp_path / "source", view, range(PLACES)), SourceOptions())
     build(store, "own", source, embedder)
-    files = [encoded(picture(6), "PNG"), encoded(picture(6), "JPEG")]
+    files = [encoded(picture(seed), "PNG") for seed in (6, 7)]
     settings = settings_of(store)
     with serving(create_app(settings, embedder), settings) as client:
         parts = [("image", ("v.png", file, "image/png")) for file in files]
         body = client.post(route, files=parts).json()
-    pixels_N3SS = np.stack([embedder.preprocess(open_image(file)) for file in files])
     gallery = Gallery.open(store, "own", embedder=embedder)
-    expected = gallery.search(fuse(embedder.embed_query_pixels(pixels_N3SS)), top_k=5)
+    expected = localize(files, gallery, embedder)
     gallery.close()
     found = [(match["image_id"], match["score"]) for match in body["matches"]]
-    assert [name for name, _ in found] == [match.record.image_id for match in expected]
+    assert [name for name, _ in found] == [match.record.image_id for match in expected.matches]
     assert {name for name, _ in found[:2]} == {f"{view}-006", f"{view}-007"}
-    heading_deg = body["estimate"]["heading_deg"]
-    assert (heading_deg is None) == (route == "/navigate")
-    scores = [match.score for match in expected]
+    assert (body["status"], body["agreement"]) == (expected.status, expected.agreement)
+    assert (body["estimate"] is None) == (route == "/navigate")
+    scores = [match.score for match in expected.matches]
     assert [score for _, score in found] == pytest.approx(scores, abs=1e-4)
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from page_browser import Watched
@@ -283,3 +284,91 @@ GIVE = """async ([content, way]) => {
     document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
   }
 }"""
+
+
+def test_no_match_shows_no_confidence(watched: Watched) -> None:
+    page = watched.open()
+    page.click(f"{PANEL} .options summary")
+    page.fill(f"{PANEL} [name=min_confidence]", "1")
+    ask(page, photo(1, 0, 3, quality=8))
+    status = page.locator(f"{PANEL} .status.no_match")
+    expect(status).to_contain_text("No match")
+    text = status.inner_text()
+    assert "confidence" not in text.split("Try:")[0]
+    assert "%" not in text
+
+
+def test_the_estimate_is_named_as_ground_and_not_as_the_drone(watched: Watched) -> None:
+    page = watched.open()
+    ask(page, photo(3, 3))
+    expect(page.locator(f"{PANEL} .estimate")).to_contain_text("Ground in the middle of the photo")
+    expect(page.locator(f"{PANEL} .estimate")).to_contain_text("not the drone")
+    expect(page.locator("#legend")).to_contain_text("Ground in the middle of the photo")
+
+
+def test_photos_of_different_places_are_listed_one_by_one(watched: Watched) -> None:
+    page = watched.open()
+    ask(page, photo(1, 1), photo(6, 6))
+    expect(page.locator(f"{PANEL} .status.uncertain")).to_contain_text("show different places")
+    rows = page.locator(f"{PANEL} .per-photo li")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("photo-6-6.jpg: Match")
+    expect(page.locator(".estimate-pin")).to_have_count(2)
+    assert page.locator(f"{PANEL} .coordinates").count() == 0
+
+
+def test_more_photos_than_one_question_may_have_are_refused_and_none_is_dropped(
+    watched: Watched,
+) -> None:
+    page = watched.open()
+    page.set_input_files(f"{PANEL} input[type=file]", [photo(1, 1)] * 55)
+    problem = page.locator(f"{PANEL} .status.problem")
+    expect(problem).to_contain_text("55 images are more than the 54 of one question")
+    assert page.locator(f"{PANEL} .chosen li").count() == 0
+
+
+def test_an_answer_from_a_link_is_marked_as_such(watched: Watched) -> None:
+    page = watched.open()
+    ask(page, photo(6, 6))
+    assert page.locator(f"{PANEL} .from-link").count() == 0
+    link = page.evaluate("location.hash")
+    page.goto("about:blank")
+    watched.open(f"/{link}")
+    expect(page.locator(f"{PANEL} .status.match")).to_contain_text("From a link")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"answer": "{broken"}, "its answer cannot be read"),
+        ({"tab": "elsewhere"}, "neither of the two tabs"),
+        ({"gallery": "nowhere"}, 'no gallery "nowhere" is loaded'),
+        ({"map": "17/a/b"}, "its map position is no position"),
+        ({"evil": "1"}, 'an unknown part "evil"'),
+        ({"latitude": "48.0"}, "far from all of its matches"),
+        ({"image": "no-such-tile"}, 'has no image "no-such-tile"'),
+        ({"status": "no_match"}, "a position where there can be none"),
+    ],
+)
+def test_a_changed_link_says_so_and_shows_no_position(
+    watched: Watched, change: dict[str, str], reason: str
+) -> None:
+    watched.refused = {404}
+    page = watched.open()
+    ask(page, photo(6, 6))
+    parts = dict(parse_qsl(page.evaluate("location.hash")[1:]))
+    answer = json.loads(parts["answer"])
+    if "latitude" in change:
+        answer["estimate"]["latitude"] = float(change["latitude"])
+    if "image" in change:
+        answer["matches"][0][0] = change["image"]
+    if "status" in change:
+        answer["status"] = change["status"]
+    parts["answer"] = json.dumps(answer)
+    parts |= {k: v for k, v in change.items() if k in ("answer", "tab", "gallery", "map", "evil")}
+    page.goto("about:blank")
+    watched.open(f"/#{urlencode(parts)}")
+    problem = page.locator(f"{PANEL} .status.problem")
+    expect(problem).to_contain_text("This link cannot be shown")
+    expect(problem).to_contain_text(reason)
+    assert page.locator(".estimate-pin").count() == 0

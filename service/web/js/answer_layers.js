@@ -30,6 +30,11 @@ export class AnswerLayers {
     for (const flight of answer.flights ?? []) this.drawFlight(flight);
     for (const match of [...answer.matches].reverse()) this.drawMatch(match, colours, answer);
     if (answer.estimate) this.drawEstimate(answer.estimate, answer.status);
+    if (answer.agreement === "disagree") {
+      for (const { image, estimate, status } of answer.per_image ?? []) {
+        if (estimate) this.drawEstimate(estimate, status, `Photo ${image}: ground in its middle`);
+      }
+    }
     for (const own of knownPositions) this.drawKnownPosition(own);
   }
 
@@ -85,7 +90,7 @@ export class AnswerLayers {
     this.byId.set(match.image_id, { shape, marker });
   }
 
-  drawEstimate(estimate, status) {
+  drawEstimate(estimate, status, label = "Ground in the middle of the photo") {
     const position = [estimate.latitude, estimate.longitude];
     const color = status === "match" ? ESTIMATE : UNCERTAIN;
     const style = { color, interactive: false, dashArray: status === "match" ? null : "4 6" };
@@ -98,7 +103,7 @@ export class AnswerLayers {
       this.bounds.extend(ring.getBounds());
     }
     const cross = icon("cross", "-24 -24 48 48", "M0-23V-12M0 12V23M-23 0H-12M12 0H23");
-    const words = `Estimate ${positionText(...position)}`;
+    const words = `${label}: ${positionText(...position)}`;
     const node = element("span", {}, cross);
     const isTurned = Number.isFinite(estimate.heading_deg);
     if (isTurned) node.append(topArrow(estimate.heading_deg));
@@ -106,7 +111,7 @@ export class AnswerLayers {
     const inner = `inner circle ${metresText(estimate.accuracy_m_68)} (68 %)`;
     const outer = `outer ${metresText(estimate.accuracy_m_95)} (95 %)`;
     const arrow = isTurned ? `; arrow: top of the photo, ${headingText(estimate.heading_deg)}` : "";
-    this.legend.push([`estimate ${status}`, `Estimate; ${inner}, ${outer}${arrow}`]);
+    this.legend.push([`estimate ${status}`, `${label}; ${inner}, ${outer}${arrow}`]);
   }
 
   drawKnownPosition({ latitude, longitude, label }) {

@@ -10,12 +10,17 @@ const LOOKS = {
 };
 
 /** The banner of a status: an icon, a title, a sentence, and advice. */
-export function statusBanner(answer, parameters, route) {
+export function statusBanner(answer, parameters, route, { isFromLink = false } = {}) {
   const [title, path] = LOOKS[answer.status];
-  const confidence = `confidence ${percentText(answer.confidence)}`;
-  const head = element("p", { class: "head" }, element("strong", {}, title), ` · ${confidence}`);
+  const head = element("p", { class: "head" }, element("strong", {}, title));
+  // The confidence of a rejected candidate would read like that of a find.
+  if (answer.status !== "no_match") head.append(` · confidence ${percentText(answer.confidence)}`);
   const tips = answer.status === "match" ? [] : advice(answer, parameters, route);
   const words = element("div", {}, head, element("p", {}, sentence(answer, route)));
+  if (isFromLink) {
+    const note = "From a link: this page has not searched for it. Send the photo yourself to check it.";
+    words.prepend(element("p", { class: "from-link" }, note));
+  }
   if (tips.length) {
     const items = tips.map((tip) => element("li", {}, tip));
     words.append(element("p", {}, "Try:"), element("ul", {}, ...items));
@@ -27,14 +32,18 @@ function sentence(answer, route) {
   const what = route === "localize" ? "tile" : "drone image";
   if (answer.status === "no_match") {
     return answer.matches.length
-      ? `No ${what} of "${answer.gallery.name}" looks enough like this. The nearest are below, dashed on the map; do not trust them.`
+      ? `No ${what} of "${answer.gallery.name}" looks enough like this. The most similar ones are listed below and dashed on the map; they are not an answer.`
       : `No ${what} of "${answer.gallery.name}" lies in the area you chose.`;
   }
-  if (!answer.estimate) return `${answer.matches.length} places to look at.`;
+  if (answer.agreement === "disagree") {
+    return "These photos show different places, so there is no common position. Each is listed on its own.";
+  }
+  const partly = answer.agreement === "partly" ? " Not every photo on its own is found there." : "";
+  if (!answer.estimate) return `${answer.matches.length} ${what}s to look at.${partly}`;
   const within = metresText(answer.estimate.accuracy_m_95);
   return answer.status === "match"
-    ? `The place lies within ${within} of the estimate (95 %).`
-    : `Perhaps here, within ${within} (95 %). Check it against the pictures before you use it.`;
+    ? `The ground in the middle of the photo lies within ${within} of this point (95 %).${partly}`
+    : `Perhaps here, within ${within} (95 %). Compare the images before you use it.${partly}`;
 }
 
 function advice(answer, parameters, route) {
@@ -47,7 +56,7 @@ function advice(answer, parameters, route) {
   }
   if (route === "localize") {
     tips.push(
-      "several photos of the same place at once: they are fused",
+      "several photos of the same place at once",
       "a photo that looks further down, or from higher up, with roofs and roads in it",
     );
   }
@@ -55,6 +64,25 @@ function advice(answer, parameters, route) {
   if (!hasPrior && unsure) tips.push("a circle or a box around where it must be");
   if (!unsure) tips.push("another gallery: this one may not cover the place");
   return tips;
+}
+
+/** What each of several photos shows on its own; null for a single photo. */
+export function photoList(answer, names) {
+  if (!answer.per_image?.length) return null;
+  const items = answer.per_image.map(({ image, status, confidence, estimate, best_match: best }) => {
+    const name = names[image - 1] ?? `photo ${image}`;
+    const [title] = LOOKS[status];
+    const sure = status === "no_match" ? title : `${title}, confidence ${percentText(confidence)}`;
+    const where = status === "no_match" ? "" : placeText(estimate, best);
+    return element("li", {}, element("strong", {}, name), `: ${sure}${where}`);
+  });
+  const list = element("ol", {}, ...items);
+  return element("div", { class: "per-photo" }, element("p", {}, "Each photo on its own:"), list);
+}
+
+function placeText(estimate, best) {
+  if (estimate) return `, at ${positionText(estimate.latitude, estimate.longitude)}`;
+  return best ? `, ${best.image_id}` : "";
 }
 
 /** Coordinates of the estimate with a copy button and the distance to the known position. */
@@ -65,14 +93,18 @@ export function estimateLine(answer, knownPositions, onCopy) {
   const press = { type: "button", "aria-label": "Copy coordinates", click: () => onCopy(text) };
   const copy = element("button", press, "Copy");
   const circles = `68 % within ${metresText(accuracy_m_68)}, 95 % within ${metresText(accuracy_m_95)}`;
-  const lines = [element("p", { class: "coordinates" }, element("output", {}, text), copy)];
+  const what = "Ground in the middle of the photo (not the drone: an oblique camera looks ahead)";
+  const lines = [
+    element("p", { class: "facts" }, what),
+    element("p", { class: "coordinates" }, element("output", {}, text), copy),
+  ];
   lines.push(element("p", { class: "facts" }, circles));
   if (Number.isFinite(heading_deg)) {
     lines.push(element("p", { class: "facts" }, `The top of the photo points to ${headingText(heading_deg)}`));
   }
   for (const own of knownPositions.slice(0, 1)) {
     const away = metresText(distanceM(own, answer.estimate));
-    lines.push(element("p", { class: "facts" }, `${own.label}: ${away} away.`));
+    lines.push(element("p", { class: "facts" }, `${own.label}: ${away} away from that ground.`));
   }
   return element("div", { class: "estimate" }, ...lines);
 }

@@ -3,7 +3,7 @@
 import { getBlob, getJsonWhenLoaded } from "./api.js";
 import { Compare } from "./compare.js";
 import { fromTemplate } from "./dom.js";
-import { readHash } from "./link.js";
+import { LinkError, readHash } from "./link.js";
 import { MapView } from "./map_view.js";
 import { Tabs } from "./tabs.js";
 import { Workspace } from "./workspace.js";
@@ -91,13 +91,28 @@ class App {
       workspace.form.tellRefused(refused);
     }
     this.offerBases();
-    const state = readHash(location.hash);
+    const { state, problem } = this.readLink();
     const first = galleries.find((gallery) => gallery.view === "satellite");
     const wanted = state?.base ?? first?.name;
     this.tabs.select(state?.tab === "navigate" ? "navigate" : "localize");
     await Promise.all([this.showBase(wanted), this.offerSamples()]);
-    if (state) await this.active.restore(state);
+    if (problem) this.active.fail(problem);
+    if (state) await this.active.restore(state).catch((error) => this.active.fail(error));
     document.body.dataset.ready = "yes";
+  }
+
+  /** The state in the address bar, or why it cannot be shown. */
+  readLink() {
+    try {
+      const state = readHash(location.hash);
+      const name = state?.question.get("gallery");
+      const isKnown = !name || this.galleries.some((gallery) => gallery.name === name);
+      if (!isKnown) throw new LinkError(`no gallery "${name}" is loaded here`);
+      return { state };
+    } catch (problem) {
+      if (!(problem instanceof LinkError)) throw problem;
+      return { state: null, problem };
+    }
   }
 
   offerBases() {

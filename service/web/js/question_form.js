@@ -45,7 +45,13 @@ export class QuestionForm {
   /** Add files of this computer; the service refuses what is no image. */
   async addFiles(files) {
     const added = await Promise.all([...files].map(imageOfFile));
-    if (added.length) this.setImages([...this.images.filter((image) => !image.ref), ...added]);
+    if (!added.length) return;
+    const images = [...this.images.filter((image) => !image.ref), ...added];
+    if (images.length > MOST_IMAGES) {
+      this.on.trouble(new Error(tooMany(images.length)));
+      return;
+    }
+    this.setImages(images);
   }
 
   /** Replace the images by one or more gallery images. */
@@ -61,7 +67,7 @@ export class QuestionForm {
 
   setImages(images) {
     for (const image of this.images) if (!images.includes(image)) URL.revokeObjectURL(image.url);
-    this.images = images.slice(0, MOST_IMAGES);
+    this.images = images;
     for (const image of this.images) image.url ??= URL.createObjectURL(image.blob);
     this.showChosen();
     this.on.change();
@@ -169,6 +175,10 @@ export class QuestionForm {
   get knownPositions() {
     return this.images.filter((image) => image.own).map((image) => image.own);
   }
+}
+
+function tooMany(count) {
+  return `${count} images are more than the ${MOST_IMAGES} of one question; none was added. Choose fewer.`;
 }
 
 async function imageOfFile(file) {

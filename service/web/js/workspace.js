@@ -2,12 +2,12 @@
 
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { AnswerLayers } from "./answer_layers.js";
-import { estimateLine, problemBanner, statusBanner } from "./answer_view.js";
+import { estimateLine, photoList, problemBanner, statusBanner } from "./answer_view.js";
 import { getJson, postQuestion } from "./api.js";
 import { QuestionForm } from "./question_form.js";
 import { element } from "./dom.js";
 import { copyText, curlCommand, FORMATS, save } from "./exports.js";
-import { linkHash } from "./link.js";
+import { checkEstimates, LinkError, linkHash } from "./link.js";
 import { markPicked, showMatches } from "./match_list.js";
 import { Prior } from "./prior.js";
 import { Progress } from "./progress.js";
@@ -71,12 +71,14 @@ export class Workspace {
   }
 
   /** Show an answer, from the service or from a link. */
-  show(answer, parameters, { look = true } = {}) {
+  show(answer, parameters, { look = true, isFromLink = false } = {}) {
     this.answer = answer;
+    const names = (this.sent?.images ?? []).map((image) => image.name);
     const knownPositions = this.form.knownPositions;
     const parts = [
-      statusBanner(answer, parameters, this.route),
+      statusBanner(answer, parameters, this.route, { isFromLink }),
       estimateLine(answer, knownPositions, (text) => this.copy(text, "Coordinates")),
+      photoList(answer, names),
       this.actions(parameters),
       answer.timing_ms ? this.progress.chart(answer.timing_ms) : null,
     ];
@@ -203,23 +205,33 @@ export class Workspace {
     const parameters = new URLSearchParams(state.question);
     this.form.restore(parameters, Prior.from(parameters));
     if (state.samples.length && (await this.form.useSamples(state.samples))) await this.submit();
-    else if (state.answer) this.show(await this.wholeAnswer(state), parameters, { look: false });
+    else if (state.answer) {
+      const answer = await this.wholeAnswer(state);
+      this.show(answer, parameters, { look: false, isFromLink: true });
+    }
     if (state.map) this.mapView.position = state.map;
     const picked = this.answer?.matches.find((match) => match.image_id === state.picked);
     if (picked) this.pick(picked);
   }
 
-  /** A link holds ids and scores; the gallery knows the rest. */
+  /**
+   * The answer of a link, whose ids and scores the gallery completes.
+   * Throws LinkError where the gallery contradicts it: a link must not show what no search could.
+   */
   async wholeAnswer({ answer, question }) {
     const name = question.get("gallery");
     const metas = answer.matches.map(([imageId]) =>
-      getJson(`${picturePath({ gallery: name, imageId })}/meta`),
+      getJson(`${picturePath({ gallery: name, imageId })}/meta`).catch((error) => {
+        if (error.status !== 404) throw error;
+        throw new LinkError(`gallery "${name}" has no image "${imageId}"`);
+      }),
     );
     const matches = (await Promise.all(metas)).map((meta, i) => ({
       ...meta,
       rank: i + 1,
       score: answer.matches[i][1],
     }));
+    checkEstimates(answer, matches, this.view);
     return { ...answer, matches, gallery: { name, view: this.view } };
   }
 }

@@ -124,6 +124,8 @@ def publish_grid(store: Path, work: Path, side: int) -> None:
         folder = work / str(ZOOM) / str(FIRST_X + column)
         folder.mkdir(parents=True)
         for row in range(side):
-            picture = Image.new("RGB", (16, 16), tuple(int(v) for v in whole[row, column]))
+            colour = tuple(int(v) for v in whole[row, column])
+            picture = Image.new("RGB", (16, 16), colour)
+            picture.paste(tuple(v // 2 for v in colour), (0, 0, 8, 8))  # one colour is no image
             picture.save(folder / f"{FIRST_Y + row}.jpg")
     build(store, "grid", open_source(work, SourceOptions()), ColourEmbedder())

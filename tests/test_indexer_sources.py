@@ -455,6 +455,8 @@ def test_other_files_beside_maps_and_photos_are_left_aside(tmp_path) -> None:
     (maps / "area.geojson").write_text(json.dumps(table))
     source = open_source(maps, SourceOptions())
     assert source.kind == "folder of GeoTIFFs"
+    assert len(list(source.candidates())) == 1
+    assert source.left_aside == {"picture that nothing places": 1, ".geojson file": 1}
     assert source.notes == ["left aside: area.geojson has no feature with path or id; add one"]
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -22,6 +22,7 @@ from indexer.gallery.layout import gallery_folder
 from indexer.gallery.schema import DONE, REPLACING, RUNNING, GalleryRow, SourceRow
 from indexer.sources.candidate import Candidate, Source, identity, pages
 from indexer.sources.detect import open_source
+from indexer.sources.names import path_of, shown
 from indexer.sources.reading import SkippedImage
 from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
@@ -208,7 +209,7 @@ def starts_anew(writer: Writer, source: Source, embedder: DescriptorModel, anew:
             return True
         raise GalleryExistsError(
             f"gallery {writer.folder.root.name!r} already holds "
-            f"{Path(others[0].location).name!r} (cut as {others[0].options}); "
+            f"{shown(path_of(others[0].location).name)!r} (cut as {others[0].options}); "
             "use: safenet-index add, or build --replace"
         )
     return False

@@ -24,6 +24,7 @@ from indexer.errors import EmptySourceError, SourceError, UnknownImageError
 from indexer.records import Filters
 from indexer.sources.candidate import Source, options_from_text
 from indexer.sources.detect import open_source
+from indexer.sources.names import path_of
 from model.descriptor_model import DescriptorModel
 
 
@@ -135,7 +136,7 @@ def update(
         raise EmptySourceError(f"gallery {name!r} has no source left; use: safenet-index add")
     faults: list[SourceError] = []
     for info in sources:
-        place = Path(info.location)
+        place = path_of(info.location)
         if not place.exists():
             progress.note(f"{place} is gone; its images stay until: remove --source {place}")
             continue

@@ -24,6 +24,7 @@ from indexer.gallery.pictures import PictureStore, encode
 from indexer.gallery.rows import StoredImage
 from indexer.sources.candidate import options_from_text
 from indexer.sources.detect import open_source
+from indexer.sources.names import path_of
 from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
 from model.files import file_sha256
@@ -178,7 +179,7 @@ def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:
 def _read_again(writer: Writer, image: StoredImage) -> bool:
     info = next(info for info in writer.database.sources() if info.id == image.source_id)
     try:
-        source = open_source(Path(info.location), options_from_text(info.options))
+        source = open_source(path_of(info.location), options_from_text(info.options))
         wanted = image.record.image_id
         candidate = next(c for c in source.candidates() if c.record.image_id == wanted)
         raw = candidate.read()

@@ -8,6 +8,7 @@ import numpy as np
 from indexer.gallery.database import Database
 from indexer.gallery.metadata_search import slots_within
 from indexer.records import Filters
+from indexer.sources.names import location_text
 
 
 def selected_ids(database: Database, filters: Filters) -> list[str]:
@@ -30,5 +31,5 @@ def _at_path(database: Database, source: str | None) -> list[int]:
     """Return the ids of the sources at a path; none if the text is only a name."""
     if source is None or len(Path(source).parts) < 2:
         return []
-    location = str(Path(source).resolve())
+    location = location_text(Path(source).resolve())
     return [info.id for info in database.sources() if info.location == location]

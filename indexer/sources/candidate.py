@@ -2,7 +2,9 @@
 
 import json
 import math
+import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -17,21 +19,9 @@ from indexer.errors import BadTableError, SourceError
 from indexer.geo import inside_bounds
 from indexer.polygons import inside_any, inside_polygon
 from indexer.records import Bounds, ImageRecord, Ring, View
+from indexer.sources.count import Count
+from indexer.sources.names import location_text, shown
 from indexer.sources.reading import RawPicture
-
-IMAGE_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".avif",
-    ".heic",
-    ".heif",
-)
-"""What counts as an image file in a folder; compared in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +121,8 @@ class Source(ABC):
     """A place images come from.
 
     `kind` names it to people, `notes` is what it decided on its own and the user should know.
+    `left_aside` counts by kind what lies there and gives no candidate; it is complete when the
+    candidates have been walked through.
     """
 
     kind: str
@@ -140,6 +132,7 @@ class Source(ABC):
         self.path = path
         self.options = options
         self.notes: list[str] = []
+        self.left_aside: Counter[str] = Counter()
 
     @abstractmethod
     def everything(self) -> Iterator[Candidate]:
@@ -148,8 +141,18 @@ class Source(ABC):
     def candidates(self) -> Iterator[Candidate]:
         """Every candidate whose centre lies in the wanted area."""
         for candidate in self.everything():
-            if self.options.hold(candidate.record.latitude, candidate.record.longitude):
+            record = candidate.record
+            # A file that cannot be used lies nowhere, and is counted in any area.
+            if math.isnan(record.latitude) or self.options.hold(record.latitude, record.longitude):
                 yield self.dated(candidate)
+
+    def count(self, budget_s: float = 1.0) -> Count:
+        """How many candidates will come; at least so many where counting takes longer."""
+        ends, number = time.monotonic() + budget_s, 0
+        for number, _ in enumerate(self.candidates(), start=1):
+            if number % 64 == 0 and time.monotonic() > ends:
+                return Count(number=number, exact=False)
+        return Count(number=number, exact=True)
 
     def dated(self, candidate: Candidate) -> Candidate:
         """A candidate with the date of the options, where it has none of its own."""
@@ -168,7 +171,7 @@ class Source(ABC):
 
 def identity(source: Source) -> tuple[str, str]:
     """What makes a source the same one again: its place and how it is cut."""
-    return str(source.path.resolve()), options_text(source.options)
+    return location_text(source.path.resolve()), options_text(source.options)
 
 
 def options_text(options: SourceOptions) -> str:
@@ -204,7 +207,7 @@ def broken(path: Path, image_id: str, view: View, error: Exception) -> Candidate
 
     record = ImageRecord(image_id=image_id, view=view, latitude=math.nan, longitude=math.nan)
     return Candidate(
-        record=record, location=str(path), fingerprint=file_fingerprint(path), read=fail
+        record=record, location=shown(path), fingerprint=file_fingerprint(path), read=fail
     )
 
 
@@ -231,13 +234,4 @@ def file_fingerprint(path: Path) -> str:
 
 def file_id(relative: Path, prefix: str = "") -> str:
     """An image id from a relative path: no suffix, folders joined by '~'."""
-    return prefix + "~".join(relative.with_suffix("").parts)
-
-
-def image_files(folder: Path) -> Iterator[Path]:
-    """Every image file below a folder, in a stable order."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
-            yield from image_files(path)
-        elif path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            yield path
+    return prefix + shown("~".join(relative.with_suffix("").parts))

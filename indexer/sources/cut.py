@@ -8,7 +8,8 @@ from indexer.errors import TooManyTilesError
 from indexer.gallery.pictures import MAX_SIDE_PX
 from indexer.records import ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
-from indexer.sources.cut_rows import Count, CutRows, Row
+from indexer.sources.count import Count
+from indexer.sources.cut_rows import CutRows, Row
 from indexer.sources.grids import PixelGrid, Window
 from indexer.sources.names import shown
 from indexer.sources.placement import Placement
@@ -60,7 +61,7 @@ class CutSource(Source):
             for candidate in self._tiles(rows.tile_m, rows.wanted()):
                 yield self.dated(candidate)
 
-    def count(self) -> Count:
+    def count(self, budget_s: float = 1.0) -> Count:
         """How many tiles will come, without making them."""
         counts = [rows.count() for rows in self.cuts()]
         return Count(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.records import Bounds
 from indexer.sources.candidate import SourceOptions
+from indexer.sources.count import Count
 from indexer.sources.grids import Span
 from indexer.sources.placement import Placement
 
@@ -33,14 +34,6 @@ class Row:
     width: float
     height: float
     lefts_N: NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Count:
-    """How many tiles there are; not `exact` where it comes of a sample."""
-
-    number: int
-    exact: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from indexer.errors import BadTableError
 from indexer.records import View
-from indexer.sources.candidate import SourceOptions, image_files
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.listing import image_files
 from indexer.sources.table import TableSource
 from indexer.sources.table_lines import Line, read_csv
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from indexer.errors import EmptySourceError, UnknownSourceError
-from indexer.sources import raster
-from indexer.sources.candidate import IMAGE_SUFFIXES, Source, SourceOptions, image_files
+from indexer.sources.candidate import Source, SourceOptions
 from indexer.sources.cut import CutSource
 from indexer.sources.datasets import (
     DENSE_TABLES,
@@ -13,10 +12,12 @@ from indexer.sources.datasets import (
     find_table,
     looks_like_dataset,
 )
+from indexer.sources.folder import open_folder
 from indexer.sources.grids import TileGrid
+from indexer.sources.listing import IMAGE_SUFFIXES, RASTER_SUFFIXES, image_files
 from indexer.sources.mb_tiles import MbTiles
-from indexer.sources.photos import PhotoSource, looks_like_photos
 from indexer.sources.pm_tiles import PmTiles
+from indexer.sources.raster import RasterGrid
 from indexer.sources.table import TableSource
 from indexer.sources.table_lines import why_no_table
 from indexer.sources.tile_folder import FolderTiles, looks_like_tiles, part_of_tiles
@@ -45,8 +46,8 @@ def open_source(path: Path, options: SourceOptions) -> Source:
 
 def _from_file(path: Path, options: SourceOptions) -> Source:
     suffix = path.suffix.lower()
-    if suffix in raster.SUFFIXES:
-        return CutSource(raster.RasterGrid(path), options)
+    if suffix in RASTER_SUFFIXES:
+        return CutSource(RasterGrid(path), options)
     if suffix == ".mbtiles":
         return _tiles(MbTiles(path), options)
     if suffix == ".pmtiles":
@@ -66,13 +67,18 @@ def _from_folder(path: Path, options: SourceOptions) -> Source:
     table = find_table(path)
     if table is not None and looks_like_dataset(path):
         return DatasetSource(path, table, options)
+    inner = _only_tile_folder(path)
+    if inner is not None:
+        source = _tiles(FolderTiles(inner), options)
+        source.notes.append(f"tiles are read from {inner.name}/")
+        return source
     tables = sorted(file for file in path.iterdir() if file.suffix.lower() in (".csv", ".geojson"))
     lacks = {file: why_no_table(file) for file in tables}
     useful = [file for file in tables if lacks[file] is None]
-    source = None if useful else _without_table(path, options)
-    if source is not None:
-        source.notes += [f"left aside: {why}" for why in lacks.values()]
-        return source
+    other = None if useful else open_folder(path, options)
+    if other is not None:
+        other.notes += [f"left aside: {why}" for why in lacks.values()]
+        return other
     if not tables:
         raise UnknownSourceError(_why_unknown(path))
     chosen, *others = useful or tables
@@ -82,15 +88,12 @@ def _from_folder(path: Path, options: SourceOptions) -> Source:
     return TableSource(path, chosen, options)
 
 
-def _without_table(path: Path, options: SourceOptions) -> Source | None:
-    first = next(image_files(path), None)
-    if first is not None and first.suffix.lower() in raster.SUFFIXES:
-        return raster.RasterFolderSource(path, options)
-    if looks_like_photos(path):
-        return PhotoSource(path, options)
-    if any(file.suffix.lower() in raster.SUFFIXES for file in image_files(path)):
-        return raster.RasterFolderSource(path, options)
-    return None
+def _only_tile_folder(path: Path) -> Path | None:
+    """The one subfolder that holds tiles, where nothing else that can be indexed lies beside."""
+    parts = sorted(path.iterdir())
+    found = [part for part in parts if part.is_dir() and looks_like_tiles(part)]
+    beside = any(part.is_file() and part.suffix.lower() in IMAGE_SUFFIXES for part in parts)
+    return found[0] if len(found) == 1 and not beside else None
 
 
 def _why_unknown(path: Path) -> str:

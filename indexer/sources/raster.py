@@ -1,7 +1,6 @@
 """GeoTIFF and Cloud-Optimized GeoTIFF maps in any coordinate reference system (rasterio)."""
 
 import itertools
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,13 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
-from indexer.errors import EmptySourceError, SourceError
-from indexer.records import View
-from indexer.sources.candidate import Candidate, Source, SourceOptions, broken, file_fingerprint
-from indexer.sources.cut import CutSource
+from indexer.errors import SourceError
+from indexer.sources.candidate import file_fingerprint
 from indexer.sources.grids import Span, Window
 from indexer.sources.names import shown
 from indexer.sources.raster_colours import Colours
 from indexer.sources.raster_opening import check_georeferenced, opened_raster, reference_system
 from indexer.sources.tile_pixels import Pixels
-
-SUFFIXES = (".tif", ".tiff")
 
 
 class RasterGrid:
@@ -87,37 +82,6 @@ class RasterGrid:
             mask_HW = dataset.dataset_mask(window=area, out_shape=shape)
         rgb_HW3, data_HW = colours.pixels(bands_BHW)
         return rgb_HW3, data_HW & (mask_HW > 0)
-
-
-class RasterFolderSource(Source):
-    """Every GeoTIFF of a folder, each cut on its own; files that cannot be used are counted."""
-
-    kind = "folder of GeoTIFFs"
-
-    def __init__(self, path: Path, options: SourceOptions) -> None:
-        super().__init__(path, options)
-        self.view: View = options.view or "satellite"
-        self._files = raster_files(path)
-        if not self._files:
-            raise EmptySourceError(f"{path} holds no GeoTIFF; check the path")
-
-    def candidates(self) -> Iterator[Candidate]:
-        """Every tile of every file, in the order of the names."""
-        for file in self._files:
-            label = "~".join(file.relative_to(self.path).with_suffix("").parts)
-            try:
-                yield from CutSource(RasterGrid(file), self.options, label).candidates()
-            except SourceError as error:
-                yield broken(file, f"{self.options.id_prefix}{label}", self.view, error)
-
-    def everything(self) -> Iterator[Candidate]:
-        """The same: each file's own source looks at the wanted area."""
-        return self.candidates()
-
-
-def raster_files(folder: Path) -> list[Path]:
-    """GeoTIFFs below a folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
 def _damaged(path: Path) -> SourceError:

@@ -17,7 +17,6 @@ from typing import Any, cast, get_args
 from indexer.errors import BadTableError
 from indexer.records import ImageRecord, Position, View
 from indexer.sources.candidate import (
-    IMAGE_SUFFIXES,
     Candidate,
     Source,
     SourceOptions,
@@ -26,6 +25,8 @@ from indexer.sources.candidate import (
     file_id,
 )
 from indexer.sources.cells import corners, moment, number, optional, positive
+from indexer.sources.listing import IMAGE_SUFFIXES
+from indexer.sources.names import shown
 from indexer.sources.reading import read_file
 from indexer.sources.table_lines import Line, read_csv, read_geojson
 
@@ -86,11 +87,11 @@ class TableSource(Source):
             flight_id=row.get("flight_id") or None,
             captured_at=moment(row, where),
             place_id=row.get("id") or None,
-            source=self.path.name,
+            source=shown(self.path.name),
         )
         return Candidate(
             record=record,
-            location=str(path),
+            location=shown(path),
             fingerprint=file_fingerprint(path),
             read=lambda: read_file(path),
         )

@@ -99,7 +99,9 @@ def looks_like_tiles(path: Path) -> bool:
     """Whether a folder has the shape {z}/{x}/{y}.png|jpg|webp."""
     for zoom in zoom_folders(path):
         for column in numbered(zoom):
-            if any(_TILE.fullmatch(file.name) for file in column.iterdir()):
+            if int(column.name) < 2 ** int(zoom.name) and any(
+                _TILE.fullmatch(file.name) for file in column.iterdir()
+            ):
                 return True
     return False
 

@@ -1,0 +1,45 @@
+"""What lies below a folder: image files in a stable order, and everything else by its kind."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif", ".mpo",
+)  # fmt: skip
+"""What counts as an image file in a folder; compared in lower case."""
+
+RASTER_SUFFIXES = (".tif", ".tiff")
+"""Image files that may be maps."""
+
+
+def image_files(folder: Path, others: Counter[str] | None = None) -> Iterator[Path]:
+    """Yield every image file below a folder, in a stable order.
+
+    A folder that a link leads back to is visited once; hidden files are left out.
+
+    Args:
+        folder: where to look.
+        others: what to count the files in that are no images, by kind.
+    """
+    yield from _below(folder, others if others is not None else Counter(), set())
+
+
+def _below(folder: Path, others: Counter[str], visited: set[tuple[int, int]]) -> Iterator[Path]:
+    stat = folder.stat()
+    if (stat.st_dev, stat.st_ino) in visited:
+        others["link back to a folder that was read"] += 1
+        return
+    visited.add((stat.st_dev, stat.st_ino))
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            others["hidden file"] += 1
+        elif path.is_dir():
+            yield from _below(path, others, visited)
+        elif path.suffix.lower() not in IMAGE_SUFFIXES:
+            others[f"{path.suffix.lower() or 'file without suffix'} file"] += 1
+        elif os.path.lexists(path) and not path.exists():
+            others["link that leads nowhere"] += 1
+        else:
+            yield path

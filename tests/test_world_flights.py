@@ -17,7 +17,7 @@ from training.world.cli import app
 from training.world.errors import UnknownPresetError
 from training.world.rendering.camera import Jitter, fly
 from training.world.rendering.sensor import Sensor, expose
-from training.world.rendering.weather import NAMES, Weather, draw_weather, precipitate
+from training.world.rendering.weather import NAMES, RenderedWeather, draw_weather, precipitate
 from training.world.synthetic.place import RenderSettings, render_place
 from training.world.synthetic.place_jobs import Job, run_job
 
@@ -71,7 +71,7 @@ def test_weather_is_drawn_in_its_share_and_recorded(tmp_path: Path) -> None:
 
 def test_rain_covers_some_of_the_view_and_repeats() -> None:
     view = np.full((128, 128, 3), 90.0, np.float32)
-    rain = Weather(name="rain", streaks=5000)
+    rain = RenderedWeather(name="rain", streaks=5000)
     wet = precipitate(view, rain, 7)
     assert 0.02 < np.mean(wet[..., 0] > 92) < 0.6
     assert np.array_equal(wet, precipitate(view, rain, 7))

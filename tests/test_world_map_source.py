@@ -207,7 +207,7 @@ def test_a_broken_tile_is_named(tmp_path: Path) -> None:
     (folder / "2.png").write_bytes(b"no picture")
     code, output = _drape(tmp_path, "--out", tmp_path / "out")
     assert code == 1
-    assert "2.png: not a readable picture" in output
+    assert "2.png: not a readable image" in output
 
 
 def test_what_cannot_be_written_is_named(geotiff: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from training.world.orthophoto.guessed_heights import guess_heights
 from training.world.rendering.camera import Camera, Jitter, fly
 from training.world.rendering.raymarch import drone_view
 from training.world.rendering.satellite import satellite_view
-from training.world.rendering.weather import Weather, precipitate
+from training.world.rendering.weather import RenderedWeather, precipitate
 from training.world.scene.light import Light, draw_light
 from training.world.scene.scene import LitScene, build_scene, light_scene
 from training.world.scene.textures import load_textures
@@ -99,7 +99,10 @@ def test_a_textured_window_and_bad_weather_are_those_of_this_world_version(tmp_p
     scene = build_scene(3, 958.3, -834.6, 75.0, 0.5, bank)
     lit = light_scene(scene, Light())
     view = drone_view(lit, fly("nadir", 1, 958.3, -834.6, Dice(3), Jitter())[0], 96)
-    wet = precipitate(view, Weather(streaks=5000.0), 7), precipitate(view, Weather(flakes=5000), 8)
+    wet = (
+        precipitate(view, RenderedWeather(streaks=5000.0), 7),
+        precipitate(view, RenderedWeather(flakes=5000), 8),
+    )
     assert _digest(scene.rgb, *wet) == TEXTURED
 
 

@@ -55,5 +55,5 @@ def test_ploughed_fields_lie_on_crops_and_not_on_lawns(pictures: Path) -> None:
 
 
 def test_a_folder_without_known_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MapSourceError, match="no pictures of"):
+    with pytest.raises(MapSourceError, match="no images of"):
         load_textures(str(tmp_path))

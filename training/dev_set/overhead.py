@@ -9,7 +9,7 @@ from PIL import Image
 
 from indexer.geo import offset
 from training.dev_set.images import SEED, SIDE_PX, Shown
-from training.world.orthophoto.image_jobs import PictureSettings, picture_jobs, run_picture_job
+from training.world.orthophoto.image_jobs import ImageSettings, image_jobs, run_image_job
 from training.world.orthophoto.map_source import MapSource
 
 MORAVA_TILE_M = 50.0
@@ -26,10 +26,10 @@ def flown_over(data: Path, word: str, scratch: Path, *, views: int) -> Iterator[
     Raises:
         MapSourceError: a picture or `index.csv` cannot be read.
     """
-    settings = PictureSettings(folder=str(data), include=(word,), views=views)
-    for number, job in enumerate(picture_jobs(scratch, SEED, settings)):
+    settings = ImageSettings(folder=str(data), include=(word,), views=views)
+    for number, job in enumerate(image_jobs(scratch, SEED, settings)):
         if not job.is_done:
-            run_picture_job(job)
+            run_image_job(job)
         for view in ("satellite", "drone"):
             for file in sorted((scratch / "train" / view / job.place_id).iterdir()):
                 with Image.open(file) as picture:

@@ -1,6 +1,6 @@
-"""Chance as a pure function: hashes of (seed, integers), smooth noise, and the world's warp.
+"""Random numbers as pure functions: hashes of (seed, integers), smooth noise, the world's warp.
 
-Everything the world decides comes from here, so any tile can be made alone and fits its
+Every random choice of the world is made here, so a tile can be rendered alone and fits its
 neighbours. Coordinates are metres east (x) and north (y) of the world's origin.
 """
 
@@ -10,7 +10,7 @@ import numba
 
 _MASK64 = (1 << 64) - 1
 WARP_M = 42.0
-"""Ours: amplitude of the bend of the street grid: streets curve gently."""
+"""Amplitude of the bends of the street grid. Our choice: streets curve gently."""
 _WAVES = ((0.0021, 0.0013, 0.0), (-0.0011, 0.0026, 1.7), (0.0031, -0.0017, 4.1))
 
 
@@ -33,29 +33,29 @@ class Dice:
         return self._state
 
     def unit(self) -> float:
-        """The next number, uniform in [0, 1)."""
+        """Return the next number, uniform in [0, 1)."""
         return (self._next() >> 11) / float(1 << 53)
 
     def between(self, low: float, high: float) -> float:
-        """The next number, uniform in [low, high)."""
+        """Return the next number, uniform in [low, high)."""
         return low + (high - low) * self.unit()
 
     def below(self, count: int) -> int:
-        """An integer in 0..count-1."""
+        """Return an integer in 0..count-1."""
         return int(self.unit() * count)
 
     def normal(self) -> float:
-        """About standard normal: the sum of twelve uniforms, minus six."""
+        """Return an about standard normal number: the sum of twelve uniforms, minus six."""
         return sum(self.unit() for _ in range(12)) - 6.0
 
     def chance(self, probability: float) -> bool:
-        """True with that probability."""
+        """Return True with that probability."""
         return self.unit() < probability
 
 
 @numba.njit(cache=True, inline="always")
 def hash_unit(seed: int, i: int, j: int) -> float:
-    """A number in [0, 1) for the integers (seed, i, j)."""
+    """Return a number in [0, 1) for the integers (seed, i, j)."""
     h = (seed * 0x9E3779B1 + i * 0x85EBCA77 + j * 0xC2B2AE3D) & 0xFFFFFFFF
     h ^= h >> 15
     h = (h * 0x2C1B3C6D) & 0xFFFFFFFF
@@ -67,7 +67,7 @@ def hash_unit(seed: int, i: int, j: int) -> float:
 
 @numba.njit(cache=True)
 def value_noise(seed: int, x: float, y: float) -> float:
-    """Smooth noise in [0, 1) with a lattice of one unit."""
+    """Return smooth noise in [0, 1) on a lattice of one unit."""
     i = math.floor(x)
     j = math.floor(y)
     u = x - i
@@ -83,7 +83,7 @@ def value_noise(seed: int, x: float, y: float) -> float:
 
 @numba.njit(cache=True)
 def warp(seed: int, x: float, y: float) -> tuple[float, float]:
-    """World metres → street-grid metres (u, v)."""
+    """Return street-grid metres (u, v) of world metres."""
     u = x
     v = y
     phase = hash_unit(seed, 11, 13) * 6.28
@@ -96,7 +96,7 @@ def warp(seed: int, x: float, y: float) -> tuple[float, float]:
 
 @numba.njit(cache=True)
 def unwarp(seed: int, u: float, v: float) -> tuple[float, float]:
-    """Street-grid metres → world metres: `warp` inverted by fixed-point iteration."""
+    """Return world metres of street-grid metres: `warp` inverted by fixed-point iteration."""
     x = u
     y = v
     for _ in range(16):
@@ -108,7 +108,7 @@ def unwarp(seed: int, u: float, v: float) -> tuple[float, float]:
 
 @numba.njit(cache=True)
 def river_distance_m(seed: int, x: float, y: float) -> float:
-    """About how far the nearest river bank is, metres; negative in the water."""
+    """Return roughly the distance to the nearest river bank, metres; negative in the water."""
     p = hash_unit(seed, 17, 19) * 6.28
     a = 0.0016 * x + 0.0007 * y + 1.3 * math.sin(0.0009 * y + p) + 0.25 * math.sin(0.006 * x + p)
     b = -0.0006 * x + 0.0011 * y + 0.9 * math.sin(0.0013 * x + 2.0 * p)

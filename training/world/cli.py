@@ -13,7 +13,7 @@ from training.world.fly_command import fly
 from training.world.geo import REACH_M, origin_of, to_latlon
 from training.world.job_runner import run_jobs
 from training.world.option_texts import grid_of, map_middle_m
-from training.world.orthophoto.image_jobs import PictureSettings, picture_jobs, run_picture_job
+from training.world.orthophoto.image_jobs import ImageSettings, image_jobs, run_image_job
 from training.world.orthophoto.map_jobs import DrapeSettings, drape_jobs, run_drape_job
 from training.world.output.contact_sheet import place_sheet, places_sheet, save_sheet
 from training.world.output.folder import claim
@@ -56,14 +56,15 @@ def _main() -> None:
 
 @app.command()
 def render(
-    out: Annotated[
-        Path, typer.Argument(help="Folder to write; a killed run goes on where it stopped.")
-    ],
+    out: Annotated[Path, typer.Argument(help="Output folder; an interrupted run is resumed.")],
     places: Annotated[int, typer.Option(min=1, max=5000, help="Places in each split.")] = 20,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**31 - 1, help="The world: same seed, same bytes.")
+        int,
+        typer.Option(
+            min=0, max=2**31 - 1, help="Seed of the world; the same seed gives the same bytes."
+        ),
     ] = 1,
-    split: Annotated[Split, typer.Option(help="Folders to write.")] = Split.TRAIN,
+    split: Annotated[Split, typer.Option(help="Splits to write.")] = Split.TRAIN,
     views: Annotated[
         int | None,
         typer.Option(min=1, max=400, help="Drone views of each place (54, sues-200: 200)."),
@@ -72,13 +73,14 @@ def render(
     size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
     lights: Annotated[
-        int, typer.Option(min=1, max=54, help="Different suns and seasons per flight.")
+        int, typer.Option(min=1, max=54, help="Number of different suns and seasons per flight.")
     ] = 1,
     textures: Annotated[
-        Path | None, typer.Option(help="Folder of real overhead pictures blended into the ground.")
+        Path | None,
+        typer.Option(help="Folder of real overhead images that are blended into the ground."),
     ] = None,
     texture_classes: Annotated[
-        str, typer.Option(help="Only these classes of --textures, with commas between.")
+        str, typer.Option(help="Only these classes of --textures, separated by commas.")
     ] = "",
     weather: Annotated[
         float, typer.Option(min=0, max=1, help="Share of drone views in bad weather.")
@@ -118,7 +120,9 @@ def render(
         if textures:
             load_textures(str(textures), texture_classes)
         elif texture_classes:
-            raise MapSourceError("--texture-classes: give the pictures' folder with --textures too")
+            raise MapSourceError(
+                "--texture-classes: also give the folder of images with --textures"
+            )
         claim(out, seed, settings)
         jobs = plan_jobs(out, seed, places, split.value, settings)
         run_jobs(run_job, jobs, workers, "places")
@@ -128,7 +132,7 @@ def render(
 
 @app.command("render-map")
 def render_map(
-    out: Annotated[Path, typer.Argument(help="Folder to write; a killed run goes on.")],
+    out: Annotated[Path, typer.Argument(help="Output folder; an interrupted run is resumed.")],
     tiles: Annotated[
         str, typer.Option(help="The map's size in tile sides, east-west x north-south.")
     ] = "12x12",
@@ -136,7 +140,10 @@ def render_map(
     images: Annotated[int, typer.Option(min=1, max=900, help="Images of each flight.")] = 84,
     tile_m: Annotated[float, typer.Option(min=40, max=400, help="Side of a tile, metres.")] = 150.0,
     overlap: Annotated[
-        float, typer.Option(min=0, max=0.75, help="Of neighbouring tiles, share of the side.")
+        float,
+        typer.Option(
+            min=0, max=0.75, help="Overlap of neighbouring tiles, as a share of the side."
+        ),
     ] = 0.0,
     at: Annotated[
         str | None,
@@ -146,7 +153,7 @@ def render_map(
             "seed's world, which is the default.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The world.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the world.")] = 1,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
 ) -> None:
@@ -168,7 +175,7 @@ def render_map(
             middle_m=map_middle_m(at, seed),
         )
         claim(out, seed, settings)
-        run_jobs(run_area_job, area_jobs(out, seed, settings), workers, "stretches")
+        run_jobs(run_area_job, area_jobs(out, seed, settings), workers, "jobs")
         lines = write_gps(out)
     tiles_made = len(settings.east_m) * len(settings.north_m)
     middle = "{:.6f},{:.6f}".format(*to_latlon(seed, *settings.middle_m))
@@ -187,26 +194,28 @@ class Heights(StrEnum):
 @app.command("drape")
 def drape_map(
     map_file: Annotated[Path, typer.Argument(help="GeoTIFF, or XYZ folder (ZOOM/X/Y.png).")],
-    out: Annotated[Path, typer.Option(help="Folder to write; a killed run goes on.")],
+    out: Annotated[Path, typer.Option(help="Output folder; an interrupted run is resumed.")],
     dsm: Annotated[Path | None, typer.Option(help="Surface model (raster), metres.")] = None,
     heights: Annotated[Heights, typer.Option(help="Heights without --dsm.")] = Heights.GUESS,
-    places: Annotated[int, typer.Option(min=1, max=5000, help="At most so many places.")] = 500,
+    places: Annotated[int, typer.Option(min=1, max=5000, help="Maximum number of places.")] = 500,
     views: Annotated[int, typer.Option(min=1, max=400, help="Drone views of each place.")] = 54,
     preset: Annotated[Preset, typer.Option(help="The drone's flight.")] = Preset.UNIVERSITY,
     span: Annotated[float, typer.Option(min=20, max=1000, help="Side of a tile, metres.")] = 160.0,
-    spacing: Annotated[float, typer.Option(min=5, help="Between places, metres.")] = 120.0,
+    spacing: Annotated[float, typer.Option(min=5, help="Distance between places, metres.")] = 120.0,
     gsd: Annotated[float, typer.Option(min=0.05, max=5, help="Metres per map pixel.")] = 0.3,
     split: Annotated[
-        Split, typer.Option(help="What the places are for; both: the southern fifth tests.")
+        Split, typer.Option(help="Split of the places; both: the southern fifth is for testing.")
     ] = Split.TRAIN,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Flights and sensors.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Seed of flights and sensors.")
+    ] = 1,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
 ) -> None:
     """Render drone views of your own orthophoto, to fine-tune without a flight.
 
     Writes University-1652's layout with gps.csv. Heights come from --dsm, else they are guessed
-    from the picture (plausible, not true) or flat. A preset is flown lower over tiles of less than
+    from the image (plausible, not true) or flat. A preset is flown lower over tiles of less than
     200 m, in proportion.
     """
     with one_line_errors():
@@ -231,37 +240,40 @@ def drape_map(
 
 @app.command("drape-pictures")
 def drape_pictures(
-    folder: Annotated[Path, typer.Argument(help="Overhead pictures, north up, in any subfolders.")],
-    out: Annotated[Path, typer.Option(help="Folder to write; a killed run goes on.")],
+    folder: Annotated[Path, typer.Argument(help="Overhead images, north up, in any subfolders.")],
+    out: Annotated[Path, typer.Option(help="Output folder; an interrupted run is resumed.")],
     gsd: Annotated[
-        float, typer.Option(min=0.05, max=5, help="Metres per pixel, of pictures not in index.csv.")
+        float,
+        typer.Option(min=0.05, max=5, help="Metres per pixel of images that are not in index.csv."),
     ] = 0.3,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Hold out pictures whose path holds this word; may be repeated."),
+        typer.Option(help="Leave out images whose path contains this word; repeat for more."),
     ] = None,
     views: Annotated[int, typer.Option(min=1, max=400, help="Drone views of each place.")] = 6,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Flights and sensors.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Seed of flights and sensors.")
+    ] = 1,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
 ) -> None:
-    """Render drone views of single overhead pictures: real textures without a map or a flight.
+    """Render drone views of single overhead images: real textures without a map or a flight.
 
-    Every picture is a place, or every `pair_id` of FOLDER/index.csv (columns file, gsd_m, pair_id;
+    Every image is a place, or every `pair_id` of FOLDER/index.csv (columns file, gsd_m, pair_id;
     dsm_file for heights above ground as .npy), whose years are tile and flight. Heights are
     guessed where none are given. Writes University-1652's train folders, without gps.csv.
     """
     with one_line_errors():
-        settings = PictureSettings(
+        settings = ImageSettings(
             folder=str(folder),
             gsd_m=gsd,
             exclude=tuple(exclude or ()),
             views=views,
             size_px=size,
         )
-        jobs = picture_jobs(out, seed, settings)
+        jobs = image_jobs(out, seed, settings)
         claim(out, seed, settings)
-        run_jobs(run_picture_job, jobs, workers, "places")
+        run_jobs(run_image_job, jobs, workers, "places")
     typer.echo(f"{out}: {len(jobs)} places, {views} drone views each")
 
 
@@ -271,20 +283,26 @@ app.command("fly")(fly)
 @app.command()
 def sheet(
     folder: Annotated[Path, typer.Argument(help="A rendered folder.")],
-    out: Annotated[Path, typer.Argument(help="Picture to write (.jpg or .png).")],
-    place: Annotated[str | None, typer.Option(help="One place's id, shown large.")] = None,
-    places: Annotated[int, typer.Option(min=1, max=400, help="Places, without --place.")] = 12,
-    drones: Annotated[int, typer.Option(min=1, max=200, help="Drone views of each.")] = 3,
+    out: Annotated[Path, typer.Argument(help="Image to write (.jpg or .png).")],
+    place: Annotated[
+        str | None, typer.Option(help="Show only the place with this id, large.")
+    ] = None,
+    places: Annotated[
+        int, typer.Option(min=1, max=400, help="Number of places without --place.")
+    ] = 12,
+    drones: Annotated[
+        int, typer.Option(min=1, max=200, help="Number of drone views of each place.")
+    ] = 3,
     side: Annotated[int, typer.Option(min=16, max=1024, help="Side of a view, pixels.")] = 160,
 ) -> None:
     """Make a contact sheet of one place or of several."""
     with one_line_errors():
         if place:
-            picture = place_sheet(folder, place, drones, side)
+            image = place_sheet(folder, place, drones, side)
         else:
-            picture = places_sheet(folder, places, drones, side)
-        save_sheet(picture, out)
-    typer.echo(f"{out}: {picture.width} x {picture.height} pixels")
+            image = places_sheet(folder, places, drones, side)
+        save_sheet(image, out)
+    typer.echo(f"{out}: {image.width} x {image.height} pixels")
 
 
 if __name__ == "__main__":

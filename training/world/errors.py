@@ -1,8 +1,9 @@
-"""What the rendered world raises.
+"""Errors of the rendered world.
 
 SafeNetError
 └── WorldError
     ├── UnknownPresetError   no flight or map preset of that name
+    ├── FarPointError        a point is too far from the origin of the seed's world
     ├── WorldOutputError     the output holds another render or cannot be written
     ├── MapSourceError       a user's orthophoto, DSM or texture folder cannot be read
     └── MeshError            a user's textured mesh cannot be read, placed or flown over
@@ -12,7 +13,7 @@ from model.errors import SafeNetError
 
 
 class WorldError(SafeNetError):
-    """The rendered world cannot do what was asked."""
+    """The rendered world cannot be made as requested."""
 
 
 class UnknownPresetError(WorldError, ValueError):

@@ -8,10 +8,11 @@ from training.world.chance import Dice
 from training.world.errors import FarPointError
 
 REACH_M = 100_000.0
-"""Ours: up to here from the origin a metre of the plane is right to 0.05 per mille, and its north
-is the true one within 1.5 degrees."""
+"""Largest distance from the origin. Our choice: up to here lengths in the plane are right to 0.05
+per mille, and its north differs from true north by at most 1.5 degrees."""
 _SEEDS_TRIED = 100_000
-"""Ours: one in 15,000 has its origin within reach of a point; this many take less than a second."""
+"""Seeds tried to find a world near a point. Our choice: one in 15,000 is within reach, and trying
+this many takes less than a second."""
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -26,27 +27,27 @@ def _transformers(seed: int) -> tuple[Transformer, Transformer]:
 
 
 def origin_of(seed: int) -> tuple[float, float]:
-    """Latitude and longitude (degrees) of world point (0, 0)."""
+    """Return latitude and longitude (degrees) of world point (0, 0)."""
     dice = Dice(seed, 1)
     return round(dice.between(-52, 58), 4), round(dice.between(-175, 175), 4)
 
 
 def to_latlon(seed: int, x_m: float, y_m: float) -> tuple[float, float]:
-    """Latitude, longitude in degrees of world point (x east, y north), metres."""
+    """Return latitude and longitude (degrees) of world point (x east, y north), metres."""
     longitude, latitude = _transformers(seed)[0].transform(x_m, y_m)
     return float(latitude), float(longitude)
 
 
 def to_world(seed: int, latitude: float, longitude: float) -> tuple[float, float]:
-    """World x east, y north (metres) of a latitude and longitude in degrees."""
+    """Return world x east, y north (metres) of a latitude and longitude in degrees."""
     x, y = _transformers(seed)[1].transform(longitude, latitude)
     return float(x), float(y)
 
 
 def point_within_reach(seed: int, latitude: float, longitude: float) -> tuple[float, float]:
-    """World x east, y north of a latitude and longitude in degrees, to the whole centimetre.
+    """Return world x east, y north of a latitude and longitude in degrees, in whole centimetres.
 
-    So the eight decimals of gps.csv give back the very point of a tile.
+    The eight decimals of gps.csv then give back exactly this point.
 
     Raises:
         FarPointError: the point is more than `REACH_M` from the seed's origin.

@@ -1,4 +1,4 @@
-"""What the texts of `safenet-world`'s options mean; what means nothing is bad usage."""
+"""Parsing of `safenet-world`'s text options; a text that cannot be parsed is a usage error."""
 
 import re
 
@@ -9,7 +9,7 @@ from training.world.geo import point_within_reach
 
 
 def grid_of(text: str) -> tuple[int, int]:
-    """Columns and rows of COLUMNSxROWS."""
+    """Return the columns and rows of a text COLUMNSxROWS."""
     found = re.fullmatch(r"(\d{1,3})x(\d{1,3})", text)
     sides = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (1 <= sides[0] <= 60 and 1 <= sides[1] <= 60):
@@ -18,7 +18,7 @@ def grid_of(text: str) -> tuple[int, int]:
 
 
 def map_middle_m(at: str | None, seed: int) -> tuple[float, float]:
-    """World x east, y north (metres) of LAT,LON in degrees; the world's origin without."""
+    """Return world x east, y north (metres) of a text LAT,LON in degrees; None: the origin."""
     if at is None:
         return 0.0, 0.0
     try:

@@ -1,7 +1,7 @@
-"""The bare ground below a surface model, and heights above it.
+"""Heights above the bare ground of a surface model.
 
-A plane is taken off first, so that slopes are no height. Then a progressive morphological filter
-finds what rises from the ground, and the ground goes on below it as a membrane does. Source: Zhang
+A plane is subtracted first, so that a slope counts as ground. A progressive morphological filter
+then finds raised objects, and below them the ground is interpolated as a membrane. Source: Zhang
 et al., A progressive morphological filter for removing nonground measurements from airborne LIDAR
 data, IEEE TGRS 2003.
 """
@@ -17,21 +17,21 @@ F64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _BLOCK_M = 2.0
-"""Ours: ground is looked for on a grid of the lowest cell in each 2 m square."""
+"""Our choice: the filter works on the lowest cell of each 2 m square."""
 _REACHES_M = (2.0, 4.0, 8.0, 16.0, 32.0, 48.0, 72.0)
-"""Ours: half sides of the filter's windows; what is narrower than 144 m is no ground."""
+"""Half sides of the filter's windows. Our choice: objects up to 144 m wide are removed."""
 _STEP_M, _STEP_SLOPE, _STEP_MOST_M = 0.5, 0.05, 2.5
-"""Ours: what a wider window cuts off is a thing where it is higher than the step allows: half a
-metre and 5 cm for each metre that the window grew, never more than 2.5 m."""
+"""Our choice: a block is an object where a wider window lowers it by more than half a metre plus
+5 cm for each metre that the window grew, at most 2.5 m."""
 _ROUNDS = 300
 _OVER = 1.9
 
 
 def above_ground(surface_m: F32, cell_m: float) -> F32:
-    """Heights (metres) of a surface model [H, W] above its bare ground.
+    """Return heights (metres) of a surface model [H, W] above its bare ground.
 
-    Slopes go flat, and halls up to 144 m wide keep their height. Cells without data (NaN) count as
-    ground.
+    Slopes become flat, and halls up to 144 m wide keep their height. Cells without data (NaN) are
+    0.
     """
     known = np.isfinite(surface_m)
     if not known.any():
@@ -39,12 +39,12 @@ def above_ground(surface_m: F32, cell_m: float) -> F32:
     flat = np.where(known, surface_m - _tilt(surface_m, cell_m), np.inf)
     block = max(1, round(_BLOCK_M / cell_m))
     low = _lowest(flat, block)
-    ground = _stretched(_membrane(low, _is_thing(low, block * cell_m)), block, surface_m.shape)
+    ground = _upsampled(_membrane(low, _is_object(low, block * cell_m)), block, surface_m.shape)
     return np.where(known, np.maximum(flat - ground, 0.0), 0.0).astype(np.float32)
 
 
 def _tilt(surface_m: F32, cell_m: float) -> F64:
-    """The plane below the surface: cells above it weigh little (asymmetric least squares)."""
+    """Return the plane below the surface by asymmetric least squares: high cells weigh little."""
     rows, columns = surface_m.shape
     step = max(1, round(_BLOCK_M / cell_m))
     r, c = np.mgrid[0:rows:step, 0:columns:step]
@@ -63,7 +63,7 @@ def _tilt(surface_m: F32, cell_m: float) -> F64:
 
 
 def _lowest(flat: F64, block: int) -> F64:
-    """The lowest cell of every block [ceil(H / block), ceil(W / block)]; infinite without any."""
+    """Return the lowest cell of every block [ceil(H / block), ceil(W / block)]; inf without any."""
     rows, columns = (math.ceil(n / block) for n in flat.shape)
     padded = np.full((rows * block, columns * block), np.inf)
     padded[: flat.shape[0], : flat.shape[1]] = flat
@@ -71,22 +71,22 @@ def _lowest(flat: F64, block: int) -> F64:
     return lowest
 
 
-def _is_thing(low: F64, block_m: float) -> Mask:
-    """Where blocks are no ground, or nothing is known."""
-    thing = ~np.isfinite(low)
-    level = np.where(thing, low[~thing].max(), low)
+def _is_object(low: F64, block_m: float) -> Mask:
+    """Return where blocks are objects or hold no data."""
+    objects = ~np.isfinite(low)
+    level = np.where(objects, low[~objects].max(), low)
     before_m = 0.0
     for reach_m in _REACHES_M:
         reach = max(1, round(reach_m / block_m))
-        opened = -_least(-_least(level, reach), reach)
+        opened = -_minimum(-_minimum(level, reach), reach)
         allowed = min(_STEP_M + _STEP_SLOPE * (reach_m - before_m), _STEP_MOST_M)
-        thing |= level - opened > allowed
+        objects |= level - opened > allowed
         level, before_m = opened, reach_m
-    return thing
+    return objects
 
 
-def _least(grid: F64, reach: int) -> F64:
-    """Minimum over a square of side 2 reach + 1, edges repeated."""
+def _minimum(grid: F64, reach: int) -> F64:
+    """Return the minimum over a square of side 2 reach + 1, edges repeated."""
     for axis in (0, 1):
         pad = [(reach, reach) if a == axis else (0, 0) for a in (0, 1)]
         padded = np.pad(grid, pad, mode="edge")
@@ -94,30 +94,30 @@ def _least(grid: F64, reach: int) -> F64:
     return grid
 
 
-def _membrane(low: F64, thing: Mask) -> F64:
-    """The ground's blocks, and between them the surface that is everywhere its neighbours' mean."""
-    if thing.all():
+def _membrane(low: F64, objects: Mask) -> F64:
+    """Return the ground's blocks, and under objects the mean of the four neighbours everywhere."""
+    if objects.all():
         return np.full_like(low, low[np.isfinite(low)].min())
-    level = np.where(thing, np.median(low[~thing]), low)
-    _relax(level, thing)
+    level = np.where(objects, np.median(low[~objects]), low)
+    _relax(level, objects)
     return level
 
 
 @numba.njit(cache=True)
-def _relax(level: F64, loose: Mask) -> None:
-    """Successive over-relaxation of the loose cells, in place."""
+def _relax(level: F64, is_object: Mask) -> None:
+    """Relax the object cells by successive over-relaxation, in place."""
     rows, columns = level.shape
     for _ in range(_ROUNDS):
         for r in range(rows):
             for c in range(columns):
-                if loose[r, c]:
+                if is_object[r, c]:
                     around = level[max(0, r - 1), c] + level[min(rows - 1, r + 1), c]
                     around += level[r, max(0, c - 1)] + level[r, min(columns - 1, c + 1)]
                     level[r, c] += _OVER * (0.25 * around - level[r, c])
 
 
-def _stretched(ground: F64, block: int, shape: tuple[int, ...]) -> F64:
-    """Block values as cells [H, W], linear between the blocks' middles."""
+def _upsampled(ground: F64, block: int, shape: tuple[int, ...]) -> F64:
+    """Return block values as cells [H, W], linear between the blocks' middles."""
     for axis in (0, 1):
         at = np.clip((np.arange(shape[axis]) + 0.5) / block - 0.5, 0, ground.shape[axis] - 1)
         first = np.minimum(at.astype(int), max(0, ground.shape[axis] - 2))

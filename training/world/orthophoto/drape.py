@@ -24,10 +24,10 @@ class Drape:
 def drape(
     rgb: U8, gsd_m: float, *, height_m: F32 | None = None, light: Light | None = None
 ) -> Drape:
-    """Lay a north-up orthophoto [H, W, 3] over heights [H, W] (metres above ground; None: flat).
+    """Return a north-up orthophoto [H, W, 3] over heights [H, W] (metres above ground; None: flat).
 
-    The picture keeps its own light and shadows; `light` only tints its walls. Beyond its edges
-    the picture is mirrored.
+    The photo keeps its own light and shadows; `light` only tints its walls. Beyond its edges the
+    photo is mirrored.
     """
     photo = np.ascontiguousarray(rgb[::-1])
     if height_m is None:
@@ -64,5 +64,5 @@ def drape(
 def draped_view(
     draped: Drape, camera: Camera, size_px: int, *, haze_per_m: float = 2e-4, supersample: int = 2
 ) -> F32:
-    """What `camera` (world metres about the photo's middle) sees: float32 [S, S, 3], 0-255."""
+    """Return the view of `camera` (metres about the photo's middle): float32 [S, S, 3], 0-255."""
     return drone_view(draped.lit, camera, size_px, supersample=supersample, haze_per_m=haze_per_m)

@@ -1,7 +1,7 @@
 """Heights above ground guessed from a user's orthophoto.
 
-The guess raises compact evenly coloured regions as buildings and rough dark green as trees. It
-is plausible, not true: it gives a network parallax and façades to learn from.
+Compact, evenly coloured regions are raised as buildings, and rough dark green ones as trees. The
+heights are plausible, not true: they give a network parallax and façades to learn from.
 """
 
 import math
@@ -30,7 +30,7 @@ def _edges(grey: F32, limit: float, out: U8) -> None:
 
 
 class _Region(NamedTuple):
-    """What the flood of one region found: its size, and means over its cells."""
+    """One flooded region: its size, and means over its cells."""
 
     size: int
     greenness: float
@@ -100,7 +100,7 @@ def _raise_roofs(edge: U8, rgb: U8, cell_m: float, seed: int, height: F32) -> No
 
 
 def _box_mean(grid: F32, reach: int) -> F32:
-    """Mean over a square of side 2 reach + 1, edges repeated."""
+    """Return the mean over a square of side 2 reach + 1, edges repeated."""
     side = 2 * reach + 1
     total = np.pad(grid.astype(np.float64), ((reach + 1, reach), (reach + 1, reach)), mode="edge")
     total = total.cumsum(axis=0).cumsum(axis=1)
@@ -126,7 +126,7 @@ def _trees(share: F32, cell_m: float, seed: int, height: F32) -> None:
 
 
 def guess_heights(rgb: U8, cell_m: float, seed: int) -> F32:
-    """Plausible heights above ground (metres) of an orthophoto [H, W, 3]."""
+    """Return plausible heights above ground (metres) of an orthophoto [H, W, 3]."""
     grey = rgb.astype(np.float32).mean(axis=2)
     smooth = _box_mean(grey, 1)
     height = np.zeros(grey.shape, np.float32)

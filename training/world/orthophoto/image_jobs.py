@@ -1,4 +1,4 @@
-"""Places of real overhead pictures as a data set: one year as the tile, another seen by a drone."""
+"""Single overhead images as places: one year as the tile, another in drone views."""
 
 import csv
 import math
@@ -23,50 +23,51 @@ from training.world.scene.light import draw_light
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 _LARGEST_PX = 640
-"""Ours: a larger picture is cut into several places."""
+"""Our choice: a larger image is cut into several places."""
 _FINE_CELLS = 512
-"""Ours: cells along a picture's side, so that a near view shows none of them as a block."""
+"""Cells along an image's side. Our choice: a near view then shows no cell as a block."""
 _TILE_SHARE = 0.96
-"""Ours: the tile is a crop of so much of the picture, moved by chance: its misregistration."""
+"""Our choice: the tile is a randomly placed crop of this share of the image's side, which stands
+for misregistration."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureSettings:
-    """How overhead pictures are flown over; metres and pixels."""
+class ImageSettings:
+    """How overhead images become places; metres and pixels."""
 
     folder: str
     gsd_m: float = 0.3
-    """Of pictures that `index.csv` does not list."""
+    """Ground resolution of images that `index.csv` does not list."""
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
-    """Words; a picture counts if its path holds one. None: all count."""
+    """Only images whose path holds one of these words are used; empty: all."""
     views: int = 6
     size_px: int = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class PicturePlace:
-    """The square part of one place's pictures, one for each year."""
+class ImagePlace:
+    """The square part of one place's images, one image for each year."""
 
     files: tuple[Path, ...]
     gsd_m: float
     heights: Path | None = None
-    """Measured metres above ground on the pictures' grid (.npy); None: guessed."""
+    """Measured metres above ground on the images' grid (.npy); None: guessed."""
     row: int = 0
     column: int = 0
     side: int = 0
-    """Of the square, pixels; row and column count squares."""
+    """Side of the square, pixels; row and column count squares."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureJob:
-    """One place of the pictures."""
+class ImageJob:
+    """One place to make from overhead images."""
 
     out: Path
     seed: int
     index: int
-    place: PicturePlace
-    settings: PictureSettings
+    place: ImagePlace
+    settings: ImageSettings
 
     @property
     def place_id(self) -> str:
@@ -75,7 +76,7 @@ class PictureJob:
 
     @property
     def done_file(self) -> Path:
-        """Written last."""
+        """File written last."""
         return self.out / STATE_FOLDER / f"pictures-{self.place_id}.done"
 
     @property
@@ -84,29 +85,29 @@ class PictureJob:
         return self.done_file.exists()
 
 
-def picture_jobs(out: Path, seed: int, settings: PictureSettings) -> list[PictureJob]:
-    """One job a place, sorted by file name.
+def image_jobs(out: Path, seed: int, settings: ImageSettings) -> list[ImageJob]:
+    """Return one job for each place, sorted by file name.
 
-    `index.csv` (`file`, `gsd_m` and, if wished, `pair_id`), where there is one, gives the pictures'
+    `index.csv` (`file`, `gsd_m` and, if wished, `pair_id`), where there is one, gives the images'
     ground resolution and names those that show one place in different years.
 
     Raises:
-        MapSourceError: the folder, a listed picture or a resolution cannot be read, or the folder
-            holds no picture.
+        MapSourceError: the folder, a listed image or a resolution cannot be read, or the folder
+            holds no image.
     """
     places = [square for place in _places(settings) for square in _squares(place)]
     return [
-        PictureJob(out=out, seed=seed, index=index, place=place, settings=settings)
+        ImageJob(out=out, seed=seed, index=index, place=place, settings=settings)
         for index, place in enumerate(places)
     ]
 
 
-def _places(settings: PictureSettings) -> list[PicturePlace]:
+def _places(settings: ImageSettings) -> list[ImagePlace]:
     root = Path(settings.folder)
     if not root.is_dir():
-        raise MapSourceError(f"{root}: is not a folder; give one of overhead pictures")
+        raise MapSourceError(f"{root}: is not a folder; give a folder of overhead images")
     known = _index(root)
-    groups: dict[str, PicturePlace] = {}
+    groups: dict[str, ImagePlace] = {}
     for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
         if file.suffix.lower() not in SUFFIXES or any(w in name for w in settings.exclude):
@@ -114,15 +115,15 @@ def _places(settings: PictureSettings) -> list[PicturePlace]:
         if settings.include and not any(w in name for w in settings.include):
             continue
         pair, gsd_m, heights = known.get(name, ("", settings.gsd_m, None))
-        place = groups.get(pair or name, PicturePlace(files=(), gsd_m=gsd_m, heights=heights))
+        place = groups.get(pair or name, ImagePlace(files=(), gsd_m=gsd_m, heights=heights))
         groups[pair or name] = replace(place, files=(*place.files, file))
     if not groups:
-        raise MapSourceError(f"{root}: holds no pictures; give a folder of overhead pictures")
+        raise MapSourceError(f"{root}: holds no images; give a folder of overhead images")
     return [place for _, place in sorted(groups.items())]
 
 
 def _index(root: Path) -> dict[str, tuple[str, float, Path | None]]:
-    """Pair id, metres per pixel and heights of each listed picture."""
+    """Return the pair id, metres per pixel and heights of each listed image."""
     file = root / "index.csv"
     if not file.is_file():
         return {}
@@ -141,29 +142,31 @@ def _index(root: Path) -> dict[str, tuple[str, float, Path | None]]:
 
 
 def _heights_above_ground(root: Path, names: str) -> Path | None:
-    """Of the files that a line names, with semicolons between, the one less its ground."""
+    """Return the normalised DSM among semicolon-separated file names, if any."""
     return next((root / name for name in names.split(";") if "ndsm" in name), None)
 
 
 def _metres(text: str, file: Path) -> float:
-    """A positive number, which may say that it is approximate (`~1`)."""
+    """Return a positive number; a leading `~` marks it as approximate."""
     found = re.fullmatch(r"~?\s*(\d+(?:\.\d+)?)", text)
     if not found or not float(found[1]) > 0:
-        raise MapSourceError(f"{file}: gsd_m {text!r} is no number above 0; give metres per pixel")
+        raise MapSourceError(
+            f"{file}: gsd_m {text!r} is not a number above 0; give metres per pixel"
+        )
     return float(found[1])
 
 
-def _picture(file: Path) -> Image.Image:
+def _image(file: Path) -> Image.Image:
     try:
         with Image.open(file) as image:
             return image.convert("RGB")
     except OSError as error:
-        raise MapSourceError(f"{file}: not a readable picture; mend or remove it") from error
+        raise MapSourceError(f"{file}: not a readable image; repair or remove it") from error
 
 
-def _squares(place: PicturePlace) -> list[PicturePlace]:
-    """The middle of a small picture, or the squares of a large or long one."""
-    width, height = _picture(place.files[0]).size
+def _squares(place: ImagePlace) -> list[ImagePlace]:
+    """Return the middle square of a small image, or the squares of a large or long one."""
+    width, height = _image(place.files[0]).size
     shorter = min(width, height)
     side = shorter // max(1, round(shorter / _LARGEST_PX))
     return [
@@ -173,38 +176,40 @@ def _squares(place: PicturePlace) -> list[PicturePlace]:
     ]
 
 
-def _box(place: PicturePlace, width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the square; what squares do not fill is cut off all round."""
+def _box(place: ImagePlace, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the square; squares lie centred in the image."""
     left = width % place.side // 2 + place.column * place.side
     top = height % place.side // 2 + place.row * place.side
     return left, top, left + place.side, top + place.side
 
 
-def _square(place: PicturePlace, file: Path) -> U8:
-    """The place's square of one of its pictures, RGB [S, S, 3]."""
-    picture = _picture(file)
-    return np.asarray(picture.crop(_box(place, *picture.size)))
+def _square(place: ImagePlace, file: Path) -> U8:
+    """Return the place's square of one of its images, RGB [S, S, 3]."""
+    image = _image(file)
+    return np.asarray(image.crop(_box(place, *image.size)))
 
 
-def _height(job: PictureJob, square: U8) -> F32:
+def _height(job: ImageJob, square: U8) -> F32:
     place = job.place
     if place.heights is None:
         return guess_heights(square, place.gsd_m, job.seed + job.index)
     try:
         measured: F32 = np.load(place.heights).astype(np.float32)
     except (OSError, ValueError) as error:
-        raise MapSourceError(f"{place.heights}: not readable heights; mend or remove it") from error
+        raise MapSourceError(
+            f"{place.heights}: not readable heights; repair or remove it"
+        ) from error
     left, top, right, bottom = _box(place, measured.shape[1], measured.shape[0])
     return np.maximum(np.nan_to_num(measured[top:bottom, left:right]), 0.0)
 
 
-def run_picture_job(job: PictureJob) -> int:
-    """Render and write one place; returns the number of images."""
+def run_image_job(job: ImageJob) -> int:
+    """Render and write one place; return the number of images."""
     settings, place, dice = job.settings, job.place, Dice(job.seed, 61, job.index)
     first = dice.below(len(place.files))
     tile = _square(place, place.files[first])
     others = [file for k, file in enumerate(place.files) if k != first] or [place.files[first]]
-    flown = [_ready(job, _square(place, file), dice) for file in others]
+    draped = [_draped(job, _square(place, file), dice) for file in others]
     write_output(
         job.out / "train" / "satellite" / job.place_id / f"{job.place_id}.jpg",
         _tile(tile, settings.size_px, dice),
@@ -214,8 +219,8 @@ def run_picture_job(job: PictureJob) -> int:
         sensor = draw_sensor(dice, drone=True)
         camera = any_camera(span_m, dice)
         haze = 8e-4 * dice.unit() ** 3
-        ready = flown[dice.below(len(flown))]
-        view = draped_view(ready, camera, settings.size_px, haze_per_m=haze)
+        over = draped[dice.below(len(draped))]
+        view = draped_view(over, camera, settings.size_px, haze_per_m=haze)
         write_output(
             job.out / "train" / "drone" / job.place_id / f"image-{k + 1:02d}.jpeg",
             jpeg(expose(view, sensor), sensor.jpeg_quality),
@@ -224,15 +229,15 @@ def run_picture_job(job: PictureJob) -> int:
     return settings.views + 1
 
 
-def _ready(job: PictureJob, square: U8, dice: Dice) -> Drape:
-    """The square, in fine cells, over guessed heights."""
+def _draped(job: ImageJob, square: U8, dice: Dice) -> Drape:
+    """Return the square, in fine cells, over its heights."""
     height = _height(job, square)
     fine = max(1, math.ceil(_FINE_CELLS / square.shape[0]))
     side = square.shape[0] * fine
-    picture = Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC)
+    image = Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC)
     height = np.repeat(np.repeat(height, fine, axis=0), fine, axis=1)
     return drape(
-        np.asarray(picture), job.place.gsd_m / fine, height_m=height, light=draw_light(dice, 0)
+        np.asarray(image), job.place.gsd_m / fine, height_m=height, light=draw_light(dice, 0)
     )
 
 
@@ -250,11 +255,11 @@ def _tile(square: U8, size_px: int, dice: Dice) -> bytes:
 
 
 def any_camera(span_m: float, dice: Dice) -> Camera:
-    """A camera that sees 0.45 to 1.25 of `span_m` near the middle, from any side, 38 to 90 down."""
+    """Return a camera that covers 0.45 to 1.25 of `span_m`, pitched 38 to 90 degrees down."""
     pitch = dice.between(-90, -75) if dice.chance(0.35) else dice.between(-78, -38)
     fov = dice.between(35, 72)
-    seen_m = span_m * 0.45 * 2.8 ** dice.unit()
-    slant_m = seen_m / 2 / math.tan(math.radians(fov) / 2)
+    covered_m = span_m * 0.45 * 2.8 ** dice.unit()
+    slant_m = covered_m / 2 / math.tan(math.radians(fov) / 2)
     off_m = 0.16 * span_m
     return aimed(
         off_m * dice.between(-1, 1),

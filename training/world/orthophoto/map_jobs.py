@@ -1,4 +1,4 @@
-"""Places of a user's own map as a data set: its crop as satellite, drone views draped over it."""
+"""Places of a user's own map: its crop is the satellite tile, drone views are draped over it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -24,7 +24,8 @@ from training.world.rendering.sensor import draw_sensor, expose
 from training.world.scene.light import draw_light
 
 _COVERED, _WINDOW_COVERED, _DSM_COVERED = 0.9, 0.5, 0.5
-"""Ours: shares of a tile, of the window that drones see, and of the window's heights."""
+"""Our choice: least covered shares of a tile, of the window that drone views cover, and of the
+heights in that window."""
 _MISREGISTRATION_M = 3.0
 _JITTER = Jitter(yaw_deg=20.0, pitch_deg=8.0, field_of_view_deg=4.0, aim_m=8.0)
 
@@ -51,7 +52,7 @@ class DrapeSettings:
 
     @property
     def reach_m(self) -> float:
-        """Half the side of the window read about a place."""
+        """Half the side of the window that is read around a place."""
         return self.span_m * 1.15
 
 
@@ -73,7 +74,7 @@ class DrapeJob:
 
     @property
     def done_file(self) -> Path:
-        """Written last: the place's lines of gps.csv."""
+        """File with the place's lines of gps.csv, written last."""
         return self.out / STATE_FOLDER / f"{self.split}-{self.place_id}.csv"
 
     @property
@@ -88,9 +89,10 @@ def _opened(path: str) -> MapSource:
 
 
 def drape_jobs(out: Path, seed: int, settings: DrapeSettings, most: int) -> list[DrapeJob]:
-    """Places on a grid over the map, those it covers to nine tenths; at most `most` a split.
+    """Return at most `most` places of each split, on a grid over the map where 90 % is covered.
 
-    They come in an order drawn from the seed, so that more places are the same ones and others.
+    Their order is drawn from the seed: increasing `most` keeps the existing places and adds new
+    ones.
 
     Raises:
         MapSourceError: the map or the surface model cannot be read, or no place is covered.
@@ -131,7 +133,7 @@ def _grid(bounds: tuple[float, float, float, float], spacing_m: float) -> list[L
 
 
 def _splits(points: list[LatLon], settings: DrapeSettings) -> dict[str, list[LatLon]]:
-    """The points of each split; between both lies a strip that no tile of either reaches over."""
+    """Return the points of each split; a strip one tile wide between both splits is left out."""
     if settings.split != "both":
         return {settings.split: points}
     border = float(np.quantile([latitude for latitude, _ in points], 0.2))
@@ -163,7 +165,7 @@ def _heights(job: DrapeJob, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | Non
 
 
 def run_drape_job(job: DrapeJob) -> int:
-    """Render and write one place; returns the number of images."""
+    """Render and write one place; return the number of images."""
     settings, dice = job.settings, Dice(job.seed, 51, job.index)
     rgb, _ = _opened(settings.map_file).photo(*job.middle, settings.reach_m, settings.gsd_m)
     draped = drape(rgb, settings.gsd_m, height_m=_heights(job, rgb), light=draw_light(dice, 0))
@@ -189,7 +191,7 @@ def _degrees(job: DrapeJob, points: list[tuple[float, float]]) -> tuple[LatLon, 
 
 
 def _satellite(job: DrapeJob, rgb: NDArray[np.uint8]) -> View:
-    """The tile: a few metres off, as another product on another day would be."""
+    """Return the tile, a few metres off, as a product of another day would be."""
     settings, half = job.settings, job.settings.span_m / 2
     dice = Dice(job.seed, 52, job.index)
     most = min(_MISREGISTRATION_M, settings.reach_m - half)

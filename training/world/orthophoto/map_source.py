@@ -25,7 +25,7 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 
 class MapSource:
-    """A georeferenced raster that is read as square north-up windows about a point.
+    """A georeferenced raster that is read as square north-up windows around a point.
 
     Use as a context manager.
 
@@ -45,7 +45,7 @@ class MapSource:
                 self._source = self._held.enter_context(memory.open())
             else:
                 with warnings.catch_warnings():
-                    # Said below as an error: a raster without coordinates is refused.
+                    # A raster without coordinates is refused below, with an error of its own.
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
                     self._source = self._held.enter_context(rasterio.open(path))
         except RasterioError as error:
@@ -56,7 +56,7 @@ class MapSource:
 
     @property
     def _alpha_band(self) -> int | None:
-        """Index of the raster's own alpha band; a fourth band may as well be infrared."""
+        """Index of the raster's own alpha band; a fourth band may be infrared instead."""
         meanings = list(self._source.colorinterp)
         return meanings.index(ColorInterp.alpha) if ColorInterp.alpha in meanings else None
 
@@ -105,7 +105,7 @@ class MapSource:
     def photo(
         self, latitude: float, longitude: float, half_m: float, gsd_m: float
     ) -> tuple[NDArray[np.uint8], float]:
-        """RGB [N, N, 3] about a point, and the share of it that the map covers (0-1)."""
+        """Return RGB [N, N, 3] around a point, and the share of it that the map covers (0-1)."""
         bands = self._warped(latitude, longitude, half_m, gsd_m, colour=True)
         alpha = bands[-1 if self._alpha_band is None else self._alpha_band] > 0
         colour = bands[:3] if self._source.count >= 3 else np.repeat(bands[:1], 3, axis=0)
@@ -119,14 +119,14 @@ class MapSource:
     def surface(
         self, latitude: float, longitude: float, half_m: float, gsd_m: float
     ) -> NDArray[np.float32]:
-        """The first band [N, N] about a point, metres; NaN where there is no data."""
+        """Return the first band [N, N] around a point, metres; NaN where there is no data."""
         band = self._warped(latitude, longitude, half_m, gsd_m, colour=False)[0]
         values: NDArray[np.float32] = band.astype(np.float32)
         return values
 
 
 def _join_tiles(folder: Path) -> bytes:
-    """The highest zoom of an XYZ folder (z/x/y.png) as a GeoTIFF in web mercator."""
+    """Return the highest zoom of an XYZ folder (z/x/y.png) as a GeoTIFF in web mercator."""
     zooms = [int(p.name) for p in folder.iterdir() if p.is_dir() and p.name.isdigit()]
     tiles = {
         (int(file.parent.name), int(file.stem)): file
@@ -137,7 +137,7 @@ def _join_tiles(folder: Path) -> bytes:
         raise MapSourceError(f"{folder}: no tiles like ZOOM/X/Y.png; give an XYZ folder")
     x0, y0 = min(x for x, _ in tiles), min(y for _, y in tiles)
     columns, rows = max(x for x, _ in tiles) - x0 + 1, max(y for _, y in tiles) - y0 + 1
-    side = _tile_picture(next(iter(tiles.values()))).width
+    side = _tile_image(next(iter(tiles.values()))).width
     if max(columns, rows) * side > _MAX_MOSAIC_PX:
         raise MapSourceError(
             f"{folder}: {columns * side} x {rows * side} pixels at zoom {max(zooms)}, at most "
@@ -145,19 +145,19 @@ def _join_tiles(folder: Path) -> bytes:
         )
     mosaic = np.zeros((4, rows * side, columns * side), np.uint8)
     for (x, y), file in tiles.items():
-        pixels = np.moveaxis(np.asarray(_tile_picture(file).resize((side, side))), -1, 0)
+        pixels = np.moveaxis(np.asarray(_tile_image(file).resize((side, side))), -1, 0)
         mosaic[:, (y - y0) * side : (y - y0 + 1) * side, (x - x0) * side : (x - x0 + 1) * side] = (
             pixels
         )
     return _geotiff(mosaic, x0, y0, columns, max(zooms))
 
 
-def _tile_picture(file: Path) -> Image.Image:
+def _tile_image(file: Path) -> Image.Image:
     try:
         with Image.open(file) as image:
             return image.convert("RGBA")
     except OSError as error:
-        raise MapSourceError(f"{file}: not a readable picture; mend or remove it") from error
+        raise MapSourceError(f"{file}: not a readable image; repair or remove it") from error
 
 
 def _geotiff(mosaic: NDArray[np.uint8], x0: int, y0: int, columns: int, zoom: int) -> bytes:

@@ -12,7 +12,7 @@ _BACKGROUND = (250, 250, 250)
 
 
 def place_images(folder: Path, place_id: str) -> tuple[Path, list[Path]]:
-    """The satellite image and the drone images (in flight order) of a place.
+    """Return the satellite image and the drone images (in flight order) of a place.
 
     Raises:
         WorldOutputError: the folder has no such place.
@@ -29,14 +29,14 @@ def place_images(folder: Path, place_id: str) -> tuple[Path, list[Path]]:
     raise WorldOutputError(f"{folder}: holds no place {place_id}; see the id column of gps.csv")
 
 
-def save_sheet(picture: Image.Image, out: Path) -> None:
+def save_sheet(sheet: Image.Image, out: Path) -> None:
     """Write a sheet.
 
     Raises:
-        WorldOutputError: the name ends with no picture format, or the file cannot be written.
+        WorldOutputError: the name does not end with an image format, or the file cannot be written.
     """
     try:
-        picture.save(out, quality=80)
+        sheet.save(out, quality=80)
     except (OSError, ValueError) as error:
         raise WorldOutputError(
             f"{out}: cannot be written ({error}); give a .jpg or .png in a folder that exists"
@@ -44,7 +44,7 @@ def save_sheet(picture: Image.Image, out: Path) -> None:
 
 
 def place_ids(folder: Path) -> list[str]:
-    """Ids of all places of a rendered folder, sorted."""
+    """Return the ids of all places of a rendered folder, sorted."""
     found = {
         path.name
         for satellite in ("train/satellite", "test/gallery_satellite", "satellite-view")
@@ -73,7 +73,7 @@ def _grid(images: list[Image.Image], columns: int, side_px: int) -> Image.Image:
 
 
 def place_sheet(folder: Path, place_id: str, drones: int, side_px: int) -> Image.Image:
-    """The satellite tile, large, beside a grid of drone views in flight order."""
+    """Return the satellite tile, large, beside a grid of drone views in flight order."""
     satellite, views = place_images(folder, place_id)
     chosen = _spread(views, drones)
     columns = max(1, -(-len(chosen) // 3))
@@ -86,11 +86,13 @@ def place_sheet(folder: Path, place_id: str, drones: int, side_px: int) -> Image
 
 
 def places_sheet(folder: Path, places: int, drones: int, side_px: int) -> Image.Image:
-    """Places in rows of two: each a satellite tile and so many drone views."""
+    """Return places in rows of two, each a satellite tile and `drones` drone views."""
     images = []
     ids = place_ids(folder)
     if not ids:
-        raise WorldOutputError(f"{folder}: holds no place; give a folder of render or drape")
+        raise WorldOutputError(
+            f"{folder}: holds no place; give the output folder of render or drape"
+        )
     for place_id in ids[:places]:
         satellite, views = place_images(folder, place_id)
         images += [_tile(path, side_px) for path in (satellite, *_spread(views, drones))]

@@ -1,4 +1,4 @@
-"""The output folder: whole files only, and one render per folder."""
+"""The output folder: files are written whole, and a folder holds one render."""
 
 import dataclasses
 import json
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 WORLD_VERSION = 4
-"""Raised when the same settings would give other pixels, so that no folder mixes two worlds."""
+"""Increase it when the same settings give other pixels, so that no folder mixes two worlds."""
 STATE_FOLDER = ".render"
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write a whole file, and its folder where it is missing."""
+    """Write a file as a whole; create its folder if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, data, sync=False)
 

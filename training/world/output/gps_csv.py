@@ -17,13 +17,13 @@ COLUMNS = (
 
 
 def footprint_wkt(corners: tuple[LatLon, ...]) -> str:
-    """WKT polygon of (latitude, longitude) corners."""
+    """Return the WKT polygon of (latitude, longitude) corners."""
     ring = [*corners, corners[0]]
     return "POLYGON((" + ", ".join(f"{lon:.8f} {lat:.8f}" for lat, lon in ring) + "))"
 
 
 def table_row(path: str, place_id: str, view: View, district: str, split: str) -> list[str]:
-    """One line of gps.csv in the order of `COLUMNS`; a drone image has no bounds."""
+    """Return one line of gps.csv in the order of `COLUMNS`; a drone image has no bounds."""
     latitudes = [lat for lat, _ in view.footprint]
     longitudes = [lon for _, lon in view.footprint]
     bounds = (min(longitudes), min(latitudes), max(longitudes), max(latitudes))
@@ -57,14 +57,14 @@ def table_row(path: str, place_id: str, view: View, district: str, split: str) -
 
 
 def write_rows(file: Path, rows: list[list[str]]) -> None:
-    """Write lines of gps.csv, without the header, in one go."""
+    """Write lines of gps.csv, without the header, as one whole file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_output(file, text.getvalue().encode())
 
 
 def write_gps(out: Path) -> int:
-    """Join all finished work's lines into gps.csv; returns the number of lines."""
+    """Join the lines of all finished jobs into gps.csv; return the number of lines."""
     lines = [
         line
         for file in sorted((out / STATE_FOLDER).glob("*-*.csv"))

@@ -1,4 +1,4 @@
-"""The files of one place: where each benchmark's layout keeps them, and writing them."""
+"""Files of one place: their paths in each benchmark's layout, and writing them."""
 
 import io
 import os
@@ -32,7 +32,7 @@ class ImageFile:
 
 
 def university_files(split: str, place_id: str, views: Sequence[View]) -> list[ImageFile]:
-    """University-1652: train/KIND/ID/NAME; the test split holds each as query and as gallery."""
+    """Return University-1652's paths: train/KIND/ID/NAME; a test image is query and gallery."""
     files, drones = [], 0
     for view in views:
         drones += view.kind == "drone"
@@ -48,7 +48,7 @@ def university_files(split: str, place_id: str, views: Sequence[View]) -> list[I
 
 
 def sues_files(place_id: str, views: Sequence[View], per_height: int) -> list[ImageFile]:
-    """SUES-200: satellite-view/ID/0.png and drone_view_512/ID/HEIGHT/K.jpg, heights in order."""
+    """Return SUES-200's paths: satellite-view/ID/0.png, drone_view_512/ID/HEIGHT/K.jpg."""
     heights = ("150", "200", "250", "300")
     files, drone = [], 0
     for view in views:
@@ -63,7 +63,7 @@ def sues_files(place_id: str, views: Sequence[View], per_height: int) -> list[Im
 
 
 def _same_file(first: Path, other: Path, data: bytes) -> None:
-    """A hard link where the file system has them, else a copy."""
+    """Create a hard link where the file system supports them, else a copy."""
     other.parent.mkdir(parents=True, exist_ok=True)
     other.unlink(missing_ok=True)
     try:
@@ -81,7 +81,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 def save_place(
     out: Path, place_id: str, files: list[ImageFile], district: str, split: str, done_file: Path
 ) -> int:
-    """Write a place's images, then its lines of gps.csv; returns the number of views."""
+    """Write a place's images, then its lines of gps.csv; return the number of views."""
     rows = []
     for file in files:
         view, is_png = file.view, file.paths[0].endswith(".png")

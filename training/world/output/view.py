@@ -10,10 +10,10 @@ LatLon = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One image and its truth; degrees WGS 84, metres above ground.
+    """One image and its true geometry; degrees WGS 84, metres above ground.
 
     `latitude`/`longitude` are the camera's (drone) or the tile's middle (satellite); `target` is
-    the ground point at the picture's middle. `pixels` are RGB uint8 [S, S, 3].
+    the ground point at the image's middle. `pixels` are RGB uint8 [S, S, 3].
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Footprints and roofs: what stands on a lot, as oriented boxes.
+"""Buildings of a lot, as oriented boxes with roofs.
 
 A building is a list of `Part`s in the lot's frame (metres, a across and b along the lot).
 """
@@ -29,7 +29,7 @@ from training.world.plan.parts import (
 
 
 def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
-    """A one-family house: a gable or hip, often an L, sometimes a garage or a shed."""
+    """Return a one-family house: a gable or hip, often an L, sometimes a garage or a shed."""
     w = min(half_a * dice.between(0.5, 0.75), 9.0)
     d = min(half_b * dice.between(0.4, 0.65), 8.0)
     roof = GABLE if dice.chance(0.6) else HIP
@@ -71,7 +71,7 @@ def house(dice: Dice, half_a: float, half_b: float) -> list[Part]:
 
 
 def _chimney(dice: Dice, main: Part) -> Part:
-    """A brick chimney near the ridge of a house."""
+    """Return a brick chimney near the ridge of a house."""
     return replace(
         main,
         a_m=main.a_m + main.half_a_m * dice.between(-0.5, 0.5),
@@ -88,7 +88,7 @@ def _chimney(dice: Dice, main: Part) -> Part:
 
 
 def _frame(shape: int, a: float, b: float, t: float) -> list[tuple[float, float, float, float]]:
-    """Boxes (a, b, half_a, half_b) of a slab, L, U, ring, H, T, comb or Z (shape 0 to 7)."""
+    """Return boxes (a, b, half_a, half_b) of a slab, L, U, ring, H, T, comb or Z (shape 0 to 7)."""
     n = (0, b - t, a, t)
     s = (0, t - b, a, t)
     w = (t - a, 0, t, b)
@@ -132,7 +132,7 @@ def _equipment(dice: Dice, part: Part, count: int) -> list[Part]:
 
 
 def block(dice: Dice, half_a: float, half_b: float, floors: int, pitched: float) -> list[Part]:
-    """A large building of one of eight footprints; wings may differ in height."""
+    """Return a large building of one of eight footprints; wings may differ in height."""
     a, b = half_a * dice.between(0.6, 0.92), half_b * dice.between(0.6, 0.92)
     t = min(dice.between(5.5, 9.5), a * 0.42, b * 0.42)
     is_pitched = dice.chance(pitched)
@@ -160,7 +160,7 @@ def block(dice: Dice, half_a: float, half_b: float, floors: int, pitched: float)
 
 
 def tower(dice: Dice, half_a: float, half_b: float) -> list[Part]:
-    """A tower on a podium, square or round."""
+    """Return a tower on a podium, square or round."""
     podium = body(
         dice,
         half_a * dice.between(0.6, 0.9),
@@ -180,7 +180,7 @@ def tower(dice: Dice, half_a: float, half_b: float) -> list[Part]:
 
 
 def hall(dice: Dice, half_a: float, half_b: float) -> list[Part]:
-    """An industrial hall, with an office wing and perhaps tanks beside it."""
+    """Return an industrial hall, with an office wing and perhaps tanks beside it."""
     shell = replace(
         body(
             dice, half_a * dice.between(0.5, 0.85), half_b * dice.between(0.45, 0.8), 2, METAL_ROOFS
@@ -209,7 +209,7 @@ def hall(dice: Dice, half_a: float, half_b: float) -> list[Part]:
 
 
 def tank(dice: Dice, a_m: float, b_m: float) -> Part:
-    """A storage tank: a low round tower with a pale dome."""
+    """Return a storage tank: a low round tower with a pale dome."""
     radius = dice.between(3.5, 5.6)
     return Part(
         a_m=a_m,
@@ -226,7 +226,7 @@ def tank(dice: Dice, a_m: float, b_m: float) -> Part:
 
 
 def stadium(dice: Dice, half_a: float, half_b: float) -> list[Part]:
-    """A bowl of stands that slopes down to a pitch; some of its sides have a canopy."""
+    """Return a bowl of stands that slopes down to a pitch; some of its sides have a canopy."""
     bowl = Part(
         a_m=0,
         b_m=0,
@@ -246,13 +246,13 @@ def stadium(dice: Dice, half_a: float, half_b: float) -> list[Part]:
         wall_rgb=(92, 92, 96),
         style=RIBS,
     )
-    turned = bowl.half_b_m > bowl.half_a_m
-    across = bowl.half_a_m if turned else bowl.half_b_m
+    is_upright = bowl.half_b_m > bowl.half_a_m
+    across = bowl.half_a_m if is_upright else bowl.half_b_m
     depth = across * 0.07
     parts = [bowl]
     for side in (-1, 1)[: 1 + dice.below(2)]:
         middle, half = side * (across - depth - 0.4), 0.72 * max(bowl.half_a_m, bowl.half_b_m)
-        shape = (middle, 0.0, depth, half) if turned else (0.0, middle, half, depth)
+        shape = (middle, 0.0, depth, half) if is_upright else (0.0, middle, half, depth)
         parts.append(
             replace(cover, a_m=shape[0], b_m=shape[1], half_a_m=shape[2], half_b_m=shape[3])
         )
@@ -260,9 +260,9 @@ def stadium(dice: Dice, half_a: float, half_b: float) -> list[Part]:
 
 
 def terrace(dice: Dice, half_a: float, half_b: float) -> list[Part]:
-    """A row of joined houses along the lot's longer side, roofs a shade apart."""
-    turned = half_b > half_a
-    length, depth = (half_b, half_a) if turned else (half_a, half_b)
+    """Return a row of joined houses along the lot's longer side, roofs a shade apart."""
+    is_upright = half_b > half_a
+    length, depth = (half_b, half_a) if is_upright else (half_a, half_b)
     unit = dice.between(3.0, 4.2)
     count = max(2, int(length * 0.86 / unit))
     deep = min(depth * 0.42, dice.between(4.2, 6.0))
@@ -272,7 +272,9 @@ def terrace(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     for k in range(count):
         along = (2 * k + 1 - count) * unit
         # The ridge runs along the row, so each unit's longer half is made the row's direction.
-        shape = (deep, unit * 1.001, shift, along) if turned else (unit * 1.001, deep, along, shift)
+        shape = (
+            (deep, unit * 1.001, shift, along) if is_upright else (unit * 1.001, deep, along, shift)
+        )
         parts.append(
             replace(
                 first,
@@ -289,13 +291,13 @@ def terrace(dice: Dice, half_a: float, half_b: float) -> list[Part]:
     if unit <= deep:
         ridge = replace(parts[0], eave_m=first.eave_m, rise_m=deep * 0.6, roof=GABLE)
         span = count * unit
-        half = (deep, span, shift, 0.0) if turned else (span, deep, 0.0, shift)
+        half = (deep, span, shift, 0.0) if is_upright else (span, deep, 0.0, shift)
         parts.append(replace(ridge, half_a_m=half[0], half_b_m=half[1], a_m=half[2], b_m=half[3]))
     return parts
 
 
 def church(dice: Dice, half_a: float, half_b: float) -> list[Part]:
-    """A nave with a transept and a pointed tower at its end."""
+    """Return a nave with a transept and a pointed tower at its end."""
     size = min(half_a, half_b, 16.0)
     nave = replace(
         body(dice, size * 0.9, size * 0.34, 2, TILE_ROOFS),

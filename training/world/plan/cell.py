@@ -42,7 +42,7 @@ class Lot:
 
 @dataclass(frozen=True, kw_only=True)
 class PlacedPart:
-    """A building part in world metres, turned by `angle_rad` anticlockwise from east."""
+    """A building part in world metres, rotated by `angle_rad` anticlockwise from east."""
 
     x_m: float
     y_m: float
@@ -53,7 +53,7 @@ class PlacedPart:
 
 @dataclass(kw_only=True)
 class CellPlan:
-    """A cell's split tree (arrays), lots, parts and the place its landmark stands at."""
+    """A cell's split tree (as lists), its lots and parts, and the position of its landmark."""
 
     district: int
     style: int
@@ -71,17 +71,17 @@ class CellPlan:
 
 
 def grid_line_m(seed: int, axis: int, index: int) -> float:
-    """Where the street-grid's line `index` runs (metres in u for axis 0, v for axis 1)."""
+    """Return the position of a line of the street grid, metres in u (axis 0) or v (axis 1)."""
     return index * CELL_M + Dice(seed, 5, axis, index).between(-38, 38)
 
 
 def arterial_half_m(seed: int, axis: int, index: int) -> float:
-    """Half the width of the main road along that line, metres."""
+    """Return half the width of the main road along that line, metres."""
     return Dice(seed, 6, axis, index).between(4.5, 9.5)
 
 
 def district_of(seed: int, i: int, j: int) -> int:
-    """The cell's district; neighbours tend to differ."""
+    """Return the cell's district; neighbours tend to differ."""
     roll = Dice(seed, 7, i, j).unit()
     return (
         RESIDENTIAL
@@ -98,7 +98,7 @@ def district_of(seed: int, i: int, j: int) -> int:
 
 @lru_cache(maxsize=256)
 def plan_cell(seed: int, i: int, j: int) -> CellPlan:
-    """Lay out cell (i, j) of the world `seed`; the result is shared, do not change it."""
+    """Return the plan of cell (i, j) of the world `seed`; it is cached, so do not change it."""
     dice = Dice(seed, 8, i, j)
     bounds = (
         grid_line_m(seed, 0, i),
@@ -121,7 +121,7 @@ def plan_cell(seed: int, i: int, j: int) -> CellPlan:
 
 
 def _landmark(plan: CellPlan, seed: int) -> tuple[float, float]:
-    """The most conspicuous part near the cell's middle, else the middle itself."""
+    """Return the most conspicuous part near the cell's middle, else the middle itself."""
     middle = unwarp(seed, plan.u_m, plan.v_m)
     best, best_score = middle, 0.0
     for placed in plan.parts:
@@ -201,7 +201,7 @@ class _Builder:
         return -len(plan.lots)
 
     def _place(self, lot: Lot, parts: list[Part]) -> list[PlacedPart]:
-        """The parts in world metres, or none if any would stand on a main road or in the river."""
+        """Return the parts in world metres; none if one would lie on a main road or river."""
         if not parts or not self._inside(lot.p_m, lot.q_m, 6.0):
             return []
         east, west = self._world(lot.p_m + 4, lot.q_m), self._world(lot.p_m - 4, lot.q_m)

@@ -1,4 +1,4 @@
-"""What each lot carries: the ground's kind and the buildings, by district."""
+"""Contents of a lot by district: the kind of its ground, and its buildings."""
 
 from dataclasses import replace
 
@@ -17,9 +17,9 @@ Furnished = tuple[int, list[Part]]
 def furnish(
     dice: Dice, district: int, a: float, b: float, *, style: int, landmark: bool
 ) -> Furnished:
-    """Ground kind and building parts of a lot of half sizes a, b metres.
+    """Return ground kind and building parts of a lot of half sizes a, b metres.
 
-    `style` is the cell's own (0..3); `landmark` asks for something conspicuous.
+    `style` is the cell's own (0..3); `landmark` prefers something conspicuous.
     """
     if landmark and (district == RURAL or dice.chance(0.7)):
         return _landmark(dice, district, a, b)

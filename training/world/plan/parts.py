@@ -1,4 +1,4 @@
-"""Building parts and their colours: what every footprint is made of."""
+"""Building parts, their colours, and the kinds of roofs and walls."""
 
 from dataclasses import dataclass
 
@@ -74,21 +74,21 @@ class Part:
 
 
 def tint(dice: Dice, colour: Colour, spread: float = 14.0) -> Colour:
-    """The colour, a little lighter or darker."""
+    """Return the colour, a little lighter or darker."""
     shift = dice.between(-spread, spread)
     r, g, b = (min(245.0, max(20.0, c + shift + dice.between(-6, 6))) for c in colour)
     return (r, g, b)
 
 
 def pick(dice: Dice, palette: tuple[Colour, ...]) -> Colour:
-    """A tinted colour of the palette."""
+    """Return a tinted colour of the palette."""
     return tint(dice, palette[dice.below(len(palette))])
 
 
 def body(
     dice: Dice, half_a: float, half_b: float, floors: int, palette: tuple[Colour, ...]
 ) -> Part:
-    """A plain box of so many floors, with walls, windows and a roof colour of its own."""
+    """Return a plain box of that many floors, with walls, windows and a roof colour of its own."""
     floor_m = dice.between(2.9, 3.8)
     return Part(
         a_m=0,

@@ -23,7 +23,7 @@ class Camera:
     field_of_view_deg: float
 
     def axes(self) -> tuple[tuple[float, float, float], ...]:
-        """Unit vectors right, up and forward (east, north, up)."""
+        """Return the unit vectors right, up and forward (east, north, up)."""
         h, p = math.radians(self.heading_deg), math.radians(self.gimbal_pitch_deg)
         right = (math.cos(h), -math.sin(h), 0.0)
         forward = (math.sin(h) * math.cos(p), math.cos(h) * math.cos(p), math.sin(p))
@@ -31,7 +31,7 @@ class Camera:
         return right, up, forward
 
     def ground_point(self, across: float, along: float) -> tuple[float, float]:
-        """Where the ray through a position of a square image meets the ground plane.
+        """Return where the ray through a position of a square image meets the ground plane.
 
         `across` runs from -1 (left) to 1, `along` from -1 (bottom) to 1. Rays near the horizon are
         cut at 1 km.
@@ -45,7 +45,7 @@ class Camera:
         return self.x_m + reach * dx, self.y_m + reach * dy
 
     def footprint(self) -> tuple[tuple[float, float], ...]:
-        """Ground corners (x, y) metres, clockwise from the image's top left."""
+        """Return the ground corners (x, y) metres, clockwise from the image's top left."""
         return tuple(self.ground_point(a, b) for a, b in ((-1, 1), (1, 1), (1, -1), (-1, -1)))
 
 
@@ -60,7 +60,7 @@ class Jitter:
 
 
 def aimed(x: float, y: float, height: float, azimuth: float, pitch: float, fov: float) -> Camera:
-    """A camera at `height` that looks along `azimuth` at the ground point (x, y)."""
+    """Return a camera at `height` that looks along `azimuth` at the ground point (x, y)."""
     back = height / math.tan(math.radians(-pitch)) if pitch > -89.9 else 0.0
     a = math.radians(azimuth)
     return Camera(
@@ -74,7 +74,7 @@ def aimed(x: float, y: float, height: float, azimuth: float, pitch: float, fov: 
 
 
 def _flight(preset: str, k: int, views: int, dice: Dice) -> tuple[float, float, float, float]:
-    """Height, azimuth, pitch, field of view of view k."""
+    """Return height, azimuth, pitch and field of view of view k."""
     share = k / max(1, views - 1)
     if preset == "university-1652":
         return 256.0 - 134.5 * share, 360.0 * 3 * share, -52.0 + 6.0 * share, 34.0
@@ -94,7 +94,7 @@ def _flight(preset: str, k: int, views: int, dice: Dice) -> tuple[float, float, 
 def fly(
     preset: str, views: int, x_m: float, y_m: float, dice: Dice, jitter: Jitter
 ) -> list[Camera]:
-    """The cameras of a preset flight over the ground point (x, y).
+    """Return the cameras of a preset flight over the ground point (x, y).
 
     Raises:
         UnknownPresetError: no preset of that name.

@@ -1,4 +1,4 @@
-"""What a camera does to a clean view: exposure, colour cast, blur, noise, JPEG."""
+"""Imperfections of a camera: exposure, colour cast, blur, noise, JPEG."""
 
 import io
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from PIL import Image
 from training.world.chance import Dice
 
 _KNEE = 205.0
-"""Ours: pale roofs keep their detail."""
+"""Our choice: pale roofs keep their detail."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
     """One exposure's settings; `motion_px` is the length of a straight motion blur.
 
-    Values brighter than `knee` are bent to stay below white.
+    Values brighter than `knee` are compressed to stay below white.
     """
 
     gain: float = 1.0
@@ -34,7 +34,7 @@ class Sensor:
 
 
 def draw_sensor(dice: Dice, *, drone: bool) -> Sensor:
-    """Random settings of a drone camera or of a satellite product."""
+    """Return random settings of a drone camera or of a satellite product."""
     cast = (1 + 0.03 * dice.normal() * 0.7, 1.0, 1 + 0.03 * dice.normal() * 0.7)
     return Sensor(
         gain=dice.between(0.85, 1.2),
@@ -66,7 +66,7 @@ def _smooth(
 
 
 def _rolled_off(image: NDArray[np.float32], knee: float) -> NDArray[np.float32]:
-    """The image with values over the knee bent to stay below white."""
+    """Return the image with values over the knee compressed to stay below white."""
     start, room = np.float32(knee), np.float32(255.0 - knee)
     over = np.maximum(image - start, np.float32(0.0))
     bent: NDArray[np.float32] = np.minimum(image, start) + room * (1.0 - np.exp(-over / room))
@@ -74,7 +74,7 @@ def _rolled_off(image: NDArray[np.float32], knee: float) -> NDArray[np.float32]:
 
 
 def expose(view: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
-    """The view [H, W, 3] (0-255) as the sensor records it, uint8."""
+    """Return the view [H, W, 3] (0-255) as the sensor records it, uint8."""
     image: NDArray[np.float32] = view
     if sensor.blur_px > 0.05:
         taps = np.exp(-0.5 * (np.arange(-2, 3) / sensor.blur_px) ** 2).astype(np.float32)
@@ -99,7 +99,7 @@ def expose(view: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
 
 
 def jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """JPEG bytes of an RGB image."""
+    """Return the JPEG bytes of an RGB image."""
     out = io.BytesIO()
     Image.fromarray(image).save(out, "JPEG", quality=quality)
     return out.getvalue()

@@ -1,4 +1,10 @@
-"""Bad weather in a drone view: fog by distance, rain and snow in front of the lens, poor light."""
+"""Bad weather in a rendered drone view: fog by distance, rain and snow at the lens, poor light.
+
+Here the true distance of every pixel is known and the sensor comes afterwards. Two other modules
+have only finished images: `training.learning.bad_weather` varies whole training batches, and
+`training.evaluation.weather` reproduces the benchmark's ten weathers. They share no code, so that
+an evaluation does not score weather made by the same functions as in training.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -13,8 +19,8 @@ NAMES = ("normal", "fog", "rain", "snow", "fog+rain", "fog+snow", "dark", "brigh
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weather:
-    """One view's weather; streaks and flakes are per million pixels."""
+class RenderedWeather:
+    """Weather of one rendered view; streaks and flakes are per million pixels."""
 
     name: str = "normal"
     haze_per_m: float = 0.0
@@ -24,13 +30,13 @@ class Weather:
     motion_px: float = 0.0
 
 
-def draw_weather(dice: Dice, share: float) -> Weather:
-    """A random weather in `share` of the views (0-1), else a clear day."""
+def draw_weather(dice: Dice, share: float) -> RenderedWeather:
+    """Return a random weather in `share` of the views (0-1), else a clear day."""
     if share <= 0.0 or not dice.chance(share):
-        return Weather()
+        return RenderedWeather()
     name = NAMES[1 + dice.below(len(NAMES) - 1)]
     is_falling = "rain" in name or "snow" in name
-    return Weather(
+    return RenderedWeather(
         name=name,
         haze_per_m=dice.between(0.0015, 0.005) if "fog" in name else 0.0004 * is_falling,
         streaks=dice.between(2500, 7000) if "rain" in name else 0.0,
@@ -40,8 +46,8 @@ def draw_weather(dice: Dice, share: float) -> Weather:
     )
 
 
-def through(sensor: Sensor, weather: Weather) -> Sensor:
-    """The sensor's settings in that weather."""
+def through(sensor: Sensor, weather: RenderedWeather) -> Sensor:
+    """Return the sensor's settings in that weather."""
     return replace(
         sensor,
         gain=sensor.gain * weather.gain,
@@ -49,8 +55,8 @@ def through(sensor: Sensor, weather: Weather) -> Sensor:
     )
 
 
-def precipitate(view: F32, weather: Weather, seed: int) -> F32:
-    """The view [H, W, 3] (0-255) behind rain streaks or snow flakes."""
+def precipitate(view: F32, weather: RenderedWeather, seed: int) -> F32:
+    """Return the view [H, W, 3] (0-255) behind rain streaks or snow flakes."""
     if not (weather.streaks or weather.flakes):
         return view
     height, width, _ = view.shape

@@ -1,8 +1,8 @@
 """Real overhead imagery as ground and roof texture, for training renders.
 
-A folder of textures holds, at any depth, `ucmerced`-like pictures named CLASSnn.jpg (0.3 m per
+A folder of textures holds, at any depth, `ucmerced`-like images named CLASSnn.jpg (0.3 m per
 pixel) and a folder of roof patches whose name contains `roof` (0.2 m per pixel). Each lot and
-roof takes a patch of its kind by its own seed, so neighbouring windows still fit.
+roof chooses a patch of its kind by its own seed, so neighbouring windows still fit.
 """
 
 from functools import lru_cache
@@ -38,7 +38,7 @@ _WHOLE_LOT = 7
 _WHOLE_SHARE = 0.1
 """Our choice: one lot in ten is a real image throughout."""
 _PLAIN_SHARE = 0.15
-"""Our choice: so many lots and roofs take no patch."""
+"""Our choice: this share of the lots and roofs takes no patch."""
 _STREET_SEED = 77
 """Chooses the patch of everything outside lots."""
 _ROOF_INSET_PX, _ROOF_PX = 70, 116
@@ -64,10 +64,10 @@ class TextureBank(NamedTuple):
 
 def _patch(path: Path) -> U8:
     with Image.open(path) as image:
-        picture = image.convert("RGB")
-        if min(picture.size) < PATCH_PX:
-            picture = picture.resize((PATCH_PX, PATCH_PX), Image.Resampling.BICUBIC)
-        return np.asarray(picture.crop((0, 0, PATCH_PX, PATCH_PX)))
+        pixels = image.convert("RGB")
+        if min(pixels.size) < PATCH_PX:
+            pixels = pixels.resize((PATCH_PX, PATCH_PX), Image.Resampling.BICUBIC)
+        return np.asarray(pixels.crop((0, 0, PATCH_PX, PATCH_PX)))
 
 
 def _class_of(path: Path) -> str:
@@ -81,7 +81,7 @@ def _spread(paths: list[Path], most: int) -> list[Path]:
 
 @lru_cache(maxsize=2)
 def load_textures(folder: str, classes: str = "", most: int = 60) -> TextureBank:
-    """Up to `most` patches of every class below `folder`; `classes` (commas) keeps only those.
+    """Return up to `most` patches of each class in `folder`; `classes` (comma-separated) selects.
 
     Raises:
         MapSourceError: a class is unknown, or the folder holds none of them.
@@ -100,7 +100,7 @@ def load_textures(folder: str, classes: str = "", most: int = 60) -> TextureBank
             by_class.setdefault(name, []).append(path)
     if not by_class:
         raise MapSourceError(
-            f"{folder}: no pictures of {', '.join(sorted(wanted or known))}; give another folder"
+            f"{folder}: no images of {', '.join(sorted(wanted or known))}; give another folder"
         )
     patches: list[U8] = []
     first, number = [], []

@@ -12,14 +12,14 @@ from training.world.output.gps_csv import table_row, write_rows
 from training.world.output.view import View
 from training.world.rendering.camera import Camera
 from training.world.rendering.sensor import Sensor, draw_sensor, jpeg
-from training.world.rendering.weather import Weather
+from training.world.rendering.weather import RenderedWeather
 from training.world.scene.light import draw_light
 from training.world.scene.scene import LitScene, Scene, build_scene, light_scene
 from training.world.synthetic.place import expose_drone, expose_satellite
 
 _IMAGES_PER_JOB = 21
 _MARGIN_M = 70.0
-"""Ours: longer than any shadow at the map's sun, so that tiles fit at their edges."""
+"""Our choice: longer than any shadow under the map's sun, so that tiles fit at their edges."""
 _FLIGHTS = (
     ("nadir-90", 110.0, -90.0, 62.0),
     ("nadir-140", 140.0, -90.0, 54.0),
@@ -39,7 +39,7 @@ class AreaSettings:
     rows: int = 12
     tile_m: float = 150.0
     overlap: float = 0.0
-    """Share of its side that a tile has in common with the next one."""
+    """Share of a tile's side that the next tile covers too."""
     size_px: int = 256
     flights: int = 6
     images_per_flight: int = 84
@@ -49,16 +49,16 @@ class AreaSettings:
 
     @property
     def east_m(self) -> list[float]:
-        """Middles of the tile columns, west to east, metres from the map's."""
+        """Middles of the tile columns, west to east, metres from the map's middle."""
         return _middles(self.columns, self.tile_m, self.overlap)
 
     @property
     def north_m(self) -> list[float]:
-        """Middles of the tile rows, north to south, metres from the map's."""
+        """Middles of the tile rows, north to south, metres from the map's middle."""
         return _middles(self.rows, self.tile_m, self.overlap)[::-1]
 
     def nearest_tile(self, x_m: float, y_m: float) -> tuple[int, int]:
-        """Row and column of the tile nearest to a world point; -1 beyond the map's edge."""
+        """Return row and column of the tile nearest to a world point; -1 beyond the map's edge."""
 
         def nearest(middles: list[float], at_m: float, sides: int) -> int:
             if abs(at_m) > sides * self.tile_m / 2:
@@ -75,7 +75,7 @@ class AreaSettings:
 
 
 def _middles(sides: int, tile_m: float, overlap: float) -> list[float]:
-    """Evenly spread middles of tiles that cover `sides` tile sides and overlap at least so much."""
+    """Return evenly spread middles of tiles that cover `sides` tile sides and overlap."""
     steps = math.ceil((sides - 1) / (1.0 - overlap) - 1e-9)
     reach_m = (sides - 1) * tile_m
     return [reach_m * (number / steps - 0.5) for number in range(steps + 1)] if steps else [0.0]
@@ -83,7 +83,7 @@ def _middles(sides: int, tile_m: float, overlap: float) -> list[float]:
 
 @dataclass(frozen=True, kw_only=True)
 class AreaJob:
-    """A row of tiles (`flight` is -1) or a stretch of one flight."""
+    """A row of tiles (`flight` is -1), or some consecutive images of one flight."""
 
     out: Path
     seed: int
@@ -94,18 +94,18 @@ class AreaJob:
 
     @property
     def done_file(self) -> Path:
-        """Written last: the job's lines of gps.csv."""
+        """File with the job's lines of gps.csv, written last."""
         kind = "a-tiles" if self.flight < 0 else f"b-flight{self.flight:02d}"
         return self.out / STATE_FOLDER / f"{kind}-{self.first:04d}.csv"
 
     @property
     def is_done(self) -> bool:
-        """Whether an earlier run finished this stretch."""
+        """Whether an earlier run finished this job."""
         return self.done_file.exists()
 
 
 def area_jobs(out: Path, seed: int, settings: AreaSettings) -> list[AreaJob]:
-    """Every stretch of work of the map, tiles first."""
+    """Return every job of the map, tiles first."""
     columns, rows = len(settings.east_m), len(settings.north_m)
     tiles = [
         AreaJob(out=out, seed=seed, settings=settings, flight=-1, first=r, count=columns)
@@ -127,7 +127,7 @@ def area_jobs(out: Path, seed: int, settings: AreaSettings) -> list[AreaJob]:
 
 
 def run_area_job(job: AreaJob) -> int:
-    """Render and write one stretch; returns the number of images."""
+    """Render and write the images of one job; return their number."""
     rows = []
     for path, place_id, view in _tiles(job) if job.flight < 0 else _flight(job):
         write_output(job.out / path, jpeg(view.pixels, view.jpeg_quality))
@@ -150,7 +150,7 @@ def _lit(seed: int, settings: AreaSettings, flight: int) -> LitScene:
 
 
 def tile_name(row: int, column: int) -> str:
-    """Name of a tile; row 0 is the northernmost, column 0 the westernmost."""
+    """Return the name of a tile; row 0 is the northernmost, column 0 the westernmost."""
     return f"r{row:02d}c{column:02d}"
 
 
@@ -169,12 +169,12 @@ def _tiles(job: AreaJob) -> Iterator[tuple[str, str, View]]:
 
 
 def flight_name(flight: int) -> str:
-    """Name of a flight: its number and kind."""
+    """Return the name of a flight: its number and kind."""
     return f"flight-{flight + 1:02d}-{_FLIGHTS[flight % len(_FLIGHTS)][0]}"
 
 
 def flight_camera(seed: int, settings: AreaSettings, flight: int, k: int) -> Camera:
-    """Pose of image k of a flight: serpentine lines over the map, held a little unsteadily."""
+    """Return the pose of image k of a flight along serpentine lines, with small deviations."""
     _, height, pitch, fov = _FLIGHTS[flight % len(_FLIGHTS)]
     dice = Dice(seed, 34, flight, k)
     width, depth = settings.columns * settings.tile_m, settings.rows * settings.tile_m
@@ -182,12 +182,12 @@ def flight_camera(seed: int, settings: AreaSettings, flight: int, k: int) -> Cam
     per_line = math.ceil(settings.images_per_flight / lines)
     line, step = divmod(k, per_line)
     share = (step + 0.5) / per_line
-    turned = flight % 2 == 1
+    is_north_south = flight % 2 == 1
     across = (line + 0.5) / lines - 0.5
     along = (share if line % 2 == 0 else 1.0 - share) - 0.5
     inset = 0.78
-    x, y = (across, along) if turned else (along, across)
-    heading = (0.0 if turned else 90.0) + (180.0 if line % 2 else 0.0)
+    x, y = (across, along) if is_north_south else (along, across)
+    heading = (0.0 if is_north_south else 90.0) + (180.0 if line % 2 else 0.0)
     back = height / math.tan(math.radians(-pitch)) if pitch > -89 else 0.0
     heading += dice.between(-8, 8) + 23.0 * flight
     toward = math.radians(heading)
@@ -221,7 +221,7 @@ def _flight(job: AreaJob) -> Iterator[tuple[str, str, View]]:
         camera = flight_camera(job.seed, settings, job.flight, k)
         sensor: Sensor = draw_sensor(Dice(job.seed, 36, job.flight, k), drone=True)
         view = expose_drone(
-            job.seed, lit, camera, settings.size_px, sensor, Weather(haze_per_m=3e-4)
+            job.seed, lit, camera, settings.size_px, sensor, RenderedWeather(haze_per_m=3e-4)
         )
         x, y = camera.ground_point(0.0, 0.0)
         row, column = settings.nearest_tile(x, y)

@@ -12,13 +12,13 @@ from training.world.rendering.camera import Camera, Jitter, fly
 from training.world.rendering.raymarch import drone_view
 from training.world.rendering.satellite import satellite_view
 from training.world.rendering.sensor import Sensor, draw_sensor, expose
-from training.world.rendering.weather import Weather, draw_weather, precipitate, through
+from training.world.rendering.weather import RenderedWeather, draw_weather, precipitate, through
 from training.world.scene.light import draw_light
 from training.world.scene.scene import LitScene, build_scene, light_scene
 from training.world.scene.textures import load_textures
 
 TEST_ROW = 120
-"""Ours: test places spiral out from cell (0, 120), 43 km north of the training places' (0, 0)."""
+"""Our choice: test places spiral out from cell (0, 120), 43 km north of training's (0, 0)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Place:
 
 
 def cell_of_place(index: int, split: str) -> tuple[int, int]:
-    """The map cell of place `index`: a square spiral about the split's own centre cell."""
+    """Return the map cell of place `index`: a square spiral about the split's own centre cell."""
     ring = math.ceil((math.sqrt(index + 1) - 1) / 2)
     side, rest = 2 * ring, index - (2 * ring - 1) ** 2 if ring else 0
     k, step = (rest // side, rest % side) if ring else (0, 0)
@@ -66,12 +66,12 @@ def cell_of_place(index: int, split: str) -> tuple[int, int]:
 
 
 def place_point(seed: int, index: int, split: str = "train") -> tuple[float, float]:
-    """World (x, y), metres, of the landmark at the middle of place `index`."""
+    """Return world (x, y), metres, of the landmark at the middle of place `index`."""
     return plan_cell(seed, *cell_of_place(index, split)).landmark
 
 
 def render_place(seed: int, index: int, settings: RenderSettings, split: str = "train") -> Place:
-    """Render place `index` of the world `seed`: the same arguments give the same pixels.
+    """Return place `index` of the world `seed`, rendered; equal arguments give equal pixels.
 
     Raises:
         UnknownPresetError: settings name no known flight.
@@ -132,7 +132,7 @@ def expose_satellite(
     sensor: Sensor,
     shift_m: tuple[float, float] = (0.0, 0.0),
 ) -> View:
-    """The tile of side `span_m` about world point `middle`; its picture is `shift_m` off."""
+    """Return the tile of side `span_m` about world point `middle`; its pixels are `shift_m` off."""
     x, y = middle
     half = span_m / 2
     view = satellite_view(lit, x + shift_m[0], y + shift_m[1], size_px, span_m / size_px)
@@ -160,9 +160,9 @@ def expose_satellite(
 
 
 def expose_drone(
-    seed: int, lit: LitScene, camera: Camera, size_px: int, sensor: Sensor, weather: Weather
+    seed: int, lit: LitScene, camera: Camera, size_px: int, sensor: Sensor, weather: RenderedWeather
 ) -> View:
-    """What `camera` records of the lit scene in that weather."""
+    """Return the image that `camera` records of the lit scene in that weather."""
     view = drone_view(lit, camera, size_px, haze_per_m=weather.haze_per_m)
     view = precipitate(view, weather, sensor.seed + 1)
     latitude, longitude = to_latlon(seed, camera.x_m, camera.y_m)

@@ -25,7 +25,7 @@ class Job:
 
     @property
     def done_file(self) -> Path:
-        """Written last: the place's lines of gps.csv."""
+        """File with the place's lines of gps.csv, written last."""
         return self.out / STATE_FOLDER / f"{self.split}-{self.place_id}.csv"
 
     @property
@@ -35,7 +35,7 @@ class Job:
 
 
 def run_job(job: Job) -> int:
-    """Render and write one place; returns the number of images."""
+    """Render and write one place; return the number of images."""
     place = render_place(job.seed, job.index, job.settings, job.split)
     views = [place.satellite, *place.drones]
     if job.settings.preset == "sues-200":
@@ -46,7 +46,7 @@ def run_job(job: Job) -> int:
 
 
 def plan_jobs(out: Path, seed: int, places: int, split: str, settings: RenderSettings) -> list[Job]:
-    """Every place of the render; `split` is train, test or both (`places` in each)."""
+    """Return a job for every place; `split` is train, test or both (`places` in each)."""
     splits = ("train", "test") if split == "both" else (split,)
     return [
         Job(out=out, seed=seed, index=index, split=name, settings=settings)

@@ -13,11 +13,11 @@ from training.world.chance import Dice
 from training.world.cli import app
 from training.world.errors import MapSourceError
 from training.world.orthophoto.image_jobs import (
-    PictureJob,
-    PictureSettings,
+    ImageJob,
+    ImageSettings,
     any_camera,
-    picture_jobs,
-    run_picture_job,
+    image_jobs,
+    run_image_job,
 )
 
 GREEN, RED, BLUE = (70, 120, 50), (190, 60, 50), (50, 60, 190)
@@ -28,9 +28,9 @@ def paint(file: Path, colour: tuple[int, int, int], width: int = 64, height: int
     Image.new("RGB", (width, height), colour).save(file)
 
 
-def jobs(folder: Path, out: Path, **settings: object) -> list[PictureJob]:
-    chosen = replace(PictureSettings(folder=str(folder), views=3, size_px=48), **settings)  # type: ignore[arg-type]
-    return picture_jobs(out, 5, chosen)
+def jobs(folder: Path, out: Path, **settings: object) -> list[ImageJob]:
+    chosen = replace(ImageSettings(folder=str(folder), views=3, size_px=48), **settings)  # type: ignore[arg-type]
+    return image_jobs(out, 5, chosen)
 
 
 def mean_colour(file: Path) -> tuple[float, ...]:
@@ -46,7 +46,7 @@ def test_one_year_is_the_tile_and_the_other_is_flown_over(tmp_path: Path) -> Non
     )
     planned = jobs(tmp_path / "in", tmp_path / "out")
     assert [job.place.gsd_m for job in planned] == [0.5, 1.0]
-    assert [run_picture_job(job) for job in planned] == [4, 4]
+    assert [run_image_job(job) for job in planned] == [4, 4]
     assert all(job.is_done for job in planned)
     places = paired_places(
         tmp_path / "out" / "train" / "satellite", tmp_path / "out" / "train" / "drone"
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     written = []
     for name in ("first", "second"):
         for job in jobs(tmp_path / "in", tmp_path / name):
-            run_picture_job(job)
+            run_image_job(job)
         files = sorted((tmp_path / name / "train").rglob("*.jp*g"))
         written.append([file.read_bytes() for file in files])
     assert written[0] == written[1]
@@ -83,7 +83,7 @@ def test_measured_heights_stand_up(tmp_path: Path) -> None:
             f"file,pair_id,gsd_m,dsm_file\na.png,,0.5,{heights}\n"
         )
         job = jobs(tmp_path / "in", tmp_path / f"out{heights}", views=6)[0]
-        run_picture_job(job)
+        run_image_job(job)
         pictures = sorted((job.out / "train" / "drone").rglob("*.jpeg"))
         spread[heights] = np.mean([np.asarray(Image.open(file))[..., 1].std() for file in pictures])
     assert spread["a_ndsm.npy"] > 1.3 * spread[""]
@@ -126,8 +126,8 @@ def test_an_index_without_pairs_makes_every_picture_a_place(tmp_path: Path) -> N
     ("index", "says"),
     [
         ("file,pair_id\na.png,\n", "no columns file, gsd_m"),
-        ("file,pair_id,gsd_m\na.png,,none\n", "gsd_m 'none' is no number above 0"),
-        ("file,pair_id,gsd_m\na.png,,0\n", "gsd_m '0' is no number above 0"),
+        ("file,pair_id,gsd_m\na.png,,none\n", "gsd_m 'none' is not a number above 0"),
+        ("file,pair_id,gsd_m\na.png,,0\n", "gsd_m '0' is not a number above 0"),
     ],
 )
 def test_an_index_that_does_not_say_enough_is_refused(
@@ -143,10 +143,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(MapSourceError, match="is not a folder"):
         jobs(tmp_path / "none", tmp_path / "out")
     (tmp_path / "in").mkdir()
-    with pytest.raises(MapSourceError, match="holds no pictures"):
+    with pytest.raises(MapSourceError, match="holds no images"):
         jobs(tmp_path / "in", tmp_path / "out")
     (tmp_path / "in" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(MapSourceError, match=r"a\.png: not a readable picture"):
+    with pytest.raises(MapSourceError, match=r"a\.png: not a readable image"):
         jobs(tmp_path / "in", tmp_path / "out")
     paint(tmp_path / "in" / "a.png", GREEN)
     (tmp_path / "in" / "a_ndsm.npy").write_bytes(b"no heights")
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         "file,pair_id,gsd_m,dsm_file\na.png,,0.5,a_ndsm.npy\n"
     )
     with pytest.raises(MapSourceError, match=r"a_ndsm\.npy: not readable heights"):
-        run_picture_job(jobs(tmp_path / "in", tmp_path / "out")[0])
+        run_image_job(jobs(tmp_path / "in", tmp_path / "out")[0])
 
 
 def test_the_command_writes_places_and_goes_on(tmp_path: Path) -> None:

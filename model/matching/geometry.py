@@ -1,0 +1,137 @@
+"""From corresponding points to a homography, or to nothing where they contradict each other.
+
+Positions are in sides of the images' squares, see `interface`. Shapes: C correspondences,
+I inliers.
+"""
+
+import math
+
+import numpy as np
+import poselib
+from numpy.typing import NDArray
+
+from model.matching.interface import Geometry
+
+MIN_POINTS = 6
+"""Least number of correspondences and of inliers: four fit any homography."""
+
+TOLERANCE = 6 / 224
+"""Largest distance of an inlier from where the homography puts it, in sides of the square. Our
+choice: roofs and trees are displaced in an oblique photo."""
+
+MOST_SHIFT = 0.25
+"""Largest difference of a correspondence's displacement from the most common one, in sides. Our
+choice: chance correspondences lie beyond; those of a photo tilted by 45 degrees within."""
+
+SHIFT_SCALE = 0.1
+"""Width of the kernel that finds the most common displacement, in sides."""
+
+SCALES = (0.35, 2.5)
+"""Bounds on the size of the query's square in the gallery image, in sides."""
+
+MOST_STRETCH = 4.0
+"""Largest ratio of the mapped square's longest side to its shortest. Our choice: beyond, the
+photo would look along the ground."""
+
+GRID = 6
+"""Cells a side of the grid that the spread of the inliers is counted on."""
+
+MIN_SPREAD = 4 / GRID**2
+"""Least spread of the inliers: those of one corner of a photo fix no homography."""
+
+_RANSAC = {
+    "max_reproj_error": TOLERANCE,
+    "max_iterations": 300,
+    "min_iterations": 50,
+    "seed": 0,
+}
+
+SQUARE_42 = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+"""Corners of the centre square, clockwise from the top left."""
+
+
+def homography(query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32]) -> Geometry | None:
+    """Return the geometry that most correspondences agree on; None where there is none.
+
+    Mirrored, degenerate and wildly stretched solutions are none.
+
+    Args:
+        query_C2: positions in the query.
+        candidate_C2: corresponding positions in the gallery image, which is rotated against the
+            query by 30 degrees at most.
+    """
+    near = _around_most_common_shift(query_C2, candidate_C2)
+    if near.sum() < MIN_POINTS:
+        return None
+    from_C2, to_C2 = query_C2[near].astype(np.float64), candidate_C2[near].astype(np.float64)
+    found_33, report = poselib.estimate_homography(from_C2, to_C2, _RANSAC, {})
+    inlier_C = np.array(report["inliers"], dtype=bool)
+    if inlier_C.sum() < MIN_POINTS or not is_plausible(found_33):
+        return None
+    points_I4 = np.hstack((from_C2, to_C2))[inlier_C]
+    covered = spread(points_I4[:, :2])
+    if covered < MIN_SPREAD:
+        return None
+    return Geometry(
+        homography_33=found_33 / found_33[2, 2],
+        inliers=int(inlier_C.sum()),
+        spread=covered,
+        points_I4=points_I4,
+    )
+
+
+def is_plausible(homography_33: NDArray[np.float64]) -> bool:
+    """Return whether a homography can be a photo of the ground: not mirrored, folded or extreme."""
+    if not np.isfinite(homography_33).all() or abs(homography_33[2, 2]) < 1e-9:
+        return False
+    depth_4 = np.hstack((SQUARE_42, np.ones((4, 1)))) @ (homography_33 / homography_33[2, 2])[2]
+    if depth_4.min() <= 0.1:
+        return False
+    corners_42 = mapped(homography_33, SQUARE_42)
+    edges_42 = np.roll(corners_42, -1, axis=0) - corners_42
+    following_42 = np.roll(edges_42, -1, axis=0)
+    bends_4 = edges_42[:, 0] * following_42[:, 1] - edges_42[:, 1] * following_42[:, 0]
+    if bends_4.min() <= 0:  # mirrored, or not convex
+        return False
+    sides_4 = np.linalg.norm(edges_42, axis=1)
+    size = math.sqrt(_area(corners_42))
+    smallest, largest = SCALES
+    return smallest <= size <= largest and bool(sides_4.max() <= MOST_STRETCH * sides_4.min())
+
+
+def mapped(
+    homography_33: NDArray[np.float64], places_N2: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return positions [N, 2] moved by a homography."""
+    places_N3 = np.hstack((places_N2, np.ones((len(places_N2), 1)))) @ homography_33.T
+    moved_N2: NDArray[np.float64] = places_N3[:, :2] / places_N3[:, 2:]
+    return moved_N2
+
+
+def spread(places_I2: NDArray[np.float64]) -> float:
+    """Return the share of the cells of a grid over the square that hold a position, 0..1."""
+    cells_I2 = np.clip(((places_I2 + 0.5) * GRID).astype(int), 0, GRID - 1)
+    return len(np.unique(cells_I2, axis=0)) / GRID**2
+
+
+def rotation(angle_deg: float) -> NDArray[np.float64]:
+    """Return the matrix that rotates positions clockwise on an image, whose y points down."""
+    cos, sin = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _around_most_common_shift(
+    query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    if len(query_C2) < MIN_POINTS:
+        return np.zeros(len(query_C2), dtype=bool)
+    shifts_C2 = candidate_C2 - query_C2
+    squared_CC = ((shifts_C2[:, None] - shifts_C2[None]) ** 2).sum(axis=2)
+    centre = np.exp(-squared_CC / (2 * SHIFT_SCALE**2)).sum(axis=1).argmax()
+    near_C: NDArray[np.bool_] = squared_CC[centre] <= MOST_SHIFT**2
+    return near_C
+
+
+def _area(corners_42: NDArray[np.float64]) -> float:
+    x, y = corners_42.T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)

@@ -1,0 +1,70 @@
+"""What searches need of a matcher: rows to keep with a gallery, and verified matches of a query.
+
+A position in an image is in sides of its centre square, from the square's centre: x to the right,
+y downwards, the square from -0.5 to 0.5. Shapes: N images, S side of the square in pixels, B bytes
+of a gallery image's row, K candidates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """How a query lies in a gallery image, found from corresponding points."""
+
+    homography_33: NDArray[np.float64]
+    """From positions in the query to positions in the gallery image."""
+    inliers: int
+    """Number of correspondences that the homography explains."""
+    spread: float
+    """Share of the query's square that the inliers cover, 0..1."""
+    points_I4: NDArray[np.float64]
+    """The inliers: x, y in the query, then x, y in the gallery image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What a matcher found about K candidates."""
+
+    scores_K: NDArray[np.float32]
+    """0..1, to be added to a candidate's score with `weight`; 0 where nothing matches."""
+    geometries: Sequence[Geometry | None]
+    """None for candidates without enough correspondences."""
+
+
+class Matcher(Protocol):
+    """A matcher with loaded weights; safe to use from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as `--matcher` takes it."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes B that a gallery keeps of an image."""
+
+    @property
+    def weight(self) -> float:
+        """Weight of the matcher's score beside a score of 1."""
+
+    def describe(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.int8]:
+        """Return what a gallery keeps of images: int8 [N, B]."""
+
+    def verify(
+        self,
+        pixels_N3SS: NDArray[np.uint8],
+        rows_KB: NDArray[np.int8],
+        scores_K: NDArray[np.float32],
+    ) -> Verified:
+        """Return what corresponds between a query's images and candidates.
+
+        Args:
+            pixels_N3SS: one image, or several views of one place.
+            rows_KB: the candidates' rows.
+            scores_K: the candidates' scores before; the matcher looks closest at the best.
+        """

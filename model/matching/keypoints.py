@@ -1,0 +1,86 @@
+"""Keypoints with descriptors, and which of them correspond.
+
+Shapes: P keypoints, D descriptor length, S side in pixels, M cells a side, C correspondences.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_SCORE = 0.01
+"""Least keypoint score. Our choice: low, since only the strongest keypoints are kept."""
+
+MIN_COSINE = 0.7
+"""Least cosine of corresponding descriptors. Source: the authors use 0.82 between photos of one
+camera. Our
+choice: other seasons and sensors need less; the geometry refuses wrong correspondences."""
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """The strongest keypoints of one image."""
+
+    places_P2: NDArray[np.float32]
+    """x and y in sides of the square from its centre."""
+    descriptors_PD: NDArray[np.float32]
+    """Unit length, or as dequantised."""
+
+
+def strongest(
+    scores_SS: NDArray[np.float32], features_MMD: NDArray[np.float32], count: int
+) -> Keypoints:
+    """Return at most `count` keypoints of highest score.
+
+    Args:
+        scores_SS: 0 where there is no keypoint.
+        features_MMD: dense descriptors; each keypoint's is interpolated bilinearly.
+        count: upper bound on the number of keypoints.
+    """
+    side = scores_SS.shape[0]
+    flat = scores_SS.ravel()
+    found = np.flatnonzero(flat > MIN_SCORE)
+    if len(found) > count:
+        found = found[np.argpartition(-flat[found], count - 1)[:count]]
+    rows, columns = np.divmod(found, side)
+    places_P2 = np.stack((columns + 0.5, rows + 0.5), axis=1) / side - 0.5
+    return Keypoints(
+        places_P2.astype(np.float32), _interpolated(features_MMD, places_P2.astype(np.float32))
+    )
+
+
+def _interpolated(
+    features_MMD: NDArray[np.float32], places_P2: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    cells = features_MMD.shape[0]
+    at_P2 = np.clip((places_P2 + 0.5) * cells - 0.5, 0, cells - 1)
+    low_P2 = np.minimum(at_P2.astype(np.intp), cells - 2)
+    right_P, down_P = (at_P2 - low_P2).T[:, :, None]
+    x_P, y_P = low_P2.T
+    upper_PD = features_MMD[y_P, x_P] * (1 - right_P) + features_MMD[y_P, x_P + 1] * right_P
+    lower_PD = features_MMD[y_P + 1, x_P] * (1 - right_P) + features_MMD[y_P + 1, x_P + 1] * right_P
+    mean_PD = upper_PD * (1 - down_P) + lower_PD * down_P
+    lengths_P1 = np.linalg.norm(mean_PD, axis=1, keepdims=True)
+    unit_PD: NDArray[np.float32] = mean_PD / np.maximum(lengths_P1, np.float32(1e-12))
+    return unit_PD
+
+
+def mutual_nearest(
+    query_PD: NDArray[np.float32], candidate_PD: NDArray[np.float32], min_cosine: float = MIN_COSINE
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows [C], [C] of descriptors that are each other's nearest.
+
+    Args:
+        query_PD: unit descriptors.
+        candidate_PD: unit descriptors of the other image.
+        min_cosine: correspondences of a smaller cosine are left out.
+    """
+    if not len(query_PD) or not len(candidate_PD):
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    cosines_PP = query_PD @ candidate_PD.T
+    nearest_P = cosines_PP.argmax(axis=1)
+    back_P = cosines_PP.argmax(axis=0)
+    every_P = np.arange(len(query_PD))
+    mutual_P = back_P[nearest_P] == every_P
+    mutual_P &= cosines_PP[every_P, nearest_P] >= min_cosine
+    return every_P[mutual_P], nearest_P[mutual_P]

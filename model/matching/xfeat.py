@@ -1,0 +1,182 @@
+"""XFeat: keypoint scores and dense descriptors of images, run by OpenVINO on the CPU.
+
+The network is built from its file of weights, so that neither PyTorch nor an exported graph is
+needed. Source: Potje et al., *XFeat: Accelerated Features for Lightweight Image Matching*, CVPR
+2024, and the authors' code (Apache-2.0); batch normalisation is folded into the convolutions.
+
+Shapes: N images, S side (a multiple of 32), M = S / 8 cells a side.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from model.errors import CheckpointError
+
+SHIPPED_XFEAT = Path(__file__).parents[1] / "weights" / "xfeat.safetensors"
+"""The authors' weights in half precision; `xfeat.md` beside it has source and licence."""
+
+FEATURES = 64
+"""Length of a descriptor."""
+
+CELL = 8
+"""Pixels of a side that one dense descriptor stands for."""
+
+STRONGEST_WITHIN = 5
+"""Side of the square in which a keypoint has the highest score, px. Source: the authors' code."""
+
+NORM_EPSILON = 1e-5
+
+LAYERS: Mapping[str, int] = {
+    "skip1.1": 1,
+    **{f"block1.{index}": 1 + index % 2 for index in range(4)},
+    **{f"block2.{index}": 1 for index in range(2)},
+    **{f"block3.{index}": 1 + (index == 0) for index in range(3)},
+    **{f"block4.{index}": 1 + (index == 0) for index in range(3)},
+    **{f"block5.{index}": 1 + (index == 0) for index in range(4)},
+    **{f"block_fusion.{index}": 1 for index in range(3)},
+    **{f"heatmap_head.{index}": 1 for index in range(3)},
+    **{f"keypoint_head.{index}": 1 for index in range(4)},
+}
+"""Strides of the convolutions by name."""
+
+
+@dataclass(frozen=True)
+class XFeatMaps:
+    """The network's output for N images."""
+
+    scores_NSS: NDArray[np.float32]
+    """Keypoint score of every pixel that is the strongest within its square; else 0."""
+    features_NMMD: NDArray[np.float32]
+    """Dense descriptors, of unit length."""
+
+
+class XFeat:
+    """The compiled network for one input side; safe to call from many threads."""
+
+    def __init__(self, side: int, weights: Path = SHIPPED_XFEAT, threads: int = 0) -> None:
+        """Build and compile the network.
+
+        Args:
+            side: S, a multiple of 32.
+            weights: a file that `training.learning.xfeat_conversion` made.
+            threads: number of CPU threads; 0: as many as there are cores.
+
+        Raises:
+            CheckpointError: the file is missing or damaged.
+            ValueError: the side is not a multiple of 32.
+        """
+        if side % 32 or side <= 0:
+            raise ValueError(f"side = {side}: XFeat needs a positive multiple of 32")
+        tensors = _weights(weights)
+        network = _network(tensors, side)
+        self.grid_mean_D = tensors["grid.mean"]
+        """Mean of the dense descriptors over images of the ground, see `grid.grid_of`."""
+        self.grid_projection_DW = tensors["grid.projection"]
+        """Their whitening."""
+        core = ov.Core()
+        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        if threads:
+            hints["INFERENCE_NUM_THREADS"] = str(threads)
+        self._compiled = core.compile_model(network, "CPU", hints)
+        self.side = side
+
+    def __call__(self, pixels_N3SS: NDArray[np.uint8]) -> XFeatMaps:
+        """Return the maps of images, uint8 [N, 3, S, S]."""
+        request = self._compiled.create_infer_request()
+        request.infer({0: pixels_N3SS})
+        scores, features = (request.get_output_tensor(index).data.copy() for index in range(2))
+        return XFeatMaps(scores_NSS=scores, features_NMMD=features)
+
+
+def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path.name}: no readable XFeat weights; reinstall them") from error
+    names = {"grid.mean", "grid.projection", "block1.0.weight", "keypoint_head.3.weight"}
+    if not names <= tensors.keys():
+        raise CheckpointError(f"{path.name}: not XFeat weights; reinstall them")
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+def _network(weights: dict[str, NDArray[np.float32]], side: int) -> ov.Model:
+    """The graph: uint8 [N, 3, S, S] to scores [N, S, S] and descriptors [N, M, M, D]."""
+    pixels = ops.parameter([-1, 3, side, side], ov.Type.u8, name="pixels")
+    grey = ops.reduce_mean(ops.convert(pixels, "f32"), [1], keep_dims=True)
+    scaled = ops.multiply(grey, np.float32(1 / 255))
+    image = ops.mvn(scaled, [2, 3], True, NORM_EPSILON, "inside_sqrt")
+    layers = _Layers(weights)
+    features = _features(image, layers)
+    reliability = ops.sigmoid(layers.run(features, "heatmap_head", 3, last_is_linear=True))
+    cells = ops.space_to_depth(image, "blocks_first", CELL)
+    logits = layers.run(cells, "keypoint_head", 4, last_is_linear=True)
+    scores = _strongest(logits, reliability, side)
+    unit = ops.normalize_l2(features, [1], 1e-12, "max")
+    outputs = [ops.squeeze(scores, [1]), ops.transpose(unit, [0, 2, 3, 1])]
+    return ov.Model(outputs, [pixels], "xfeat")
+
+
+def _features(image: Any, layers: "_Layers") -> Any:
+    pooled = ops.avg_pool(image, [4, 4], [0, 0], [0, 0], [4, 4], True)
+    skip = layers.convolution(pooled, "skip1.1")
+    eighth = layers.run(ops.add(layers.run(image, "block1", 4), skip), "block2", 2)
+    map3 = layers.run(eighth, "block3", 3)
+    map4 = layers.run(map3, "block4", 3)
+    map5 = layers.run(map4, "block5", 4)
+    summed = ops.add(ops.add(map3, _resized(map4, 2)), _resized(map5, 4))
+    return layers.run(summed, "block_fusion", 3, last_is_linear=True)
+
+
+def _strongest(logits: Any, reliability: Any, side: int) -> Any:
+    """Keypoint probability times reliability where the probability is the highest around."""
+    shares = ops.softmax(logits, 1)
+    pixels = ops.slice(shares, [0], [CELL * CELL], [1], [1])  # the 65th is "no keypoint here"
+    heat = ops.depth_to_space(pixels, "blocks_first", CELL)
+    edge = STRONGEST_WITHIN // 2
+    window = [STRONGEST_WITHIN, STRONGEST_WITHIN]
+    highest, _ = ops.max_pool(heat, [1, 1], [1, 1], [edge, edge], [edge, edge], window).outputs()
+    peaks = ops.convert(ops.equal(heat, highest), "f32")
+    return ops.multiply(ops.multiply(heat, _resized(reliability, CELL)), peaks)
+
+
+def _resized(node: Any, factor: int) -> Any:
+    return ops.interpolate(
+        node,
+        np.array([factor, factor], dtype=np.float32),
+        "linear_onnx",
+        "scales",
+        coordinate_transformation_mode="half_pixel",
+        axes=[2, 3],
+    )
+
+
+class _Layers:
+    """Convolutions by name."""
+
+    def __init__(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        self._weights = weights
+
+    def convolution(self, node: Any, name: str) -> Any:
+        weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
+        stride, edge = LAYERS[name], weight.shape[2] // 2
+        filtered = ops.convolution(
+            node, ops.constant(weight), [stride, stride], [edge, edge], [edge, edge], [1, 1]
+        )
+        return ops.add(filtered, ops.constant(bias.reshape(1, -1, 1, 1)))
+
+    def run(self, node: Any, block: str, count: int, *, last_is_linear: bool = False) -> Any:
+        """Convolutions with ReLUs between them, and one after the last where it is not linear."""
+        for index in range(count):
+            node = self.convolution(node, f"{block}.{index}")
+            if not (last_is_linear and index == count - 1):
+                node = ops.relu(node)
+        return node

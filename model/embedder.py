@@ -19,10 +19,9 @@ from model.runtime.choice import load_runtime
 from model.runtime.interface import Runtime
 from model.verification import quantised
 from model.views import joint_local_features, make_views
-from model.weights_info import WeightsInfo
+from model.weights_info import SHIPPED_WEIGHTS, WeightsInfo
 
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors"
-"""The default weights; `docs/weights.md` says how they were made and what they score."""
+__all__ = ["BATCH_SIZE", "SHIPPED_WEIGHTS", "Embedder"]
 
 BATCH_SIZE = 16
 """Number of images that `embed` hands over at a time."""

@@ -18,6 +18,9 @@ from model.files import file_sha256
 
 FORMAT = 1
 
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "safenet-lite0.safetensors"
+"""The default weights; `docs/weights.md` says how they were made and what they score."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsInfo:

@@ -52,7 +52,7 @@ def refused(result, code: int = 1) -> str:
         ("build town tiles --overlap half", "Invalid value for '--overlap': "),
         ("build town tiles --keep 0", "Invalid value for '--keep': "),
         ("build town tiles --log xml", "--log 'xml': choose auto or json"),
-        ("build town tiles --frob", "No such option: --frob; see: root build --help"),
+        ("build town tiles --quux", "No such option: --quux; see: root build --help"),
         ("remove town", "name image ids, --source or --bbox"),
         ("search town q.png --after yesterday", "--after 'yesterday': write 2024-05-31 or an ISO"),
         ("search town q.png --near 91,0", "--near '91,0': latitude is -90..90"),

@@ -1,8 +1,7 @@
 """What is looked at before a gallery changes: is it there, and does the source fit into it?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from indexer.building.progress import Progress
@@ -10,18 +9,15 @@ from indexer.building.publish import newest_revision, refuse_missing_rows
 from indexer.building.work_folder import lost
 from indexer.building.writer import Writer, open_writer
 from indexer.errors import (
-    DuplicateIdError,
     EmptySourceError,
     GalleryBusyError,
     GalleryExistsError,
     GalleryMismatchError,
     UnknownGalleryError,
 )
-from indexer.gallery.database import Database
 from indexer.gallery.layout import gallery_folder
 from indexer.gallery.schema import DONE, REPLACING, RUNNING, GalleryRow, SourceRow
-from indexer.sources.candidate import Candidate, Source, identity, pages
-from indexer.sources.detect import open_source
+from indexer.sources.candidate import Source, identity
 from indexer.sources.names import path_of, shown
 from indexer.sources.reading import SkippedImage
 from model.descriptor_model import DescriptorModel
@@ -96,58 +92,6 @@ def refuse_unusable(source: Source, name: str) -> None:
         f"none of the {len(reasons)} images of {source.path.name} could be used (the first: "
         f"{reasons[0]}); gallery {name!r} stays as it is"
     )
-
-
-def survey(source: Source, database: Database | None = None) -> int:
-    """Look at every candidate's metadata; returns how many there are.
-
-    Raises:
-        EmptySourceError: there is none.
-        DuplicateIdError: an id comes twice, or belongs to another source of the gallery.
-    """
-    seen: set[str] = set()
-    location = identity(source)[0]
-    stored = [] if database is None else database.sources()
-    own = {info.id for info in stored if info.location == location}
-    for page in pages(source.candidates()):
-        for candidate in page:
-            image_id = candidate.record.image_id
-            if image_id in seen:
-                raise DuplicateIdError(
-                    f"{source.path.name}: id {image_id!r} comes twice (again at "
-                    f"{Path(candidate.location).name}); make the ids unique"
-                )
-            seen.add(image_id)
-        if database is not None:
-            _refuse_taken(page, database, own, source.path.name)
-    if not seen:
-        raise EmptySourceError(_why_empty(source))
-    return len(seen)
-
-
-def _why_empty(source: Source) -> str:
-    if source.options.bounds is not None or source.options.mask:
-        everywhere = replace(source.options, bounds=None, mask=())
-        records = [one.record for one in open_source(source.path, everywhere).candidates()]
-        if records:
-            latitudes = [record.latitude for record in records]
-            longitudes = [record.longitude for record in records]
-            return (
-                f"none of the {len(records)} images of {source.path} lies in --bbox or --mask; "
-                f"their centres lie in {min(longitudes):.6f},{min(latitudes):.6f},"
-                f"{max(longitudes):.6f},{max(latitudes):.6f} (west,south,east,north)"
-            )
-    return f"{source.path} ({source.kind}) holds no {source.view} image; check path and options"
-
-
-def _refuse_taken(page: Sequence[Candidate], database: Database, own: set[int], name: str) -> None:
-    known = database.known([candidate.record.image_id for candidate in page])
-    for image_id, stored in known.items():
-        if stored.source_id not in own:
-            raise DuplicateIdError(
-                f"{name}: id {image_id!r} is taken by another source of the gallery; "
-                "choose a prefix with --id-prefix"
-            )
 
 
 def new_row(name: str, source: Source, embedder: DescriptorModel, index_kind: str) -> GalleryRow:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.building.summary import cause_of
 from indexer.gallery.pictures import PictureStore, encode
 from indexer.gallery.rows import Known, Problem
 from indexer.geo import square_corners
@@ -72,18 +73,20 @@ class Preparer:
                 picture_sha256=self._pictures.add(raw.jpeg or encode(raw.image)),
                 pixels_3SS=self._embedder.preprocess(raw.image),
             )
-        except SkippedImage as reason:
-            return _problem(candidate, "skipped", str(reason))
-        except FileNotFoundError:
-            return _problem(candidate, "failed", "the file is missing")
-        except PermissionError:
-            return _problem(candidate, "failed", "the file may not be read")
-        except SafeNetError as error:
-            return _problem(candidate, "failed", str(error))
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        except SkippedImage as skipped:
+            return _problem(candidate, "skipped", str(skipped), skipped.cause)
+        except (SafeNetError, OSError) as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
-            return _problem(candidate, "failed", error.strerror or "it cannot be read")
+            return _problem(candidate, "failed", _reason(error), cause_of(error))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SafeNetError):
+        return str(error)
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return cause_of(error)
+    return getattr(error, "strerror", None) or "it cannot be read"
 
 
 def _same(candidate: Candidate, known: Known, raw: RawPicture) -> bool:
@@ -110,12 +113,13 @@ def _completed(record: ImageRecord, raw: RawPicture) -> ImageRecord:
     return replace(record, corners=corners, content_sha256=raw.content_sha256)
 
 
-def _problem(candidate: Candidate, kind: str, reason: str) -> Problem:
+def _problem(candidate: Candidate, kind: str, reason: str, cause: str) -> Problem:
     return Problem(
         image_id=candidate.record.image_id,
         location=candidate.location,
         kind=kind,
         reason=reason,
+        cause=cause,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from indexer.building.decoding import Outcome, Prepared, Preparer, Unchanged, outcomes
 from indexer.building.publish import refuse_missing_rows
+from indexer.building.summary import Reasons
 from indexer.building.writer import Writer
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.rows import Known, Problem, SourceInfo, StoredImage
@@ -45,8 +46,8 @@ class Tally:
 
 def ingest(
     writer: Writer, source: Source, embedder: DescriptorModel, *, total: int, reread: bool
-) -> Tally:
-    """Bring every candidate of a source in.
+) -> tuple[Tally, Reasons]:
+    """Bring every candidate of a source in; return the counts, and why images are missing.
 
     Args:
         writer: the gallery.
@@ -60,10 +61,12 @@ def ingest(
         writer.progress.note(note)
     writer.progress.start(total)
     try:
-        tally = _Run(writer, info, embedder).everything(source, reread)
+        run = _Run(writer, info, embedder)
+        tally = run.everything(source, reread)
     finally:
         writer.progress.stop()
-    return tally
+    run.reasons.left_aside.update(source.left_aside)
+    return tally, run.reasons
 
 
 class _Run:
@@ -74,6 +77,7 @@ class _Run:
         self._info = info
         self._embedder = embedder
         self._tally = Tally()
+        self.reasons = Reasons()
 
     def everything(self, source: Source, reread: bool) -> Tally:
         row = self._writer.row
@@ -126,6 +130,9 @@ class _Run:
         if same:
             marks = {outcome.image_id: outcome.fingerprint for outcome in same}
             self._writer.database.touch(marks)
+        for problem in problems:
+            causes = self.reasons.failed if problem.kind == "failed" else self.reasons.skipped
+            causes[problem.cause] += 1
         failed = sum(problem.kind == "failed" for problem in problems)
         skipped = len(problems) - failed
         self._count(Tally(added=len(images), skipped=skipped, failed=failed, unchanged=len(same)))

@@ -1,8 +1,9 @@
 """What a user can do to a gallery's images: build, add, update, remove."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from indexer.building.checks import (
     changing,
@@ -12,29 +13,38 @@ from indexer.building.checks import (
     require,
     start_anew,
     starts_anew,
-    survey,
 )
 from indexer.building.ingest import Tally, ingest
 from indexer.building.progress import Progress, Silent
 from indexer.building.publish import KEEP, published
 from indexer.building.selection import selected_ids
+from indexer.building.summary import Reasons
+from indexer.building.survey import refuse_taken, survey
 from indexer.building.work_folder import drop_unreadable, refuse_lost
 from indexer.building.writer import Writer, open_writer
 from indexer.errors import EmptySourceError, SourceError, UnknownImageError
-from indexer.records import Filters
+from indexer.gallery.metadata_search import extent
+from indexer.records import Bounds, Filters, View
 from indexer.sources.candidate import Source, options_from_text
 from indexer.sources.detect import open_source
-from indexer.sources.names import path_of
+from indexer.sources.names import path_of, shown
 from model.descriptor_model import DescriptorModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an operation did; `size` counts the gallery's images after it."""
+    """What an operation did; `size` counts the gallery's images after it.
+
+    `reasons` says by cause what was skipped, failed or left aside, `extent` where the gallery's
+    images lie.
+    """
 
     tally: Tally
     version: str
     size: int
+    reasons: Reasons = field(default_factory=Reasons)
+    extent: Bounds | None = None
+    view: View = "satellite"
 
 
 def build(
@@ -68,7 +78,7 @@ def build(
         SourceError: the source is not usable; nothing was changed.
     """
     source.check()
-    total = survey(source)
+    total = survey(source).count
     prepare = drop_unreadable if anew else refuse_lost
     with open_writer(store, name, progress or Silent(), prepare) as writer:
         if starts_anew(writer, source, embedder, anew):
@@ -103,10 +113,10 @@ def add(
     """
     require(store, name)
     source.check()
-    survey(source)
+    total = survey(source).count
     with changing(store, name, progress or Silent()) as writer:
         check_fits(writer.row, source, embedder)
-        total = survey(source, writer.database)
+        refuse_taken(source, writer.database)
         return _bring_in(writer, source, embedder, total=total, reread=reread, keep=keep)
 
 
@@ -131,7 +141,12 @@ def update(
     progress = progress or Silent()
     with changing(store, name, progress) as writer:
         sources = writer.database.sources()
-        outcome = Outcome(tally=Tally(), version=writer.publish(keep), size=writer.database.count())
+        outcome = Outcome(
+            tally=Tally(),
+            version=writer.publish(keep),
+            size=writer.database.count(),
+            view=cast(View, writer.row.view),
+        )
     if not sources:
         raise EmptySourceError(f"gallery {name!r} has no source left; use: safenet-index add")
     faults: list[SourceError] = []
@@ -146,7 +161,9 @@ def update(
             faults.append(error)
             continue
         done = add(store, name, source, embedder, reread=True, keep=keep, progress=progress)
-        outcome = replace(done, tally=outcome.tally + done.tally)
+        outcome = replace(
+            done, tally=outcome.tally + done.tally, reasons=outcome.reasons + done.reasons
+        )
     if faults:
         raise faults[0]
     return outcome
@@ -203,14 +220,21 @@ def _bring_in(
     reread: bool,
     keep: int,
 ) -> Outcome:
-    tally = ingest(writer, source, embedder, total=total, reread=reread)
+    tally, reasons = ingest(writer, source, embedder, total=total, reread=reread)
     size = writer.database.count()
     if size == 0:
         first = next(writer.database.problems(), None)
         more = f"; see {writer.folder.failed_csv}" if tally.failed else ""
         raise EmptySourceError(
-            f"none of the {total} images of {source.path.name} could be used ({tally.skipped} "
-            f"skipped, {tally.failed} failed; the first: "
+            f"none of the {total} images of {shown(source.path.name)} could be used "
+            f"({tally.skipped} skipped, {tally.failed} failed; the first: "
             f"{'none is new' if first is None else first.reason}){more}"
         )
-    return Outcome(tally=tally, version=writer.publish(keep), size=size)
+    return Outcome(
+        tally=tally,
+        version=writer.publish(keep),
+        size=size,
+        reasons=reasons,
+        extent=extent(writer.database),
+        view=cast(View, writer.row.view),
+    )

@@ -38,14 +38,52 @@ def _open(
     return open_source(path, options)
 
 
-def _say(outcome: "Outcome", name: str, report: Any) -> None:
-    tally = outcome.tally
-    report.result(gallery=name, images=outcome.size, version=outcome.version, **asdict(tally))
+def _report(outcome: "Outcome", name: str, report: Any) -> None:
+    """Print the last line, and the table of what was read, skipped, failed and left aside."""
+    from indexer.building.summary import extent_line, page_link, table_line
+
+    tally, extent, view = outcome.tally, outcome.extent, outcome.view
+    link = None if extent is None else page_link(extent, name, view)
+    report.result(
+        gallery=name, images=outcome.size, version=outcome.version, **asdict(tally),
+        reasons=outcome.reasons.as_dict(), extent=extent, link=link,
+    )  # fmt: skip
     print(
         f"{name}: {outcome.size} images, version {outcome.version} "
         f"({tally.added} new, {tally.unchanged} unchanged, {tally.skipped} skipped, "
         f"{tally.failed} failed{', see failed.csv' if tally.failed else ''})"
     )
+    print(table_line("read", tally.added + tally.unchanged, f"{tally.unchanged:,} known before"))
+    print("\n".join(outcome.reasons.lines()))
+    print(extent_line(extent, gallery=name, view=view))
+
+
+def _forecast(
+    name: str, found: "Source", weights: Path | None, kind: str, embedder: Any, report: Any
+) -> None:
+    """Print what a build would bring and cost."""
+    from indexer.building.dry_run import forecast
+    from indexer.building.summary import extent_line, table_line
+    from model.weights_info import SHIPPED_WEIGHTS, read_weights_info
+
+    config = read_weights_info(weights or SHIPPED_WEIGHTS).config
+    cost = forecast(
+        found, descriptor_dim=config.descriptor_dim,
+        local_bytes=config.local_length(config.gallery_turns), index_kind=kind, embedder=embedder,
+    )  # fmt: skip
+    facts = {**asdict(cost), "reasons": cost.reasons.as_dict()}
+    report.result(gallery=name, **facts)
+    about = "" if cost.exact else "about "
+    minutes = "" if cost.minutes is None else f", {cost.minutes:.1f} minutes"
+    print(
+        f"{found.path.name} ({found.kind}): {about}{cost.images} images, about {cost.usable} of "
+        f"them usable, {cost.store_bytes / 1e6:.1f} MB{minutes}"
+    )
+    print(table_line("to read", cost.images, "the following are of a sample of up to 16"))
+    print("\n".join(cost.reasons.lines()))
+    print(extent_line(cost.extent))
+    for note in found.notes:
+        print(note)
 
 
 def build(
@@ -70,7 +108,10 @@ def build(
         bool, typer.Option("--replace", help="Start anew; readers keep the old version till then.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how many images, bytes and minutes.")
+        bool, typer.Option("--dry-run", help="Only print what would come: images, bytes, extent.")
+    ] = False,
+    minutes: Annotated[
+        bool, typer.Option("--minutes", help="With --dry-run: load the weights and time a few.")
     ] = False,
     keep: opt.Keep = 3,
     log: opt.Log = "auto",
@@ -79,7 +120,6 @@ def build(
     """Build a gallery of one source; run the command again after an interruption to continue."""
     with one_line_errors(as_json=log == "json"):
         from indexer.building import operations
-        from indexer.building.dry_run import estimate
 
         kind, report = opt.index_kind(index), opt.reporter(log)
         found = _open(
@@ -87,21 +127,15 @@ def build(
             overlap=overlap,
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
         )  # fmt: skip
-        embedder = opt.load_weights(weights, device)
         if dry_run:
-            cost = estimate(found, embedder, kind)
-            report.result(gallery=name, **asdict(cost))
-            print(
-                f"{source.name} ({found.kind}): {cost.images} images, about {cost.usable} of them "
-                f"usable, {cost.store_bytes / 1e6:.1f} MB, {cost.minutes:.1f} minutes"
-            )
-            for note in found.notes:
-                print(note)
+            embedder = opt.load_weights(weights, device) if minutes else None
+            _forecast(name, found, weights, kind, embedder, report)
             return
+        embedder = opt.load_weights(weights, device)
         outcome = operations.build(
             store, name, found, embedder, index_kind=kind, anew=replace, keep=keep, progress=report
         )
-        _say(outcome, name, report)
+        _report(outcome, name, report)
 
 
 def add(
@@ -139,7 +173,7 @@ def add(
         )  # fmt: skip
         embedder = opt.load_weights(weights, device)
         outcome = operations.add(store, name, found, embedder, keep=keep, progress=report)
-        _say(outcome, name, report)
+        _report(outcome, name, report)
 
 
 def update(
@@ -159,7 +193,7 @@ def update(
         require(store, name)
         embedder = opt.load_weights(weights, device)
         outcome = operations.update(store, name, embedder, keep=keep, progress=report)
-        _say(outcome, name, report)
+        _report(outcome, name, report)
 
 
 def rebuild(

@@ -32,12 +32,16 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """An image that is not in the gallery, and why; kind is "failed" or "skipped"."""
+    """An image that is not in the gallery, and why; kind is "failed" or "skipped".
+
+    `cause` is the reason without names and numbers, to count by; it is not stored.
+    """
 
     image_id: str
     location: str
     kind: str
     reason: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

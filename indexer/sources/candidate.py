@@ -5,7 +5,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from itertools import islice
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import BadTableError, SourceError
-from indexer.geo import inside_bounds
+from indexer.geo import inside_bounds, wrap_longitude
 from indexer.polygons import inside_any, inside_polygon
-from indexer.records import Bounds, ImageRecord, Ring, View
+from indexer.records import Bounds, ImageRecord, Position, Ring, View
 from indexer.sources.count import Count
 from indexer.sources.names import location_text, shown
 from indexer.sources.reading import RawPicture
@@ -127,6 +127,8 @@ class Source(ABC):
 
     kind: str
     view: View
+    ids_are_unique = False
+    """Whether no two candidates can have one id, so that none need be compared."""
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self.path = path
@@ -154,6 +156,22 @@ class Source(ABC):
                 return Count(number=number, exact=False)
         return Count(number=number, exact=True)
 
+    def spread(self, number: int, total: int) -> Iterator[Candidate]:
+        """About so many of `total` candidates, spread over all of them."""
+        return islice(self.candidates(), 0, None, max(1, total // number))
+
+    def extent(self, budget_s: float = 0.5) -> Bounds | None:
+        """Where the images lie, also beyond the wanted area; of those that time allows to see."""
+        ends = time.monotonic() + budget_s
+        places: list[Position] = []
+        for candidate in self.everything():
+            record = candidate.record
+            if not math.isnan(record.latitude):
+                places += record.corners or ((record.latitude, record.longitude),)
+            if time.monotonic() > ends:
+                break
+        return box_around(places)
+
     def dated(self, candidate: Candidate) -> Candidate:
         """A candidate with the date of the options, where it has none of its own."""
         if candidate.record.captured_at is not None or not self.options.captured_at:
@@ -161,12 +179,27 @@ class Source(ABC):
         moment = datetime.fromisoformat(self.options.captured_at)
         return replace(candidate, record=replace(candidate.record, captured_at=moment))
 
-    def check(self) -> None:  # noqa: B027  most sources need no more than their metadata
+    def check(self, budget_s: float = math.inf) -> None:  # noqa: B027  most need no more
         """Look at what metadata alone does not tell, before anything is changed.
+
+        Args:
+            budget_s: look no longer than so many seconds.
 
         Raises:
             SourceError: the source is not usable as a whole.
         """
+
+
+def box_around(places: Sequence[Position]) -> Bounds | None:
+    """The (west, south, east, north) box of positions, the narrower way round; None of none."""
+    if not places:
+        return None
+    latitudes, longitudes = zip(*places, strict=True)
+    turned = [longitude % 360.0 for longitude in longitudes]
+    west, east = min(longitudes), max(longitudes)
+    if max(turned) - min(turned) < east - west:
+        west, east = wrap_longitude(min(turned)), wrap_longitude(max(turned))
+    return west, min(latitudes), east, max(latitudes)
 
 
 def identity(source: Source) -> tuple[str, str]:

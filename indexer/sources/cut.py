@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from indexer.errors import TooManyTilesError
 from indexer.gallery.pictures import MAX_SIDE_PX
-from indexer.records import ImageRecord, View
+from indexer.geo import bounds_of
+from indexer.records import Bounds, ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
 from indexer.sources.count import Count
 from indexer.sources.cut_rows import CutRows, Row
@@ -36,6 +37,7 @@ class CutSource(Source):
     """Square tiles of one map, for each ground size row by row."""
 
     view: View
+    ids_are_unique = True
 
     def __init__(self, grid: PixelGrid, options: SourceOptions, label: str | None = None) -> None:
         super().__init__(grid.path, options)
@@ -68,7 +70,18 @@ class CutSource(Source):
             number=sum(count.number for count in counts), exact=all(count.exact for count in counts)
         )
 
-    def check(self) -> None:
+    def spread(self, number: int, total: int) -> Iterator[Candidate]:
+        """About so many of the tiles, spread over the rows of each ground size."""
+        cuts = self.cuts()
+        for rows in cuts:
+            for candidate in self._tiles(rows.tile_m, rows.spread(max(1, number // len(cuts)))):
+                yield self.dated(candidate)
+
+    def extent(self, budget_s: float = 0.5) -> Bounds | None:
+        """The box of the whole map."""
+        return bounds_of(self._place.corners((0.0, 0.0, self.grid.width, self.grid.height)))
+
+    def check(self, budget_s: float = math.inf) -> None:
         """Refuse a map whose parts do not fit together, or tiles too small or too many.
 
         Raises:
@@ -84,7 +97,7 @@ class CutSource(Source):
                 f"than {MAX_TILES:,}; choose a larger --tile-m, a smaller --overlap, or a part "
                 "with --bbox"
             )
-        self.grid.check()
+        self.grid.check(budget_s)
 
     def _refuse_small(self, rows: CutRows) -> None:
         size_px = rows.size_px()

@@ -83,6 +83,23 @@ class CutRows:
                         top=row.top, width=row.width, height=row.height, lefts_N=row.lefts_N[held_N]
                     )
 
+    def spread(self, number: int) -> Iterator[Row]:
+        """Yield about so many rows of one tile each, spread over the wanted area."""
+        top, bottom = self._wanted_rows()
+        for part, at in enumerate(np.linspace(top, bottom, number + 2)[1:-1]):
+            size = self.tile_m / self._down_m(at)
+            row = self._row(max(0.0, min(at, self.place.grid.height - size)), size)
+            held_N = np.flatnonzero(self._held(row)) if len(row.lefts_N) else np.arange(0)
+            if len(held_N):
+                # A golden step puts neighbouring rows' tiles far apart.
+                chosen = held_N[int(part * 0.618 % 1.0 * len(held_N))]
+                yield Row(
+                    top=row.top,
+                    width=row.width,
+                    height=row.height,
+                    lefts_N=row.lefts_N[chosen : chosen + 1],
+                )
+
     def count(self) -> Count:
         """Count the wanted tiles; by a sample of the rows where there are very many."""
         top, bottom = self._wanted_rows()

@@ -61,7 +61,7 @@ class PixelGrid(Protocol):
     def spans(self, top: float, bottom: float) -> list[Span]:
         """Where there may be data between two rows; ascending, apart from each other."""
 
-    def check(self) -> None:
+    def check(self, budget_s: float = math.inf) -> None:
         """Look at what metadata alone does not tell.
 
         Raises:
@@ -111,13 +111,13 @@ class TileGrid:
             runs.append((start, left + self._tile_px))
         return runs
 
-    def check(self) -> None:
+    def check(self, budget_s: float = math.inf) -> None:
         """Refuse a mixture of tile sizes, as for whole tiles.
 
         Raises:
             SourceError: a readable tile has another size than most.
         """
-        TileSource(self._store, self._zoom, SourceOptions()).check()
+        TileSource(self._store, self._zoom, SourceOptions()).check(budget_s)
 
     def _tiles(self, window: Window) -> Iterator[tuple[int, int]]:
         """(x, y) of the tiles that a window touches, row by row."""

@@ -1,6 +1,7 @@
 """GeoTIFF and Cloud-Optimized GeoTIFF maps in any coordinate reference system (rasterio)."""
 
 import itertools
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class RasterGrid:
         """The whole width: what holds no data shows when it is read."""
         return [(0.0, float(self.width))]
 
-    def check(self) -> None:
+    def check(self, budget_s: float = math.inf) -> None:
         """Nothing: opening has looked at everything."""
 
     def read(self, window: Window, width_px: int, height_px: int) -> Pixels:

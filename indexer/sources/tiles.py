@@ -1,6 +1,8 @@
 """Web-mercator tiles as gallery images: the address is the coordinate."""
 
 import io
+import math
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -8,10 +10,12 @@ from typing import Any, cast
 
 from indexer.errors import EmptySourceError, SourceError
 from indexer.geo import tile_corner, tile_corners, tile_gsd_m
-from indexer.records import ImageRecord, View
+from indexer.records import Bounds, ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
+from indexer.sources.count import Count
 from indexer.sources.names import shown
 from indexer.sources.reading import RawPicture, flat, is_flat, read_bytes
+from indexer.sources.tile_rows import tile_area
 from indexer.sources.tile_stores import TileStore
 from model.images import open_header
 
@@ -25,6 +29,7 @@ class TileSource(Source):
     """Tiles of one zoom, each of them one gallery image."""
 
     view: View
+    ids_are_unique = True
 
     def __init__(self, store: TileStore, zoom: int, options: SourceOptions) -> None:
         super().__init__(store.path, options)
@@ -39,7 +44,22 @@ class TileSource(Source):
         for x, y in self.store.addresses(self.zoom):
             yield self._candidate(x, y)
 
-    def check(self) -> None:
+    def count(self, budget_s: float = 1.0) -> Count:
+        """How many tiles lie in the wanted area; at least so many where counting takes longer."""
+        ends, number, seen = time.monotonic() + budget_s, 0, 0
+        everywhere = self.options.bounds is None and not self.options.mask
+        for seen, (x, y) in enumerate(self.store.addresses(self.zoom), start=1):
+            number += everywhere or self.options.hold(*tile_corner(self.zoom, x + 0.5, y + 0.5))
+            if seen % 1_024 == 0 and time.monotonic() > ends:
+                return Count(number=number, exact=False)
+        return Count(number=number, exact=True)
+
+    def extent(self, budget_s: float = 0.5) -> Bounds | None:
+        """The box of the zoom's tiles, of those that time allows to list."""
+        area = tile_area(self.store, self.zoom, budget_s)
+        return None if area is None else area.bounds
+
+    def check(self, budget_s: float = math.inf) -> None:
         """Refuse a mixture of tile sizes: half of the coordinates would be wrong.
 
         Raises:
@@ -47,7 +67,10 @@ class TileSource(Source):
         """
         sizes: Counter[tuple[int, int]] = Counter()
         example: dict[tuple[int, int], str] = {}
+        ends = time.monotonic() + budget_s
         for x, y in self.store.addresses(self.zoom):
+            if time.monotonic() > ends:
+                break
             size = tile_size(self.store.read(self.zoom, x, y))
             if size is not None:
                 sizes[size] += 1

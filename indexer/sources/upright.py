@@ -110,13 +110,13 @@ class TurnedGrid:
         """The whole width: what holds no data shows when it is read."""
         return [(0.0, float(self.width))]
 
-    def check(self) -> None:
+    def check(self, budget_s: float = math.inf) -> None:
         """Check the original grid.
 
         Raises:
             SourceError: its parts do not fit together.
         """
-        self._grid.check()
+        self._grid.check(budget_s)
 
     def _original(self, window: Window) -> Window:
         column, row, width, height = window

@@ -168,6 +168,13 @@ def tile_gsd_m(zoom: int, latitude: float, tile_px: int) -> float:
     return MERCATOR_EQUATOR_M * math.cos(math.radians(latitude)) / float(2**zoom * tile_px)
 
 
+def distances_m(one_N2: NDArray[np.float64], other_N2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the geodesic distances between rows of (latitude, longitude), m: float64 [N]."""
+    away_N: NDArray[np.float64]
+    _, _, away_N = _GEOD.inv(one_N2[:, 1], one_N2[:, 0], other_N2[:, 1], other_N2[:, 0])
+    return away_N
+
+
 def metres_to_all(
     latitude: float,
     longitude: float,
@@ -175,9 +182,5 @@ def metres_to_all(
     longitudes_N: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the geodesic distances from one position to many, m: float64 [N]."""
-    away_N: NDArray[np.float64]
-    count = len(latitudes_N)
-    _, _, away_N = _GEOD.inv(
-        np.full(count, longitude), np.full(count, latitude), longitudes_N, latitudes_N
-    )
-    return away_N
+    here_N2 = np.full((len(latitudes_N), 2), (latitude, longitude))
+    return distances_m(here_N2, np.stack([latitudes_N, longitudes_N], axis=1))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from model.errors import SafeNetError
 from training.data.places import paired_places
 from training.world.chance import Dice
 from training.world.cli import app
@@ -125,7 +126,7 @@ def test_an_index_without_pairs_makes_every_picture_a_place(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("index", "says"),
     [
-        ("file,pair_id\na.png,\n", "no columns file, gsd_m"),
+        ("file,pair_id\na.png,\n", r"has no gsd_m for a\.png"),
         ("file,pair_id,gsd_m\na.png,,none\n", "gsd_m 'none' is not a number above 0"),
         ("file,pair_id,gsd_m\na.png,,0\n", "gsd_m '0' is not a number above 0"),
     ],
@@ -135,7 +136,7 @@ def test_an_index_that_does_not_say_enough_is_refused(
 ) -> None:
     paint(tmp_path / "a.png", GREEN)
     (tmp_path / "index.csv").write_text(index)
-    with pytest.raises(MapSourceError, match=says):
+    with pytest.raises(SafeNetError, match=says):
         jobs(tmp_path, tmp_path / "out")
 
 

@@ -4,24 +4,29 @@ Shapes: Q queries, G gallery images, K best matches.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import torch
+from pyproj import Transformer
 from torch import Tensor
 
-EARTH_RADIUS_M = 6_371_008.8
-"""Mean radius, WGS 84."""
+from indexer.geo import distances_m
+
+_ROWS_AT_ONCE = 256
+"""Positions compared with all others at a time, so that a large map fits into memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetreScores:
-    """Distance between what a query shows and its best match."""
+    """Distances between the ground points of the queries and of their best matches."""
 
     median_m: float
     m_68_percent: float
     m_95_percent: float
     within_m: float
     recall_within_percent: float
-    """Share of best matches at most `within_m` away."""
+    """Percent of best matches at most `within_m` away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +34,53 @@ class DegreeScores:
     """DenseUAV's two scores, in percent."""
 
     sdm: dict[int, float]
-    """SDM@K by K."""
+    """SDM@K for each K."""
     ma: dict[int, float]
-    """MA@m by metres."""
+    """MA@m for each m in metres."""
 
 
-def haversine_m(one_N2: Tensor, other_N2: Tensor) -> Tensor:
-    """Great-circle distance of (latitude, longitude) rows in degrees: metres, float64 [N]."""
-    one, other = torch.deg2rad(one_N2.double()), torch.deg2rad(other_N2.double())
-    half = ((other - one) / 2).sin() ** 2
-    chord = half[..., 0] + one[..., 0].cos() * other[..., 0].cos() * half[..., 1]
-    return 2 * EARTH_RADIUS_M * chord.clamp(0, 1).sqrt().asin()
+def geodesic_m(one_N2: Tensor, other_N2: Tensor) -> Tensor:
+    """Return the geodesic distances of (latitude, longitude) rows in degrees, metres.
+
+    Leading dimensions are broadcast: float64 [..., 2] and [..., 2] give [...].
+    """
+    one, other = np.broadcast_arrays(one_N2.double().numpy(), other_N2.double().numpy())
+    away = distances_m(one.reshape(-1, 2), other.reshape(-1, 2))
+    return torch.from_numpy(away.reshape(one.shape[:-1]))
+
+
+@cache
+def _to_geocentric() -> Transformer:
+    return Transformer.from_crs("EPSG:4979", "EPSG:4978")
+
+
+def nearest(from_N2: Tensor, to_M2: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return metres to the `count` nearest of M positions, and their rows: each [N, count].
+
+    They are chosen by the straight line through the Earth, which on one map orders as the geodesic
+    does and is 70 times faster.
+    """
+    from_N3, to_M3 = (_geocentric_m(rows) for rows in (from_N2, to_M2))
+    chosen = [
+        torch.cdist(part_n3, to_M3, compute_mode="donot_use_mm_for_euclid_dist")
+        .topk(count, largest=False)
+        .indices
+        for part_n3 in torch.split(from_N3, _ROWS_AT_ONCE)
+    ]
+    rows_NK = torch.cat(chosen)
+    return geodesic_m(from_N2[:, None], to_M2[rows_NK]), rows_NK
+
+
+def _geocentric_m(positions_N2: Tensor) -> Tensor:
+    """Return x, y, z from the Earth's centre, metres: float64 [N, 3]."""
+    latitude_N, longitude_N = positions_N2.double().numpy().T
+    xyz = _to_geocentric().transform(latitude_N, longitude_N, 0.0 * latitude_N)
+    return torch.stack([torch.as_tensor(axis) for axis in xyz], dim=1)
 
 
 def metre_scores(best_Q2: Tensor, truth_Q2: Tensor, within_m: float) -> MetreScores:
-    """Scores of the best matches' positions against the queries', degrees WGS 84."""
-    distance_Q = haversine_m(best_Q2, truth_Q2)
+    """Return scores of the best matches' positions against the queries', degrees WGS 84."""
+    distance_Q = geodesic_m(best_Q2, truth_Q2)
     shares = torch.tensor([0.5, 0.68, 0.95], dtype=torch.float64)
     median, sixty_eight, ninety_five = torch.quantile(distance_Q, shares).tolist()
     return MetreScores(
@@ -57,7 +93,7 @@ def metre_scores(best_Q2: Tensor, truth_Q2: Tensor, within_m: float) -> MetreSco
 
 
 def sdm_degrees(best_QK2: Tensor, truth_Q2: Tensor, top: int) -> float:
-    """SDM@K in percent: sum of (K - i) exp(-5000 d_i) over the K best, i from 0, by the weights.
+    """Return SDM@K in percent: mean of exp(-5000 d_i) over the K best, weighted K - i (i from 0).
 
     d is the plain distance in degrees of latitude and longitude. Source: DenseUAV's code.
     """
@@ -67,8 +103,8 @@ def sdm_degrees(best_QK2: Tensor, truth_Q2: Tensor, top: int) -> float:
 
 
 def sdm_metres(best_QK2: Tensor, truth_Q2: Tensor, top: int) -> float:
-    """SDM@K in percent with exp(-0.001 d), d in metres. Source: GTA-UAV, UAV-VisLoc."""
-    gap_QK = haversine_m(best_QK2[:, :top], truth_Q2[:, None].expand_as(best_QK2[:, :top]))
+    """Return SDM@K in percent with exp(-0.001 d), d in metres. Source: GTA-UAV, UAV-VisLoc."""
+    gap_QK = geodesic_m(best_QK2[:, :top], truth_Q2[:, None].expand_as(best_QK2[:, :top]))
     return _weighted(torch.exp(-1e-3 * gap_QK))
 
 
@@ -83,8 +119,8 @@ def degree_scores(
     tops: tuple[int, ...] = (1, 3, 5),
     metres: tuple[int, ...] = (3, 5, 20),
 ) -> DegreeScores:
-    """DenseUAV's scores of the K best matches' positions."""
-    distance_Q = haversine_m(best_QK2[:, 0], truth_Q2)
+    """Return DenseUAV's scores of the K best matches' positions."""
+    distance_Q = geodesic_m(best_QK2[:, 0], truth_Q2)
     return DegreeScores(
         sdm={top: sdm_degrees(best_QK2, truth_Q2, top) for top in tops if top <= best_QK2.shape[1]},
         ma={limit: float((distance_Q < limit).double().mean() * 100) for limit in metres},

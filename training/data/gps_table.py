@@ -11,11 +11,8 @@ from torch import Tensor
 from model.network import View
 from training.data.image_sets import Benchmark, Direction, ImageSet, Position
 from training.data.places import Place
-from training.distances import haversine_m
+from training.distances import nearest
 from training.errors import DataError
-
-NEAREST_ROWS = 256
-"""Positions compared with all others at a time, so that a large map fits into memory."""
 
 NEEDED = ("path", "id", "view", "latitude", "longitude")
 
@@ -95,11 +92,11 @@ def flown_tiles(root: Path) -> list[Place]:
     rows = read_gps(root)
     drone, satellite = (_images(root, rows, view) for view in ("drone", "satellite"))
     tiles_S2, shown_D2 = (_degrees(images) for images in (satellite, drone))
-    away_D1, nearest_D1 = _nearest(shown_D2, tiles_S2, 1)
+    away_D1, nearest_D1 = nearest(shown_D2, tiles_S2, 1)
     nearest_D = nearest_D1[:, 0]
     next_S = torch.full((1,), torch.inf, dtype=torch.float64)
     if len(tiles_S2) > 1:
-        next_S = _nearest(tiles_S2, tiles_S2, 2)[0][:, 1]  # the first is the tile itself
+        next_S = nearest(tiles_S2, tiles_S2, 2)[0][:, 1]  # the first is the tile itself
     inside_D = away_D1[:, 0] <= next_S[nearest_D]
     files: dict[int, list[Path]] = {}
     for file, tile, inside in zip(drone.files, nearest_D.tolist(), inside_D.tolist(), strict=True):
@@ -133,15 +130,6 @@ def with_positions(root: Path, benchmark: Benchmark) -> Benchmark:
         for direction in benchmark.directions
     )
     return dataclasses.replace(benchmark, directions=directions)
-
-
-def _nearest(from_N2: Tensor, to_M2: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Metres to the `count` nearest positions and their rows, each [N, count]."""
-    parts = [
-        haversine_m(part_n2[:, None], to_M2[None]).topk(count, largest=False)
-        for part_n2 in torch.split(from_N2, NEAREST_ROWS)
-    ]
-    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
 
 
 def _degrees(images: ImageSet) -> Tensor:

@@ -5,12 +5,12 @@ images seen from above, each image (or each `pair_id` of an `index.csv`) a place
 drone view is made by warping; real textures without a single flight.
 """
 
-import csv
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.overhead_index import read_index
 from training.errors import DataError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
@@ -79,31 +79,25 @@ def overhead_places(root: Path, exclude: Iterable[str] = ()) -> list[Place]:
     """Places of a folder of overhead images; images of one `pair_id` show one place.
 
     `index.csv` (columns `file`, `pair_id`), where there is one, names the pairs.
+
+    Raises:
+        DataError: the folder holds no image, or `index.csv` cannot be read.
     """
-    pairs = _pair_ids(root / "index.csv")
+    index = read_index(root)
     groups: dict[str, list[Path]] = {}
     words = tuple(exclude)
     for file in sorted(root.rglob("*")):
         relative = file.relative_to(root).as_posix()
         if file.suffix.lower() not in SUFFIXES or any(word in relative for word in words):
             continue
-        groups.setdefault(pairs.get(relative) or relative, []).append(file)
+        pair_id = index[relative].pair_id if relative in index else ""
+        groups.setdefault(pair_id or relative, []).append(file)
     if not groups:
         raise DataError(f"{root} holds no images; expected overhead images, or {UNIVERSITY_LAYOUT}")
     return [
         Place(place_id=f"{root.name}/{key}", satellite=tuple(files), drone=tuple(files), flat=True)
         for key, files in sorted(groups.items())
     ]
-
-
-def _pair_ids(index: Path) -> dict[str, str]:
-    if not index.is_file():
-        return {}
-    with index.open(newline="") as stream:
-        rows = csv.DictReader(stream)
-        if not {"file", "pair_id"} <= set(rows.fieldnames or ()):
-            raise DataError(f"{index} has no columns file, pair_id; expected both")
-        return {row["file"]: row["pair_id"] for row in rows}
 
 
 def data_digest(places: Iterable[Place]) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.data.gps_table import gps_benchmark
 from training.dev_set.build import PARTS
-from training.distances import haversine_m
+from training.distances import geodesic_m
 from training.evaluation.embedding import ImageSetEmbedder
 from training.evaluation.evaluation import embedded, score_matrix
 from training.evaluation.metrics import best_matches
@@ -45,7 +45,7 @@ def part_score(folder: Path, within_m: float, embedder: ImageSetEmbedder) -> Par
     first_Q = best_matches(scores_QG, 1)[:, 0]
     found_G2 = torch.tensor(direction.gallery.positions, dtype=torch.float64)
     truth_Q2 = torch.tensor(direction.query.positions, dtype=torch.float64)
-    hit_Q = haversine_m(found_G2[first_Q], truth_Q2) <= within_m
+    hit_Q = geodesic_m(found_G2[first_Q], truth_Q2) <= within_m
     low, high = place_interval(hit_Q, direction.query.places)
     return PartScore(
         recall1=100 * float(hit_Q.double().mean()),

@@ -4,7 +4,6 @@
 in different years; without years every image must find its own unwarped self.
 """
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from training.data.image_sets import Benchmark, ImageSet, Position
+from training.data.overhead_index import read_index
 from training.data.places import SUFFIXES
 from training.errors import DataError
 from training.evaluation.embedding import ImageSetEmbedder, Perturbation
@@ -111,25 +111,19 @@ class _Image:
 def _images(root: Path) -> list[_Image]:
     if not root.is_dir():
         raise DataError(f"data {root} is not a folder; expected overhead images")
-    index = root / "index.csv"
-    if not index.is_file():
+    index = read_index(root)
+    if not index:
         files = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES)
         return [_Image(file=file, place=str(file), year="", position=None) for file in files]
-    with index.open(newline="") as stream:
-        return [_indexed(root, line) for line in csv.DictReader(stream)]
-
-
-def _indexed(root: Path, line: dict[str, str]) -> _Image:
-    try:
-        position = (float(line["lat"]), float(line["lon"])) if line.get("lat") else None
-        return _Image(
-            file=root / line["file"],
-            place=line["pair_id"] or line["file"],
-            year=line.get("date", "")[:4],
-            position=position,
+    return [
+        _Image(
+            file=root / image.file,
+            place=image.pair_id or image.file,
+            year=image.date[:4],
+            position=image.position,
         )
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{root / 'index.csv'}: {error} in {line}") from error
+        for image in index.values()
+    ]
 
 
 def _included(file: Path, root: Path, include: Iterable[str]) -> bool:

@@ -1,8 +1,6 @@
 """Single overhead images as places: one year as the tile, another in drone views."""
 
-import csv
 import math
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.data.overhead_index import INDEX_NAME, IndexedImage, read_index
 from training.data.places import SUFFIXES
 from training.world.chance import Dice
 from training.world.errors import MapSourceError
@@ -92,8 +91,9 @@ def image_jobs(out: Path, seed: int, settings: ImageSettings) -> list[ImageJob]:
     ground resolution and names those that show one place in different years.
 
     Raises:
-        MapSourceError: the folder, a listed image or a resolution cannot be read, or the folder
-            holds no image.
+        MapSourceError: the folder or an image cannot be read, the folder holds no image, or
+            `index.csv` gives no resolution for an image.
+        DataError: `index.csv` has no column `file`, or a value is not a number.
     """
     places = [square for place in _places(settings) for square in _squares(place)]
     return [
@@ -106,7 +106,7 @@ def _places(settings: ImageSettings) -> list[ImagePlace]:
     root = Path(settings.folder)
     if not root.is_dir():
         raise MapSourceError(f"{root}: is not a folder; give a folder of overhead images")
-    known = _index(root)
+    index = read_index(root)
     groups: dict[str, ImagePlace] = {}
     for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
@@ -114,46 +114,30 @@ def _places(settings: ImageSettings) -> list[ImagePlace]:
             continue
         if settings.include and not any(w in name for w in settings.include):
             continue
-        pair, gsd_m, heights = known.get(name, ("", settings.gsd_m, None))
-        place = groups.get(pair or name, ImagePlace(files=(), gsd_m=gsd_m, heights=heights))
-        groups[pair or name] = replace(place, files=(*place.files, file))
+        image = index.get(name)
+        gsd_m, heights = _ground_resolution_m(settings, image), _heights(root, image)
+        key = (image.pair_id if image else "") or name
+        place = groups.get(key, ImagePlace(files=(), gsd_m=gsd_m, heights=heights))
+        groups[key] = replace(place, files=(*place.files, file))
     if not groups:
         raise MapSourceError(f"{root}: holds no images; give a folder of overhead images")
     return [place for _, place in sorted(groups.items())]
 
 
-def _index(root: Path) -> dict[str, tuple[str, float, Path | None]]:
-    """Return the pair id, metres per pixel and heights of each listed image."""
-    file = root / "index.csv"
-    if not file.is_file():
-        return {}
-    with file.open(newline="") as stream:
-        rows = csv.DictReader(stream)
-        if not {"file", "gsd_m"} <= set(rows.fieldnames or ()):
-            raise MapSourceError(f"{file}: has no columns file, gsd_m; expected both")
-        return {
-            row["file"]: (
-                row.get("pair_id") or "",
-                _metres(row["gsd_m"], file),
-                _heights_above_ground(root, row.get("dsm_file") or ""),
-            )
-            for row in rows
-        }
-
-
-def _heights_above_ground(root: Path, names: str) -> Path | None:
-    """Return the normalised DSM among semicolon-separated file names, if any."""
-    return next((root / name for name in names.split(";") if "ndsm" in name), None)
-
-
-def _metres(text: str, file: Path) -> float:
-    """Return a positive number; a leading `~` marks it as approximate."""
-    found = re.fullmatch(r"~?\s*(\d+(?:\.\d+)?)", text)
-    if not found or not float(found[1]) > 0:
+def _ground_resolution_m(settings: ImageSettings, image: IndexedImage | None) -> float:
+    if image is None:
+        return settings.gsd_m
+    if image.gsd_m is None:
         raise MapSourceError(
-            f"{file}: gsd_m {text!r} is not a number above 0; give metres per pixel"
+            f"{settings.folder}/{INDEX_NAME}: has no gsd_m for {image.file}; give metres per pixel"
         )
-    return float(found[1])
+    return image.gsd_m
+
+
+def _heights(root: Path, image: IndexedImage | None) -> Path | None:
+    """Return the image's file of heights above ground, if any: the normalised surface model."""
+    files = image.dsm_files if image else ()
+    return next((root / name for name in files if "ndsm" in name), None)
 
 
 def _image(file: Path) -> Image.Image:

@@ -13,6 +13,8 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 
+PACKAGE = "safenet-geo"
+"""The distribution, which is no command."""
 RUN = {"safenet-index", "curl"}
 """Programs whose lines are run; blocks with others, such as hours of training, are only checked."""
 DEMO = "var/demo/"
@@ -61,7 +63,8 @@ def our_commands(document: Path) -> Iterator[tuple[str, str]]:
     code = "\n".join(block.text for block in blocks(document))
     code += "\n" + "\n".join(re.findall(r"`([^`\n]+)`", text))
     code = re.sub(r"\n +(?=--)", " ", code.replace("\\|", "/"))
-    yield from re.findall(r"(?:\.venv/bin/)?\b(safenet-[a-z]+)\b(?![-./])((?: [^\s#|]+)*)", code)
+    found = re.findall(r"(?:\.venv/bin/)?\b(safenet-[a-z]+)\b(?![-./\[])((?: [^\s#|]+)*)", code)
+    yield from (each for each in found if each[0] != PACKAGE)
 
 
 def links(document: Path) -> list[str]:

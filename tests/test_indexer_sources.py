@@ -394,7 +394,6 @@ RING_95 = [[2.0, 95.0], [3.0, 95.0], [3.0, 94.0], [2.0, 94.0], [2.0, 95.0]]
         ([1], "t.geojson feature 1 is no GeoJSON feature with properties; correct it"),
         ([{**FEATURE, "properties": [1]}], "feature 1 is no GeoJSON feature with properties"),
         ([{**FEATURE, "geometry": [1]}], "feature 1 is no GeoJSON feature with geometry"),
-        ([{**FEATURE, "geometry": None}], "feature 1: its geometry cannot be read; write a Point"),
         ([{**FEATURE, "geometry": {"type": "Polygon", "coordinates": [RING_95]}}], "latitude 9"),
     ],
 )

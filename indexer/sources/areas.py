@@ -25,7 +25,7 @@ def read_polygons(path: Path) -> tuple[Ring, ...]:
             f"{path.stem}.geojson {path.name}"
         )
     try:
-        rings = tuple(_rings(json.loads(path.read_text(encoding="utf-8"))))
+        rings = tuple(_rings(json.loads(path.read_text(encoding="utf-8-sig"))))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise BadTableError(f"{path.name} is no GeoJSON that can be read; write one") from error
     if not rings:

@@ -29,6 +29,46 @@ def number(row: Mapping[str, str], key: str, where: str) -> float:
     return value
 
 
+_WORD = r"(n(?:orth)?|s(?:outh)?|e(?:ast)?|w(?:est)?)"
+_FRONT, _BACK = re.compile(_WORD + r"\b\.?\s*", re.I), re.compile(r"\s*" + _WORD + r"$", re.I)
+_PART = r"(\d+(?:[.,]\d+)?)"
+_BETWEEN = r"(?:\s*[°º'′’:]\s*|\s+)"
+_ANGLE = re.compile(
+    rf"([+-]?){_PART}(?:{_BETWEEN}{_PART})?(?:{_BETWEEN}{_PART})?\s*(?:[°º'′’\"″”]|'')?"
+)
+"""Degrees as people write them: 50.1 N, 50°06'00"N, South 33 30 15, 14,4."""
+
+
+def degrees(row: Mapping[str, str], key: str, where: str) -> float:
+    """Return an angle: a number, or degrees, minutes, seconds with a hemisphere's letter or word.
+
+    Raises:
+        BadTableError: it is none, or its hemisphere is that of the other axis.
+    """
+    text = row.get(key, "").strip()
+    front = _FRONT.match(text)
+    back = None if front else _BACK.search(text)
+    inner = text[front.end() if front else 0 : back.start() if back else None]
+    found = None if _is_number(text) else _ANGLE.fullmatch(inner)
+    if found is None:
+        return number(row, key, where)
+    word = front or back
+    letter = word.group(1)[0].upper() if word else ""
+    if letter and letter not in ("NS" if "latitude" in key else "EW"):
+        raise BadTableError(f"{where}: {key} {text!r} names the other axis; exchange the two")
+    parts = [float((part or "0").replace(",", ".")) for part in found.groups()[1:]]
+    value = math.fsum(part / 60.0**place for place, part in enumerate(parts))
+    return -value if found.group(1) == "-" or letter in ("S", "W") else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def optional(row: Mapping[str, str], key: str, where: str) -> float | None:
     """A number, or None where the cell is empty."""
     return number(row, key, where) if row.get(key) else None

@@ -7,14 +7,14 @@ per image (`path`, ...) or one line per place (`id`, `latitude`, `longitude`). D
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from indexer.errors import BadTableError
 from indexer.records import View
-from indexer.sources.candidate import SourceOptions
+from indexer.sources.candidate import SourceOptions, file_id
 from indexer.sources.listing import image_files
 from indexer.sources.table import TableSource
-from indexer.sources.table_lines import Line, read_csv
+from indexer.sources.table_lines import NO_PLACE, Line, read_csv
 
 TABLE_NAME = "gps.csv"
 
@@ -72,13 +72,32 @@ class DatasetSource(TableSource):
     def _of_places(self, places: Mapping[str, Line]) -> Iterator[Line]:
         for file in image_files(self.path):
             path = file.resolve().relative_to(self.table.parent.resolve())
-            found = next((part for part in reversed(path.parts[:-1]) if part in places), None)
-            if found is not None:
+            found = self._place_of(path, places)
+            if found is None:
+                row = {"path": path.as_posix(), NO_PLACE: f"image without a line in {TABLE_NAME}"}
+                if self.wanted(row):
+                    yield self.table.name, row
+            else:
                 where, row = places[found]
-                height_m = file.parent.name if file.parent.name != found else ""
+                height_m = (
+                    "" if file.parent.name.lstrip("0") == found.lstrip("0") else file.parent.name
+                )
                 known = {"altitude_m": height_m, "altitude_datum": "takeoff"}
                 extra = known if height_m.isdigit() else {}
                 yield where, {**row, **extra, "path": path.as_posix()}
+
+    def _place_of(self, path: Path, places: Mapping[str, Line]) -> str | None:
+        """The place whose folder an image lies in; a spreadsheet may have eaten its zeros."""
+        folders = path.parts[-2::-1]
+        found = next((part for part in folders if part in places), None)
+        if found is not None:
+            return found
+        numbers = [part.lstrip("0") for part in folders if part.isdigit()]
+        return next((number for number in numbers if number in places), None)
+
+    def image_id(self, row: Mapping[str, str]) -> str:
+        """An id from the path: the table's ids are places."""
+        return file_id(Path(row["path"]), self.options.id_prefix)
 
     def wanted(self, row: Mapping[str, str]) -> bool:
         """Whether a line lies below the path, is of the view and no repeated query."""
@@ -100,11 +119,13 @@ def read_dense(table: Path) -> Iterator[Line]:
     with table.open(encoding="utf-8") as stream:
         for number, text in enumerate(stream, start=1):
             where = f"{table.name} line {number}"
+            if not text.strip():
+                continue
             found = _DENSE_LINE.match(text.strip())
             if found is None:
                 raise BadTableError(f"{where}: {text.strip()[:60]!r} is not 'path E.. N.. height'")
             path, longitude, latitude, altitude_m = found.groups()
-            parts = Path(path).parts
+            parts = PureWindowsPath(path).parts  # either slash
             start = next((i for i, part in enumerate(parts) if part in ("train", "test")), 0)
             yield (
                 where,

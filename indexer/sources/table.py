@@ -11,24 +11,30 @@ and the position as a Point, or the footprint as a Polygon of four corners.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from indexer.errors import BadTableError
+from indexer.errors import BadTableError, NoPositionError
 from indexer.records import ImageRecord, Position, View
 from indexer.sources.candidate import (
     Candidate,
     Source,
     SourceOptions,
+    broken,
     check_position,
     file_fingerprint,
     file_id,
 )
-from indexer.sources.cells import corners, moment, number, optional, positive
-from indexer.sources.listing import IMAGE_SUFFIXES
+from indexer.sources.cells import corners, degrees, moment, optional, positive
+from indexer.sources.exif_gps import usable
+from indexer.sources.file_finder import FileFinder
+from indexer.sources.listing import image_files
 from indexer.sources.names import shown
 from indexer.sources.reading import read_file
-from indexer.sources.table_lines import Line, read_csv, read_geojson
+from indexer.sources.table_lines import NO_PLACE, Line, read_csv, read_geojson
+
+NO_LINE = "image that no line of the table names"
 
 
 class TableSource(Source):
@@ -40,13 +46,26 @@ class TableSource(Source):
     def __init__(self, path: Path, table: Path, options: SourceOptions) -> None:
         super().__init__(path, options)
         self.table = table
+        self._finder = FileFinder(table.parent)
         self.view = options.view or self._first_view() or "satellite"
 
     def everything(self) -> Iterator[Candidate]:
-        """One candidate for each line of the gallery's view."""
+        """One candidate for each line of the gallery's view; what no line names is left aside."""
+        self.left_aside.clear()
+        named: set[Path] = set()
         for where, row in self.lines():
-            if row.get("view", self.view).lower() in (self.view, "") and self.wanted(row):
-                yield self.candidate(where, row)
+            if row.get(NO_PLACE):
+                self.left_aside[row[NO_PLACE]] += 1
+            elif row.get("view", self.view).lower() not in (self.view, "") or not self.wanted(row):
+                named.add(self._file(where, row))
+            else:
+                file = self._file(where, row)
+                named.add(file)
+                yield self.candidate(where, row, file)
+        if self.path.is_dir():
+            for file in image_files(self.path):
+                self.left_aside[NO_LINE] += file not in named
+            self.left_aside += Counter()  # without zeros
 
     def wanted(self, row: Mapping[str, str]) -> bool:
         """Whether a line belongs to the source."""
@@ -64,17 +83,32 @@ class TableSource(Source):
             return cast(View, view) if view in get_args(View) else None
         return None
 
-    def candidate(self, where: str, row: Mapping[str, str]) -> Candidate:
-        """One line as a candidate.
+    @cached_property
+    def _ids_name_images(self) -> bool:
+        """Whether every line of the view has an id of its own; else ids are of places."""
+        rows = (row for _, row in self.lines() if not row.get(NO_PLACE))
+        ids = [row.get("id") for row in rows if row.get("view", self.view).lower() == self.view]
+        return all(ids) and len(set(ids)) == len(ids)
+
+    def image_id(self, row: Mapping[str, str]) -> str:
+        """A line's id, where ids are given and name one image each; else its path."""
+        own_id = row.get("id") or ""
+        if own_id and (not row.get("path") or self._ids_name_images):
+            return self.options.id_prefix + own_id.replace("/", "~")
+        return file_id(Path(row["path"].replace("\\", "/")), self.options.id_prefix)
+
+    def candidate(self, where: str, row: Mapping[str, str], path: Path) -> Candidate:
+        """One line and its file as a candidate.
 
         Raises:
             BadTableError: a value is wrong.
         """
         latitude, longitude = position(row, where)
-        path = self._file(where, row)
-        relative = Path(row.get("path") or row["id"])
+        if usable(latitude, longitude) is None:
+            error = NoPositionError(f"{where}: 0, 0 is no measured position; correct it")
+            return broken(path, self.image_id(row), self.view, error)
         record = ImageRecord(
-            image_id=file_id(relative, self.options.id_prefix),
+            image_id=self.image_id(row),
             view=self.view,
             latitude=latitude,
             longitude=longitude,
@@ -97,13 +131,9 @@ class TableSource(Source):
         )
 
     def _file(self, where: str, row: Mapping[str, str]) -> Path:
-        if row.get("path"):
-            return self.table.parent / row["path"]
-        if not row.get("id"):
+        if not row.get("path") and not row.get("id"):
             raise BadTableError(f"{where}: neither path nor id is given; fill one in")
-        stem = self.table.parent / row["id"]
-        tries = (stem.with_name(stem.name + suffix) for suffix in ("", *IMAGE_SUFFIXES))
-        return next((path for path in tries if path.is_file()), stem)
+        return self._finder.find(row.get("path") or row["id"])
 
 
 def position(row: Mapping[str, str], where: str) -> tuple[float, float]:
@@ -112,7 +142,7 @@ def position(row: Mapping[str, str], where: str) -> tuple[float, float]:
     Raises:
         BadTableError: they are no place on Earth.
     """
-    latitude, longitude = number(row, "latitude", where), number(row, "longitude", where)
+    latitude, longitude = degrees(row, "latitude", where), degrees(row, "longitude", where)
     check_position(latitude, longitude, where)
     return latitude, longitude
 

@@ -1,25 +1,43 @@
 """The lines of a CSV or GeoJSON table, by our column names."""
 
+import codecs
 import csv
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
 
 from indexer.errors import BadTableError
 from indexer.geo import bounds_of, wrap_longitude
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "path": ("path", "file", "filename", "image"),
+    "path": (
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "image",
+        "image_name",
+        "photo",
+        "#label",
+        "label",
+    ),
     "id": ("id", "image_id"),
-    "latitude": ("latitude", "lat"),
-    "longitude": ("longitude", "lon", "lng"),
+    "latitude": ("latitude", "lat", "gps_latitude", "latitude_deg"),
+    "longitude": ("longitude", "lon", "lng", "long", "gps_longitude", "longitude_deg"),
     "heading_deg": ("heading_deg", "yaw_deg", "yaw"),
 }
 
 RING = "RING"
 """Where a GeoJSON's four corners stand, as JSON; in capitals, as no column's name comes in."""
+
+NO_PLACE = "NO_PLACE"
+"""Why a line gives no image; in capitals as `RING`."""
 
 _SEPARATORS = (",", ";", "\t")
 
@@ -38,7 +56,7 @@ def read_csv(table: Path) -> Iterator[Line]:
         BadTableError: it cannot be read, or lacks a column.
     """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
+        with table.open(newline="", encoding=_encoding(table)) as stream:
             separator = max(_SEPARATORS, key=stream.readline().count)
             stream.seek(0)
             reader = csv.DictReader(stream, delimiter=separator)
@@ -46,6 +64,8 @@ def read_csv(table: Path) -> Iterator[Line]:
             for row in reader:
                 where = f"{table.name} line {reader.line_num}"
                 values = {key: (row.get(name) or "").strip() for key, name in names.items()}
+                if not any(values.values()):
+                    continue
                 yield where, values if separator != ";" else _with_points(values)
     except csv.Error as error:
         raise BadTableError(
@@ -64,11 +84,14 @@ def read_geojson(table: Path) -> Iterator[Line]:
         BadTableError: it is no such file, or a feature has no usable geometry.
     """
     try:
-        features = json.loads(table.read_text(encoding="utf-8"))["features"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        document = json.loads(table.read_text(encoding="utf-8-sig"))
+        single = document["type"] == "Feature"
+        features = [document] if single else document["features"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadTableError(f"{table.name} is no GeoJSON FeatureCollection; write one") from error
     if not isinstance(features, list):
         raise BadTableError(f"{table.name} is no GeoJSON FeatureCollection; write one")
+    to_degrees = degrees_from(document, table.name)
     for count, feature in enumerate(features, start=1):
         where = f"{table.name} feature {count}"
         properties = _part(feature, "properties", where)
@@ -78,7 +101,11 @@ def read_geojson(table: Path) -> Iterator[Line]:
             key: [row[name] for name in names if name in row] for key, names in ALIASES.items()
         }
         row.update({key: values[0] for key, values in names.items() if values})
-        row.update(_geometry(_part(feature, "geometry", where), where))
+        geometry = _part(feature, "geometry", where)
+        if geometry:
+            row.update(_geometry(geometry, where, to_degrees))
+        elif not (row.get("latitude") and row.get("longitude")):
+            row[NO_PLACE] = "feature without a geometry"
         yield where, row
 
 
@@ -113,19 +140,74 @@ def why_no_table(table: Path) -> str | None:
     return None
 
 
-def _geometry(geometry: Mapping[str, Any], where: str) -> dict[str, str]:
+def _encoding(table: Path) -> str:
+    with table.open("rb") as stream:
+        start = stream.read(2)
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def degrees_from(document: Mapping[str, Any], name: str) -> Callable[[Any], tuple[float, float]]:
+    """Return what makes (longitude, latitude) of a GeoJSON's coordinates.
+
+    RFC 7946 knows degrees WGS 84 only; older files name another reference system in `crs`.
+
+    Raises:
+        BadTableError: that is none that can be understood.
+    """
+    crs = document.get("crs")
+    if crs is None:
+        return lambda point: (float(point[0]), float(point[1]))
     try:
-        if geometry["type"] == "Point":
-            longitude, latitude = geometry["coordinates"][:2]
+        there = Transformer.from_crs(CRS.from_user_input(crs["properties"]["name"]), 4326,
+                                     always_xy=True)  # fmt: skip
+    except (CRSError, KeyError, TypeError, AttributeError) as error:
+        raise BadTableError(
+            f"{name} names a reference system that cannot be understood; reproject it: ogr2ogr "
+            "-t_srs EPSG:4326"
+        ) from error
+
+    def transformed(point: Any) -> tuple[float, float]:
+        longitude, latitude = there.transform(float(point[0]), float(point[1]))
+        return float(longitude), float(latitude)
+
+    return transformed
+
+
+def _geometry(
+    geometry: Mapping[str, Any], where: str, to_degrees: Callable[[Any], tuple[float, float]]
+) -> dict[str, str]:
+    try:
+        kind, coordinates = geometry["type"], geometry["coordinates"]
+        if kind == "Point":
+            longitude, latitude = to_degrees(coordinates)
             return {"longitude": str(longitude), "latitude": str(latitude)}
-        if geometry["type"] == "Polygon" and len(geometry["coordinates"][0]) == 5:
-            ring = geometry["coordinates"][0][:4]
-            return _footprint([(float(lat), float(lon)) for lon, lat, *_ in ring])
+        if kind == "MultiPolygon" and len(coordinates) == 1:
+            kind, coordinates = "Polygon", coordinates[0]
+        if kind == "Polygon":
+            corners = _corners_of([to_degrees(point) for point in coordinates[0]])
+            if len(corners) == 4:
+                return _footprint([(latitude, longitude) for longitude, latitude in corners])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadTableError(f"{where}: its geometry cannot be read; write a Point") from error
     raise BadTableError(
         f"{where}: geometry is no Point and no Polygon of four corners; write a Point"
     )
+
+
+def _corners_of(ring: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A closed ring's vertices without the last and without those on a straight line."""
+    points = list(ring[:-1]) if len(ring) > 1 and ring[0] == ring[-1] else list(ring)
+    if len(points) <= 4:
+        return points
+    kept = []
+    for before, here, after in zip([points[-1], *points], points, [*points[1:], points[0]],
+                                   strict=False):  # fmt: skip
+        ahead = wrap_longitude(here[0] - before[0]), here[1] - before[1]
+        on = wrap_longitude(after[0] - here[0]), after[1] - here[1]
+        turn = abs(ahead[0] * on[1] - ahead[1] * on[0])
+        if turn > 1e-6 * math.hypot(*ahead) * math.hypot(*on):
+            kept.append(here)
+    return kept
 
 
 def _footprint(ring: list[tuple[float, float]]) -> dict[str, str]:

@@ -55,8 +55,8 @@ def test_every_copied_path_exists_and_reaches_the_build(dockerfile: Path) -> Non
 
 
 def test_every_package_is_copied(dockerfile: Path) -> None:
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    tops = {name.partition(".")[0] for name in packages}
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    tops = {name.partition(".")[0] for name in tool["setuptools"]["packages"]}
     assert tops <= set(copied_from_the_context(dockerfile))
 
 

@@ -1,7 +1,12 @@
 """The package table and the pins cover what the tree holds."""
 
+import ast
 import re
+import sys
 import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -20,6 +25,15 @@ def normal_name(requirement: str) -> str:
 def pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     return {normal_name(line): line for line in lines}
+
+
+def requirements() -> list[str]:
+    """Return the project's requirements, those of every extra included."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    return [
+        *PROJECT["project"]["dependencies"],
+        *(each for extra in extras.values() for each in extra),
+    ]
 
 
 def test_every_folder_of_python_files_is_an_installed_package() -> None:
@@ -41,13 +55,37 @@ def test_a_pin_is_a_name_and_a_version_and_nothing_else() -> None:
 
 
 def test_every_dependency_of_every_extra_is_pinned() -> None:
-    extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [
-        *PROJECT["project"]["dependencies"],
-        *(each for extra in extras.values() for each in extra),
-    ]
-    missing = {normal_name(each) for each in wanted} - set(pins())
+    missing = {normal_name(each) for each in requirements()} - set(pins())
     assert missing == set(), "run `make setup constraints`"
+
+
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Return the distributions that bring each importable name."""
+    return packages_distributions()
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Yield the top-level name of every absolute import of a file."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("folder", [*TOP_LEVEL, "tests", "benchmarks", "docs"])
+def test_every_library_that_is_imported_is_declared(folder: str) -> None:
+    declared = {normal_name(each) for each in requirements()}
+    ours = {*TOP_LEVEL, "tests", "_typeshed", *(file.stem for file in (ROOT / folder).glob("*.py"))}
+    used = {name for file in (ROOT / folder).rglob("*.py") for name in imported(file)}
+    homes = distributions()
+    undeclared = {
+        name
+        for name in used - ours - set(sys.stdlib_module_names)
+        if name in homes and not declared & {normal_name(each) for each in homes[name]}
+    }
+    assert undeclared == set(), "add them to pyproject.toml"
 
 
 @pytest.mark.parametrize("command", sorted(PROJECT["project"]["scripts"]))

@@ -95,3 +95,15 @@ def join_holes(outer: Ring, holes: Sequence[Ring]) -> Ring:
 
 def _closed(ring: Ring) -> Ring:
     return ring if ring[0] == ring[-1] else (*ring, ring[0])
+
+
+def box_around(places: Sequence[Position]) -> Bounds | None:
+    """The (west, south, east, north) box of positions, the narrower way round; None of none."""
+    if not places:
+        return None
+    latitudes, longitudes = zip(*places, strict=True)
+    turned = [longitude % 360.0 for longitude in longitudes]
+    west, east = min(longitudes), max(longitudes)
+    if max(turned) - min(turned) < east - west:
+        west, east = wrap_longitude(min(turned)), wrap_longitude(max(turned))
+    return west, min(latitudes), east, max(latitudes)

@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
+import pyogrio
 import pytest
 from indexer_samples import picture, table_folder, tile_folder
 
@@ -34,6 +34,7 @@ from indexer.gallery.gallery import Gallery, current_version
 from indexer.gallery.layout import gallery_folder
 from indexer.gallery.pictures import PictureStore
 from indexer.gallery.vectors import INDEX_KINDS
+from indexer.gallery.well_known_binary import footprint_wkb
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.fusion import plain_query
@@ -347,12 +348,10 @@ def test_exports_hold_every_footprint(store, embedder, tmp_path) -> None:
     area = sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring))
     assert area > 0, "counter-clockwise, RFC 7946"
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 13
-    database = sqlite3.connect(tmp_path / "a.gpkg")
-    assert database.execute("SELECT count(*) FROM footprint").fetchone() == (12,)
-    blob = database.execute("SELECT geom FROM footprint").fetchone()[0]
-    database.close()
-    assert blob[:4] == b"GP\x00\x01"
-    assert np.frombuffer(blob[21:], "<f8").reshape(5, 2)[0].tolist() == pytest.approx(ring[0])
+    meta, _, blobs, columns = pyogrio.raw.read(tmp_path / "a.gpkg", layer="footprint")
+    assert meta["crs"] == "EPSG:4326"
+    found = dict(zip(columns[list(meta["fields"]).index("image_id")], blobs, strict=True))
+    assert found == {one.image_id: footprint_wkb(one) for one in gallery.records()}
     gallery.close()
 
 

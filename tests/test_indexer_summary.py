@@ -19,7 +19,8 @@ from indexer.building.dry_run import forecast
 from indexer.building.survey import survey
 from indexer.commands.app import app
 from indexer.errors import EmptySourceError
-from indexer.sources.candidate import SourceOptions, box_around
+from indexer.polygons import box_around
+from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 
 SIZES = {"descriptor_dim": 768, "local_bytes": 0, "index_kind": "auto"}

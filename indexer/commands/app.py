@@ -128,18 +128,36 @@ def info(
 @app.command()
 def export(
     name: opt.Name,
-    out: Annotated[Path, typer.Argument(help="File ending in .geojson, .csv or .gpkg.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            help="File ending in .geojson, .csv, .gpkg or .parquet; a folder with --stac."
+        ),
+    ],
     store: opt.Store = opt.DEFAULT_STORE,
+    stac: Annotated[
+        bool, typer.Option("--stac", help="Write a STAC catalogue, one item per source.")
+    ] = False,
+    accuracy_m: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="With --stac: known error of the sources' positions, m (RMSE)."),
+    ] = None,
 ) -> None:
     """Write the footprints for a GIS."""
     with one_line_errors():
         from indexer.gallery.export import export as run
         from indexer.gallery.gallery import Gallery
+        from indexer.gallery.stac import export_stac
 
         gallery = Gallery.open(store, name, embedder=None)
-        count = run(gallery.records(), out)
-        gallery.close()
-        print(f"{out}: {count} footprints of {name}")
+        try:
+            if stac:
+                count = export_stac(gallery.records(), gallery.manifest, out, accuracy_m)
+                print(f"{out}: {count} STAC items of {name}")
+            else:
+                print(f"{out}: {run(gallery.records(), out)} footprints of {name}")
+        finally:
+            gallery.close()
 
 
 if __name__ == "__main__":

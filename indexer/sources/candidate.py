@@ -5,7 +5,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from itertools import islice
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import BadTableError, SourceError
-from indexer.geo import inside_bounds, wrap_longitude
-from indexer.polygons import inside_any, inside_polygon
+from indexer.geo import inside_bounds
+from indexer.polygons import box_around, inside_any, inside_polygon
 from indexer.records import Bounds, ImageRecord, Position, Ring, View
 from indexer.sources.count import Count
 from indexer.sources.names import location_text, shown
@@ -188,18 +188,6 @@ class Source(ABC):
         Raises:
             SourceError: the source is not usable as a whole.
         """
-
-
-def box_around(places: Sequence[Position]) -> Bounds | None:
-    """The (west, south, east, north) box of positions, the narrower way round; None of none."""
-    if not places:
-        return None
-    latitudes, longitudes = zip(*places, strict=True)
-    turned = [longitude % 360.0 for longitude in longitudes]
-    west, east = min(longitudes), max(longitudes)
-    if max(turned) - min(turned) < east - west:
-        west, east = wrap_longitude(min(turned)), wrap_longitude(max(turned))
-    return west, min(latitudes), east, max(latitudes)
 
 
 def identity(source: Source) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from training.world.cli import app
 from training.world.mesh.flights import FlightRanges, over
 from training.world.mesh.georeference import Georeference, east_north_up
 from training.world.mesh.looks import Look, draw_look
-from training.world.mesh.pack import PackWriter
+from training.world.mesh.pack_writer import PackWriter
 from training.world.mesh.scene import MeshScene, open_scene
 from training.world.mesh.source import MeshOptions, open_mesh, pack_mesh
 from training.world.mesh.tileset import read_tile, read_tileset

@@ -24,7 +24,8 @@ from training.world.mesh.drawing import draw, look_up
 from training.world.mesh.halving import halvings, used_texels
 from training.world.mesh.lens import Lens, from_above, pinhole
 from training.world.mesh.lighting import daylight
-from training.world.mesh.pack import Pack, PackWriter, open_pack
+from training.world.mesh.pack import Pack, open_pack
+from training.world.mesh.pack_writer import PackWriter
 from training.world.mesh.piece import Piece
 from training.world.mesh.source import MeshOptions, open_mesh, pack_mesh
 from training.world.rendering.camera import Camera
@@ -213,7 +214,7 @@ def test_shadows_lie_where_the_house_hides_the_sun(
     lens = from_above(20.0, 35.0, 6.0, 110.0, 220)
     drawn = draw(house, lens, 0.5)
     seen = look_up(house, lens, drawn)
-    bright = daylight(house, seen, drawn.is_shown, light, 0.5).reshape(-1)
+    bright = daylight(house, seen, drawn, light, 0.5).reshape(-1)
     point_N3 = seen.point_HW3.reshape(-1, 3).astype(np.float64) + _MIDDLE_3
     sun_N3 = np.broadcast_to(light.sun, point_N3.shape)
     is_ground = point_N3[:, 2] < 0.1
@@ -233,7 +234,7 @@ def test_a_wall_towards_the_sun_is_brighter_than_one_away_from_it(house: Pack) -
         drawn = draw(house, lens, 0.5)
         seen = look_up(house, lens, drawn)
         shown = _shown(house, lens).reshape(_SIDE, _SIDE) == NAMES.index(name)
-        bright[name] = np.median(daylight(house, seen, drawn.is_shown, light, 0.5)[shown])
+        bright[name] = np.median(daylight(house, seen, drawn, light, 0.5)[shown])
     assert bright["south"] > 1.2
     assert bright["north"] < 0.6
 

@@ -86,6 +86,9 @@ def fly(
     images: Annotated[
         int, typer.Option(min=1, max=900, help="Images of each flight over --map.")
     ] = 84,
+    overlap: Annotated[
+        float, typer.Option(min=0, max=0.75, help="Of neighbouring tiles of --map, share of side.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Flights and looks.")] = 1,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Image side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 2,
@@ -117,7 +120,9 @@ def fly(
             splat_m=splat,
         )
         if as_map:
-            map_settings = MapSettings(fly=settings, flights=flights, images_per_flight=images)
+            map_settings = MapSettings(
+                fly=settings, flights=flights, images_per_flight=images, overlap=overlap
+            )
             stretches = map_jobs(out, pack_folder, seed, map_settings)
             claim(out, seed, map_settings)
             run_jobs(run_map_job, stretches, workers, "stretches")

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.mesh.piece import Piece
-from training.world.mesh.raster import fill
+from training.world.mesh.raster import EMPTY, Drawn, fill
 
-F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
@@ -23,26 +22,28 @@ def used_texels(texture_HW3: U8, pieces: Sequence[Piece]) -> U8:
     What lies between the islands of an atlas (often black) is left out of its halvings.
     """
     height, width = texture_HW3.shape[:2]
-    covered_HW = np.full((height, width), -1, np.int32)
-    nearness_HW = np.zeros((height, width), np.float32)
+    covered = Drawn(
+        nearness_HW=np.zeros((height, width), np.float32),
+        number_HW=np.full((height, width), EMPTY, np.int32),
+    )
     for piece in pieces:
         assert piece.uv_V2 is not None
         if piece.uv_V2.min() < -0.01 or piece.uv_V2.max() > 1.01:
             return np.ones((height, width), np.uint8)  # a texture that repeats has no islands
         pixel_V2 = piece.uv_V2 * (width, height)
-        _cover(pixel_V2, piece.triangle_T3, nearness_HW, covered_HW)
-    return (covered_HW >= 0).astype(np.uint8)
+        _cover(pixel_V2, piece.triangle_T3, covered)
+    return covered.is_shown.astype(np.uint8)
 
 
 @numba.njit(cache=True, nogil=True)
-def _cover(pixel_V2: F64, triangle_T3: I32, nearness_HW: F32, covered_HW: I32) -> None:
+def _cover(pixel_V2: F64, triangle_T3: I32, covered: Drawn) -> None:
     for t in range(triangle_T3.shape[0]):
         a, b, c = (
             pixel_V2[triangle_T3[t, 0]],
             pixel_V2[triangle_T3[t, 1]],
             pixel_V2[triangle_T3[t, 2]],
         )
-        fill(a[0], a[1], 1.0, b[0], b[1], 1.0, c[0], c[1], 1.0, t, nearness_HW, covered_HW)
+        fill((a[0], a[1], 1.0), (b[0], b[1], 1.0), (c[0], c[1], 1.0), t, covered)
 
 
 def halvings(texture_HW3: U8, used_HW: U8) -> Iterator[U8]:

@@ -6,11 +6,22 @@ viewer and is linear on the image: 1 / depth for a pinhole, minus the depth for 
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
+
+
+class Projection(NamedTuple):
+    """What the kernels need of a lens; see there."""
+
+    frame_43: F64
+    half_width: float
+    is_parallel: bool
+
+
 NEAR_M = 0.5
 """Our choice: a pinhole shows nothing nearer than this; a drone keeps farther off than that."""
 
@@ -28,6 +39,11 @@ class Lens:
     half_width: float
     is_parallel: bool
     side_px: int
+
+    @property
+    def projection(self) -> Projection:
+        """The lens as the kernels take it."""
+        return Projection(self.frame, self.half_width, self.is_parallel)
 
     def sees(self, low_N3: F64, high_N3: F64) -> NDArray[np.bool_]:
         """Return which axis-parallel boxes may reach into the image, bool [N].

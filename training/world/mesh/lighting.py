@@ -1,78 +1,75 @@
 """A new sun over a mesh: shading by the surface's direction, and shadows from a depth map."""
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from training.world.mesh.drawing import draw
-from training.world.mesh.lens import towards_sun
+from training.world.mesh.lens import Projection, towards_sun
 from training.world.mesh.pack import Pack
-from training.world.mesh.texels import Seen
+from training.world.mesh.raster import EMPTY, Drawn
+from training.world.mesh.shading import Seen
+from training.world.mesh.vectors import Vector, along, dot, minus, row
 from training.world.scene.light import Light
 
 F32 = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 _MAP_PX = 768
 """Our choice: about 0.3 m a cell over what a view shows, as fine as its own pixels."""
 _OFF_SURFACE_M = 0.35
 """Our choice: points are looked up so far off their surface, or it would shadow itself."""
 
 
-def daylight(pack: Pack, seen: Seen, shown_HW: Mask, light: Light, splat_m: float) -> F32:
+class _Sun(NamedTuple):
+    """The sun's direction and light; a surface that faces it is `ambient + direct` bright."""
+
+    direction: Vector
+    ambient: float
+    direct: float
+
+
+def daylight(pack: Pack, seen: Seen, drawn: Drawn, light: Light, splat_m: float) -> F32:
     """Return how bright the sun makes each pixel [H, W]: 1 on open level ground.
 
     Empty pixels get 1.
     """
-    sun = light.sun
+    shown_HW = drawn.is_shown
     bright_HW = np.ones(shown_HW.shape, np.float32)
-    if not shown_HW.any():
-        return bright_HW
-    lens = towards_sun(sun, seen.point_HW3[shown_HW].astype(np.float64), _MAP_PX)
-    nearness_HW = draw(pack, lens, splat_m).nearness_HW
-    lit_HW = np.zeros(shown_HW.shape, np.float32)
-    cell_m = 2 * lens.half_width / _MAP_PX
-    _light_up(
-        seen, shown_HW, lens.frame, lens.half_width, nearness_HW, _OFF_SURFACE_M + cell_m, lit_HW
-    )
-    facing_HW = np.maximum(seen.normal_HW3 @ np.array(sun, np.float32), 0.0)
-    level = light.ambient + light.direct * sun[2]
-    bright_HW[shown_HW] = ((light.ambient + light.direct * facing_HW * lit_HW) / level)[shown_HW]
+    if shown_HW.any():
+        lens = towards_sun(light.sun, seen.point_HW3[shown_HW].astype(np.float64), _MAP_PX)
+        nearness_HW = draw(pack, lens, splat_m).nearness_HW
+        off_m = _OFF_SURFACE_M + 2 * lens.half_width / _MAP_PX
+        sun = _Sun(light.sun, light.ambient, light.direct)
+        _light_up(seen, drawn, (lens.projection, nearness_HW, off_m), sun, bright_HW)
     return bright_HW
 
 
 @numba.njit(cache=True, nogil=True)
 def _light_up(
-    seen: Seen,
-    shown_HW: Mask,
-    frame_43: NDArray[np.float64],
-    half_width: float,
-    nearness_HW: F32,
-    off_m: float,
-    lit_HW: F32,
+    seen: Seen, drawn: Drawn, depth_map: tuple[Projection, F32, float], sun: _Sun, bright_HW: F32
 ) -> None:
-    """Write the share of the sun's disc that each shown pixel sees, from four cells of its map."""
-    side = nearness_HW.shape[0]
-    point_3 = np.empty(3)
-    for row in range(lit_HW.shape[0]):
-        for column in range(lit_HW.shape[1]):
-            if not shown_HW[row, column]:
+    """Write the brightness of each shown pixel from the sun's depth map.
+
+    The map's last number is how far off its surface a point is looked up, metres.
+    """
+    projection, nearness_HW, off_m = depth_map
+    frame, half_width, side = projection.frame_43, projection.half_width, nearness_HW.shape[0]
+    level = sun.ambient + sun.direct * sun.direction[2]
+    for line in range(bright_HW.shape[0]):
+        for column in range(bright_HW.shape[1]):
+            if drawn.number_HW[line, column] == EMPTY:
                 continue
-            for axis in range(3):
-                point_3[axis] = (
-                    seen.point_HW3[row, column, axis]
-                    + off_m * seen.normal_HW3[row, column, axis]
-                    - frame_43[0, axis]
-                )
-            right, up, depth = 0.0, 0.0, 0.0
-            for axis in range(3):
-                right += point_3[axis] * frame_43[1, axis]
-                up += point_3[axis] * frame_43[2, axis]
-                depth += point_3[axis] * frame_43[3, axis]
-            x = (right / half_width + 1.0) * 0.5 * side - 0.5
-            y = (1.0 - up / half_width) * 0.5 * side - 0.5
-            lit_HW[row, column] = _seen_share(nearness_HW, x, y, depth)
+            normal = row(seen.normal_HW3[line], column)
+            point = along(row(seen.point_HW3[line], column), off_m, normal)
+            away = minus(point, row(frame, 0))
+            x = (dot(away, row(frame, 1)) / half_width + 1.0) * 0.5 * side - 0.5
+            y = (1.0 - dot(away, row(frame, 2)) / half_width) * 0.5 * side - 0.5
+            facing = max(dot(normal, sun.direction), 0.0)
+            if facing > 0.0:
+                facing *= _seen_share(nearness_HW, x, y, dot(away, row(frame, 3)))
+            bright_HW[line, column] = (sun.ambient + sun.direct * facing) / level
 
 
 @numba.njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ from training.world.rendering.camera import Camera, aimed
 from training.world.rendering.sensor import draw_sensor, jpeg
 from training.world.synthetic.area_jobs import AreaSettings, flight_camera, flight_name, tile_name
 
-_TILE_COVERED = 0.5
+_TILE_COVERED = 0.25
 _VIEW_COVERED = 0.8
 """Our choice: shares that the mesh fills of a tile and of a view; the rest is left out."""
 _FLIGHT_TILE_M = 150.0
@@ -34,6 +34,8 @@ class MapSettings:
     fly: FlySettings
     flights: int = 6
     images_per_flight: int = 84
+    overlap: float = 0.0
+    """Share of its side that a tile has in common with the next one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +74,13 @@ def map_jobs(out: Path, pack: Path, seed: int, settings: MapSettings) -> list[Ma
         columns=columns,
         rows=rows,
         tile_m=fly.span_m,
+        overlap=settings.overlap,
         size_px=fly.size_px,
         flights=settings.flights,
         images_per_flight=settings.images_per_flight,
         middle_m=(float(middle[0]), float(middle[1])),
     )
-    stretches = [(-1, row, columns) for row in range(rows)]
+    stretches = [(-1, row, len(area.east_m)) for row in range(len(area.north_m))]
     stretches += [
         (flight, first, min(_IMAGES_PER_JOB, settings.images_per_flight - first))
         for flight in range(settings.flights)

@@ -12,7 +12,9 @@ from training.world.mesh.lens import Lens
 from training.world.mesh.lighting import daylight
 from training.world.mesh.looks import Look
 from training.world.mesh.pack import Pack
+from training.world.mesh.raster import Drawn
 from training.world.mesh.seasons import in_season
+from training.world.mesh.shading import Averaged, Seen, average, new_seen
 from training.world.rendering.sensor import expose
 
 F32 = NDArray[np.float32]
@@ -41,23 +43,40 @@ def take(pack: Pack, lens: Lens, look: Look, material: Material) -> Picture:
     """Return the picture through a lens, whose side is `RAYS` times the picture's."""
     drawn = draw(pack, lens, material.splat_m)
     seen = look_up(pack, lens, drawn)
-    shown_HW = drawn.is_shown
+    bright_HW = daylight(pack, seen, drawn, look.light, material.splat_m)
+    averaged = _averaged(seen, drawn, bright_HW)
+    view = _with_sky(_coloured(averaged, lens, look, material), averaged.weight_HW, lens, look)
+    return Picture(
+        pixels=expose(_graded(view, look), look.sensor),
+        share_shown=float(averaged.weight_HW.mean()),
+    )
+
+
+def _averaged(seen: Seen, drawn: Drawn, bright_HW: F32) -> Averaged:
+    side = len(bright_HW) // RAYS
+    averaged = Averaged(
+        seen=new_seen(side),
+        bright_HW=np.zeros((side, side), np.float32),
+        weight_HW=np.zeros((side, side), np.float32),
+    )
+    average(seen, drawn, bright_HW, averaged)
+    return averaged
+
+
+def _coloured(averaged: Averaged, lens: Lens, look: Look, material: Material) -> F32:
+    """Return the mesh's colours in the look's season, light and haze."""
+    seen = averaged.seen
     colour_HW3 = _lifted(_powered(seen.colour_HW3, material.gamma), look.lifted)
     colour_HW3 = in_season(
         colour_HW3, seen.point_HW3, seen.normal_HW3, look.season, look.season_share
     )
-    bright_HW = daylight(pack, seen, shown_HW, look.light, material.splat_m)
-    bright_HW = 1.0 + look.relit * (bright_HW - 1.0)
+    bright_HW = 1.0 + look.relit * (averaged.bright_HW - 1.0)
     warm = np.array([1.0 + look.light.warmth, 1.0, 1.0 - look.light.warmth], np.float32)
-    colour_HW3 = (colour_HW3 * bright_HW[..., None] * warm).astype(np.float32)
+    colour_HW3 = colour_HW3 * bright_HW[..., None] * warm
     distance_HW = np.linalg.norm(seen.point_HW3 - lens.frame[0].astype(np.float32), axis=2)
     mist_HW = 1.0 - np.exp(-distance_HW * np.float32(look.haze_per_m)) * (1.0 - look.veil)
     haze = np.array(look.haze_rgb, np.float32)
-    colour_HW3 = colour_HW3 + mist_HW[..., None] * (haze - colour_HW3)
-    view = _with_sky(_averaged(colour_HW3, shown_HW), lens, look)
-    return Picture(
-        pixels=expose(_graded(view, look), look.sensor), share_shown=float(shown_HW.mean())
-    )
+    return np.asarray(colour_HW3 + mist_HW[..., None] * (haze - colour_HW3), dtype=np.float32)
 
 
 def _powered(colour_HW3: F32, gamma: float) -> F32:
@@ -70,28 +89,16 @@ def _lifted(colour_HW3: F32, share: float) -> F32:
     return np.asarray(colour_HW3 * (1.0 + 1.2 * share * dark), dtype=np.float32)
 
 
-def _averaged(colour_HW3: F32, shown_HW: NDArray[np.bool_]) -> tuple[F32, F32]:
-    """Return each pixel's mean colour of its looks that show something, and their share."""
-    side = len(shown_HW) // RAYS
-    shape = (side, RAYS, side, RAYS)
-    weight = shown_HW.astype(np.float32)
-    total = (colour_HW3 * weight[..., None]).reshape(*shape, 3).sum(axis=(1, 3))
-    count = weight.reshape(shape).sum(axis=(1, 3))
-    mean = total / np.maximum(count, 1.0)[..., None]
-    return mean.astype(np.float32), (count / RAYS**2).astype(np.float32)
-
-
-def _with_sky(averaged: tuple[F32, F32], lens: Lens, look: Look) -> F32:
+def _with_sky(colour_HW3: F32, weight_HW: F32, lens: Lens, look: Look) -> F32:
     """Return the view, its gaps filled from their surroundings, and sky over the horizon."""
-    colour_HW3, weight_HW = averaged
     view = filled(colour_HW3, weight_HW)
     if lens.is_parallel:
         return view
     up = (1.0 - 2.0 * (np.arange(len(view)) + 0.5) / len(view)) * lens.half_width
     rise = lens.frame[3, 2] + up * lens.frame[2, 2]
-    is_sky = ((rise > 0)[:, None] & (weight_HW < 1.0)).astype(np.float32)[..., None]
-    is_sky = is_sky * (1.0 - weight_HW[..., None])
-    return np.asarray(view + is_sky * (np.array(look.haze_rgb, np.float32) - view), np.float32)
+    sky_HW1 = (np.where(rise > 0, 1.0, 0.0)[:, None] * (1.0 - weight_HW))[..., None]
+    haze = np.array(look.haze_rgb, np.float32)
+    return np.asarray(view + sky_HW1 * (haze - view), dtype=np.float32)
 
 
 def _graded(view: F32, look: Look) -> F32:

@@ -65,6 +65,7 @@ class MeshScene:
             target=target,
             jpeg_quality=look.sensor.jpeg_quality,
             pixels=picture.pixels,
+            weather=look.season,
         )
         return view, picture.share_shown
 
@@ -111,9 +112,14 @@ def splat_of(pack: Pack) -> float:
     return _POINTS_A_SPLAT * math.sqrt(len(cells) / len(pack.dot_P3))
 
 
-@lru_cache(maxsize=1)
 def open_scene(folder: Path, splat_m: float | None) -> MeshScene:
     """Return the scene of a written pack; `splat_m` None takes the points' own density."""
+    return _scene(folder, splat_m, (folder / "table.json").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _scene(folder: Path, splat_m: float | None, written_ns: int) -> MeshScene:
+    """Return the scene of a pack, opened anew where another was written to the folder."""
     pack = open_pack(folder)
     splat = splat_of(pack) if splat_m is None else splat_m
     relief = relief_of(pack, splat)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from training.world.errors import MeshError
 from training.world.mesh.georeference import Georeference, east_north_up, is_earth_fixed, shifted
 from training.world.mesh.orientation import Unit, Up, facing, standing
-from training.world.mesh.pack import Pack, PackWriter, open_pack
+from training.world.mesh.pack import Pack, open_pack
+from training.world.mesh.pack_writer import PackWriter
 from training.world.mesh.piece import Piece
 from training.world.mesh.read_file import SUFFIXES, read_file
 from training.world.mesh.tileset import Tileset, read_tile, read_tileset

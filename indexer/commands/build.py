@@ -38,6 +38,27 @@ def _open(
     return open_source(path, options)
 
 
+def _fetch(
+    folder: Path, bbox: str | None, zoom: int | None, asked: dict[str, Any], dry_run: bool,
+    report: Any,
+) -> bool:  # fmt: skip
+    """Fetch tiles into the folder; return False where only their number is wanted."""
+    from indexer.sources.tile_download import TileRequest, download
+
+    if bbox is None or zoom is None:
+        raise typer.BadParameter("--url-template needs --bbox and --zoom")
+    box = opt.numbers(bbox, "--bbox", 4)
+    request = TileRequest(bounds=cast(Any, box), zoom=zoom, **asked)
+    if dry_run:
+        print(f"{request.number:,} tiles of zoom {zoom} would be fetched into {folder}")
+        return False
+    done = download(request, folder, report.note)
+    report.note(
+        f"{done.fetched:,} fetched, {done.cached:,} lay there, {done.absent:,} the server has not"
+    )
+    return True
+
+
 def _report(outcome: "Outcome", name: str, report: Any) -> None:
     """Print the last line, and the table of what was read, skipped, failed and left aside."""
     from indexer.building.summary import extent_line, page_link, table_line
@@ -103,6 +124,9 @@ def build(
     min_opaque: opt.MinOpaque = 0.5,
     id_prefix: opt.IdPrefix = "",
     captured_at: opt.CapturedAt = None,
+    url_template: opt.UrlTemplate = None,
+    max_per_s: opt.MaxPerS = 4.0,
+    user_agent: opt.UserAgent = "safenet-geo/0.1",
     index: opt.Index = "auto",
     replace: Annotated[
         bool, typer.Option("--replace", help="Start anew; readers keep the old version till then.")
@@ -122,6 +146,10 @@ def build(
         from indexer.building import operations
 
         kind, report = opt.index_kind(index), opt.reporter(log)
+        if url_template is not None:
+            asked = {"template": url_template, "per_s": max_per_s, "user_agent": user_agent}
+            if not _fetch(source, bbox, zoom, asked, dry_run, report):
+                return
         found = _open(
             source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, rows=rows,
             overlap=overlap,

@@ -65,6 +65,19 @@ Index = Annotated[
     str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
 ]
 
+UrlTemplate = Annotated[
+    str | None,
+    typer.Option(
+        "--url-template",
+        help="Fetch tiles of --bbox and --zoom from here into SOURCE first: {z} {x} {y}, {-y}, "
+        "{q}, {TileMatrix} {TileCol} {TileRow} or {bbox-epsg-3857}.",
+    ),
+]
+MaxPerS = Annotated[float, typer.Option("--max-per-s", help="Tiles to ask for in a second.")]
+UserAgent = Annotated[
+    str, typer.Option("--user-agent", help="How to name yourself to the tile server.")
+]
+
 DEFAULT_STORE = Path("var/galleries")
 
 

@@ -15,7 +15,8 @@ from model.network import SafeNet
 from training.errors import RecipeError
 from training.learning.augmentation import PaperAugmentation, StrongAugmentation, jitter_colour
 from training.learning.bad_weather import motion_blur, worsen_weather
-from training.learning.cpu_speed import freeze_stages, quicken_depthwise
+from training.learning.cpu_speed import speed_up_depthwise
+from training.learning.learner import freeze_stages
 from training.learning.optimization import build_optimizer, build_scheduler
 from training.learning.recipes import recipe
 from training.learning.warps import FLAT_AS_FLOWN, random_homography, rotation, warp
@@ -90,14 +91,14 @@ def tiny() -> SafeNet:
 @pytest.mark.parametrize(
     ("side", "kernel", "step"), [(12, 5, 2), (12, 3, 3), (12, 3, 1), (13, 3, 2)]
 )
-def test_quickened_depthwise_gives_the_same_values_and_gradients(
+def test_sped_up_depthwise_gives_the_same_values_and_gradients(
     side: int, kernel: int, step: int
 ) -> None:
     torch.manual_seed(0)
     padding = step * (kernel // 2)
     plain = torch.nn.Conv2d(6, 6, kernel, padding=padding, dilation=step, groups=6)
     quick = copy.deepcopy(plain)
-    quicken_depthwise(quick)
+    speed_up_depthwise(quick)
     results = []
     for layer in (plain, quick):
         cells = torch.randn(2, 6, side, side, generator=seeded()).requires_grad_()

@@ -93,8 +93,8 @@ def test_the_average_follows_floats_and_copies_counters() -> None:
     with torch.no_grad():
         network.weight.fill_(5.0)
         network.num_batches_tracked.fill_(8)
-    average.follow(network)
-    average.put_into(network)
+    average.update(network)
+    average.copy_into(network)
     assert network.weight.item() == pytest.approx(0.75 * 1.0 + 0.25 * 5.0)
     assert network.num_batches_tracked.item() == 8
 

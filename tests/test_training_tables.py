@@ -12,8 +12,8 @@ from PIL import Image
 from model.config import ModelConfig
 from model.network import SafeNet
 from training.learning.recipes import recipe
+from training.paper.drawing import GREEN, RED, aligned, ringed
 from training.paper.paper_tables import TABLES
-from training.paper.pictures import GREEN, RED, aligned, ringed
 from training.paper.table_runs import operations_g, parameters_m
 
 TINY = [

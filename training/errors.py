@@ -1,9 +1,9 @@
-"""What the training package raises.
+"""Errors of the training package.
 
 SafeNetError
 └── TrainingError
-    ├── DataError         a data set is missing, laid out otherwise, or a file of it is unreadable
-    ├── RecipeError       a recipe is unknown, or one of its values is out of its bound
+    ├── DataError         a data set is missing or of an unknown layout, or a file is unreadable
+    ├── RecipeError       a recipe is unknown, or one of its values is out of bounds
     └── RunError          a run cannot be written or resumed
 """
 
@@ -11,15 +11,15 @@ from model.errors import SafeNetError
 
 
 class TrainingError(SafeNetError):
-    """Training or evaluation cannot go on."""
+    """Training or evaluation cannot continue."""
 
 
 class DataError(TrainingError):
-    """A data set is missing, laid out otherwise, or a file of it is unreadable."""
+    """A data set is missing or of an unknown layout, or one of its files is unreadable."""
 
 
 class RecipeError(TrainingError, ValueError):
-    """A recipe is unknown, or one of its values is out of its bound."""
+    """A recipe is unknown, or one of its values is out of bounds."""
 
 
 class RunError(TrainingError):

@@ -1,4 +1,4 @@
-"""`safenet-convert`: a checkpoint of the authors' released code becomes our weights."""
+"""`safenet-convert`: converts a checkpoint of the authors' released code."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +13,19 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command(cls=OneLineCommand)
 def convert_command(
-    authors: Annotated[Path, typer.Argument(help="Their checkpoint, net_119.pth for example.")],
+    authors: Annotated[
+        Path, typer.Argument(help="The authors' checkpoint, for example net_119.pth.")
+    ],
     out: Annotated[
-        Path, typer.Argument(help="A .safetensors file, or a folder to put NAME.safetensors in.")
+        Path,
+        typer.Argument(
+            help="A .safetensors file, or a folder in which NAME.safetensors is written."
+        ),
     ],
 ) -> None:
-    """Turn a checkpoint of the authors' code into weights for every command of this project.
+    """Convert a checkpoint of the authors' code to weights for the commands of this project.
 
-    The weights keep the authors' nearest-neighbour sampler, so that descriptors stay the same.
+    The network keeps the authors' nearest-neighbour sampler, so that descriptors stay the same.
 
     Example: safenet-convert net_119.pth runs/authors.safetensors
     """

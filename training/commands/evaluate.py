@@ -27,7 +27,7 @@ from training.learning.warps import FLAT_AS_FLOWN
 
 
 class EvaluationGroup(OneLineGroup):
-    """Arguments that name no command belong to `dataset`."""
+    """Passes arguments that do not start with a command to `dataset`."""
 
     default_command = "dataset"
 
@@ -48,17 +48,17 @@ Weights = Annotated[
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")]
 Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
-Cache = Annotated[Path, typer.Option("--cache", help="Where descriptors are kept between reports.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Embed anew and keep nothing.")]
+Cache = Annotated[Path, typer.Option("--cache", help="Folder of the descriptor cache.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Ignore the descriptor cache.")]
 
-_TURNS_HELP = "Quarter turns averaged: 1, 2, 4; default: the weights'."
+_TURNS_HELP = "Number of rotations averaged: 1, 2, 4; default: the weights'."
 GalleryTurns = Annotated[int | None, typer.Option("--gallery-turns", help=_TURNS_HELP)]
 QueryTurns = Annotated[int | None, typer.Option("--query-turns", help=_TURNS_HELP)]
 TurnZoom = Annotated[
     float | None,
     typer.Option(
         "--turn-zoom",
-        help="Share of the side in every second turn; default: the weights'.",
+        help="Share of the side that every second rotation shows; default: the weights'.",
     ),
 ]
 Verify = Annotated[
@@ -84,31 +84,34 @@ def dataset_command(
     ],
     weights: Weights = None,
     protocol: Annotated[
-        Protocol, typer.Option(help="Gallery: the whole one, or only places with a query.")
+        Protocol, typer.Option(help="Gallery: all images, or only places with a query.")
     ] = "full",
     multi_query: Annotated[
         int, typer.Option(min=1, max=54, help="Drone views averaged into one query.")
     ] = 1,
     by: Annotated[
-        str | None, typer.Option(help=f"Study a condition: {', '.join(STUDIES)}.")
+        str | None, typer.Option(help=f"Report by condition: {', '.join(STUDIES)}.")
     ] = None,
     flip: Annotated[
-        bool, typer.Option("--flip", help="Add a second, mirrored pass to every descriptor.")
+        bool,
+        typer.Option("--flip", help="Average every descriptor with that of the mirrored image."),
     ] = False,
     input_size: Annotated[
-        int | None, typer.Option(min=64, max=1024, help="Another input side than trained, px.")
+        int | None, typer.Option(min=64, max=1024, help="Input side other than trained, pixels.")
     ] = None,
     gallery_turns: GalleryTurns = None,
     query_turns: QueryTurns = None,
     turn_zoom: TurnZoom = None,
     verify: Verify = True,
-    within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
+    within_m: Annotated[
+        float, typer.Option(min=0, help="Distance up to which a match counts as a hit, metres.")
+    ] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
     cache_folder: Cache = DEFAULT_FOLDER,
     no_cache: NoCache = False,
 ) -> None:
-    """Recall@K and AP in percent, and metres where positions are known; both directions.
+    """Print recall@K and AP in percent in both directions, and metres where positions are known.
 
     Example: safenet-eval University-Release --weights runs/paper/weights.safetensors
     """
@@ -162,35 +165,41 @@ def overhead_command(
     data: Annotated[Path, typer.Argument(help="Folder of overhead images, with index.csv or not.")],
     weights: Weights = None,
     include: Annotated[
-        list[str] | None, typer.Option(help="Only images whose path holds this word; repeat.")
+        list[str] | None,
+        typer.Option(help="Only images whose path contains this word; repeat for more."),
     ] = None,
     gallery_year: Annotated[str | None, typer.Option(help="Year of the gallery images.")] = None,
     query_year: Annotated[str | None, typer.Option(help="Year of the query images.")] = None,
     views: Annotated[int, typer.Option(min=1, help="Warped views of every query image.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the warps.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the warps.")] = 0,
     zoom: Annotated[
-        str, typer.Option(help="Side of the seen area over the image's, from,to.")
+        str, typer.Option(help="Side of the visible area relative to the image's, FROM,TO.")
     ] = f"{FLAT_AS_FLOWN.zoom[0]},{FLAT_AS_FLOWN.zoom[1]}",
     shift: Annotated[
-        float, typer.Option(min=0, max=1, help="Of the centre, in half sides, at most.")
+        float, typer.Option(min=0, max=1, help="Largest shift of the centre, in half sides.")
     ] = FLAT_AS_FLOWN.shift,
     colour: Annotated[
-        float, typer.Option(min=0, max=2, help="Random colour and light; 1 is the training's.")
+        float,
+        typer.Option(
+            min=0, max=2, help="Strength of random colour and light; 1 is the strength in training."
+        ),
     ] = 0.0,
     gallery_turns: GalleryTurns = None,
     query_turns: QueryTurns = None,
     turn_zoom: TurnZoom = None,
     verify: Verify = True,
-    within_m: Annotated[float, typer.Option(min=0, help="Radius of a hit, metres.")] = 25.0,
+    within_m: Annotated[
+        float, typer.Option(min=0, help="Distance up to which a match counts as a hit, metres.")
+    ] = 25.0,
     json_file: JsonFile = None,
     workers: Workers = 2,
     cache_folder: Cache = DEFAULT_FOLDER,
     no_cache: NoCache = False,
 ) -> None:
-    """Real overhead images, warped as a drone would see them, against all images of the folder.
+    """Evaluate on overhead images: warped like drone views, against all images of the folder.
 
-    With years: every place of one year against all places in the other. Without: every image must
-    find itself.
+    With years, every place of one year is matched against all places of the other. Without years,
+    every image must find itself.
 
     Example: safenet-eval overhead naip --include claremont --gallery-year 2016 --query-year 2020
     """

@@ -21,23 +21,23 @@ FIGURES = ("7", "8", "9", "10", "11")
 
 
 def figures_command(
-    data: Annotated[Path, typer.Argument(help="University-1652-shaped data.")],
+    data: Annotated[Path, typer.Argument(help="Data in University-1652's layout.")],
     weights: Annotated[
         list[Path] | None,
-        typer.Option(help="A .safetensors file; repeat to compare in 7 and 10, the first is ours."),
+        typer.Option(help="A .safetensors file; repeat to compare weights in figures 7 and 10."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the PNG files.")] = Path("runs") / "figures",
     which: Annotated[str, typer.Option(help="Separated by commas: 7, 8, 9, 10, 11.")] = "7,9,10,11",
     parts_table: Annotated[
-        Path, typer.Option(help="For 8: what `tables --which F8` wrote.")
+        Path, typer.Option(help="For figure 8: the file that `tables --which F8` wrote.")
     ] = Path("runs") / "tables" / "table-F8.json",
-    protocol: Annotated[Protocol, typer.Option(help="Which gallery images count in 7.")] = "full",
+    protocol: Annotated[Protocol, typer.Option(help="Gallery images of figure 7.")] = "full",
     workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
     cache_folder: Annotated[
-        Path, typer.Option("--cache", help="Where descriptors are kept between reports.")
+        Path, typer.Option("--cache", help="Folder of the descriptor cache.")
     ] = DEFAULT_FOLDER,
 ) -> None:
-    """Aligned images, partitions and heat (9, 10), distances (7), parts (8), top-5 boards (11).
+    """Draw aligned images, partitions and heat maps (9, 10), distances (7), parts (8), top 5 (11).
 
     Example: safenet-eval figures University-Release --weights ours.safetensors --out figures
     """

@@ -1,4 +1,4 @@
-"""`safenet-ship`: weights of a run, or the mean of several runs, as a release.
+"""`safenet-ship`: writes the weights of a run, or the mean of several runs, as a release.
 
 Example: safenet-ship runs/best/weights.safetensors best.safetensors --figures eval.json
 --note sources="NAIP, US public domain"
@@ -20,40 +20,43 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command(cls=OneLineCommand)
 def ship_command(
-    weights: Annotated[Path, typer.Argument(help="RUN/weights.safetensors")],
-    out: Annotated[Path, typer.Argument(help="What to write, .safetensors")],
+    weights: Annotated[Path, typer.Argument(help="Weights of a run, RUN/weights.safetensors.")],
+    out: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
     figures: Annotated[
-        list[Path] | None, typer.Option(help="JSON files of safenet-eval --json; repeat.")
+        list[Path] | None, typer.Option(help="JSON file of safenet-eval --json; repeat for more.")
     ] = None,
     calibration: Annotated[
         Path | None, typer.Option(help="JSON file of safenet-index calibrate --out.")
     ] = None,
     note: Annotated[
-        list[str] | None, typer.Option(help="key=text for the card: sources, licence; repeat.")
+        list[str] | None,
+        typer.Option(help="key=text for the card, such as sources or licence; repeat for more."),
     ] = None,
     gallery_turns: Annotated[
         int | None,
         typer.Option(
-            help="Quarter turns of a gallery image averaged: 1, 2, 4; default: the run's."
+            help="Number of rotations averaged of a gallery image: 1, 2, 4; default: the run's."
         ),
     ] = None,
     average: Annotated[
         list[Path] | None,
-        typer.Option(help="Weights of another run from the same start, for their mean; repeat."),
+        typer.Option(
+            help="Weights of another run from the same start, to average; repeat for more."
+        ),
     ] = None,
-    query_turns: Annotated[
-        int | None, typer.Option(help="The same for an image that asks.")
-    ] = None,
+    query_turns: Annotated[int | None, typer.Option(help="The same for a query image.")] = None,
     turn_zoom: Annotated[
         float | None,
-        typer.Option(help="Share of the side that every second turn shows, 0.3 to 1."),
+        typer.Option(help="Share of the side that every second rotation shows, 0.3 to 1."),
     ] = None,
     local_from: Annotated[
         list[Path] | None,
-        typer.Option(help="Training data to fit the local features' whitening to; repeat."),
+        typer.Option(
+            help="Training data to fit the local features' whitening to; repeat for more."
+        ),
     ] = None,
 ) -> None:
-    """Write weights to hand out: float16, with figures and sources in the card."""
+    """Write weights for release: float16, with figures and sources in the card."""
     with one_line_errors():
         notes: dict[str, object] = dict(part.partition("=")[::2] for part in note or ())
         if calibration is not None:
@@ -74,4 +77,6 @@ def _figures(file: Path) -> object:
     try:
         return json.loads(file.read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise DataError(f"{file}: no JSON that can be read: {error}") from error
+        raise DataError(
+            f"{file}: is not readable JSON ({error}); write it with --json or --out again"
+        ) from error

@@ -1,4 +1,4 @@
-"""`safenet-eval tables`: the paper's tables, its numbers beside ours."""
+"""`safenet-eval tables`: the paper's tables, with measured numbers next to the paper's."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,32 +14,43 @@ from training.paper.table_report import print_result, quoted, write_result
 from training.paper.table_runs import TableSettings, run_table
 
 SMOKE = ("epochs=1", "pretrained=none", "precision=full")
-"""One epoch from random weights: shows that every row runs, tells nothing of quality."""
+"""One epoch from random weights: checks that every row runs; the scores mean nothing."""
 
 
 def tables_command(
     data: Annotated[
         Path | None,
-        typer.Argument(help="University-1652, or SUES-200 for II; none: print the paper's alone."),
+        typer.Argument(
+            help="University-1652, or SUES-200 for II; without: print the paper's numbers only."
+        ),
     ] = None,
     which: Annotated[
-        str, typer.Option(help=f"Separated by commas: {', '.join(TABLES)}; F8 is Figure 8.")
+        str, typer.Option(help=f"Tables, separated by commas: {', '.join(TABLES)}; F8 is Figure 8.")
     ] = "III",
     out: Annotated[
-        Path, typer.Option(help="Runs, and table-*.md and .json; finished runs are reused.")
+        Path,
+        typer.Option(
+            help="Folder of the runs and of table-*.md and .json; finished runs are reused."
+        ),
     ] = Path("runs") / "tables",
     recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "paper",
     change: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value for every row: epochs=20.")
+        list[str] | None,
+        typer.Option("--set", help="Change a value in every row, such as epochs=20."),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Separated by commas; the spread is printed.")] = "0",
+    seeds: Annotated[
+        str, typer.Option(help="Seeds, separated by commas; the spread is printed.")
+    ] = "0",
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="One epoch a row from random weights: does it run?")
+        bool,
+        typer.Option("--smoke", help="Check that every row runs: one epoch from random weights."),
     ] = False,
-    protocol: Annotated[Protocol, typer.Option(help="Which gallery images count.")] = "full",
+    protocol: Annotated[
+        Protocol, typer.Option(help="Gallery: all images, or only places with a query.")
+    ] = "full",
     workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
 ) -> None:
-    """Train what a table needs and print it in the paper's shape, its numbers beside ours.
+    """Train what a table needs and print it in the paper's layout, with both numbers.
 
     Example: safenet-eval tables University-Release --which III,VI --seeds 0,1
     """

@@ -1,4 +1,4 @@
-"""`safenet-train`; `safenet-eval` is in `eval_cli`."""
+"""`safenet-train`: trains Safe-Net."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,27 +26,33 @@ def train_command(
         list[Path],
         typer.Argument(
             help="University-1652 or SUES-200 folders, maps with drone images and gps.csv, or "
-            "folders of overhead images; several are joined."
+            "folders of overhead images; several folders are joined."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Run folder: checkpoint, log, weights.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run: checkpoint, log, weights.")],
     recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "paper",
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a value: epochs=20, model.backbone=resnet50; repeat."),
+        typer.Option(
+            "--set",
+            help="Change a value, such as epochs=20 or model.backbone=resnet50; repeat for more.",
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Hold out overhead images whose path holds this word; repeat."),
+        typer.Option(
+            help="Leave out overhead images whose path contains this word; repeat for more."
+        ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Start from these .safetensors, not from ImageNet's.")
+        Path | None,
+        typer.Option(help="Start from these .safetensors instead of ImageNet's weights."),
     ] = None,
     height: Annotated[
-        int | None, typer.Option(min=1, help="SUES-200: train on one height, metres.")
+        int | None, typer.Option(min=1, help="SUES-200: train on this height only, metres.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/last.ckpt.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from OUT/last.ckpt.")] = False,
 ) -> None:
     """Train Safe-Net and write OUT/weights.safetensors.
 

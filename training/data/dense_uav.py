@@ -12,12 +12,12 @@ LINE = "path E<longitude> N<latitude> <height in m>"
 
 
 def is_dense_uav(root: Path) -> bool:
-    """Whether a folder has DenseUAV's position files."""
+    """Return whether a folder has DenseUAV's position files."""
     return any(root.glob("Dense_GPS_*.txt"))
 
 
 def dense_uav_benchmark(root: Path) -> Benchmark:
-    """Drone queries against the satellite gallery, every image with its position.
+    """Return drone queries and the satellite gallery, every image with its position.
 
     Raises:
         DataError: a folder is missing, or an image has no line in the position files.
@@ -34,10 +34,10 @@ def dense_uav_benchmark(root: Path) -> Benchmark:
 
 
 def read_positions(root: Path) -> dict[tuple[str, str], tuple[Position, float]]:
-    """Position and height (m) by (id folder, file name) of every `Dense_GPS_*.txt`.
+    """Return position and height (m) by (id folder, file name) of every `Dense_GPS_*.txt`.
 
     Raises:
-        DataError: a line is written otherwise.
+        DataError: a line has another form.
     """
     known: dict[tuple[str, str], tuple[Position, float]] = {}
     for file in sorted(root.glob("Dense_GPS_*.txt")):
@@ -60,7 +60,7 @@ def _degrees(text: str, signs: str) -> float:
 
 
 def _key(path: Path) -> tuple[str, str]:
-    """Query and gallery folders of one id are told apart by the suffix: JPG and tif."""
+    """Return an image's key; query and gallery of one id differ in the suffix: JPG and tif."""
     return path.parent.name, path.name.lower()
 
 

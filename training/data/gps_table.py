@@ -1,4 +1,4 @@
-"""`gps.csv`: one line per image with path, id, view, latitude, longitude and, where known, more."""
+"""The table `gps.csv`: one line per image with path, id, view, position and, if known, more."""
 
 import csv
 import dataclasses
@@ -19,7 +19,7 @@ NEEDED = ("path", "id", "view", "latitude", "longitude")
 
 @dataclass(frozen=True, kw_only=True)
 class GpsRow:
-    """One image; `position` is what it shows: the picture's middle where the table has it."""
+    """One image; `position` is the ground point at the image's middle, if the table has it."""
 
     file: Path
     place: str
@@ -29,10 +29,10 @@ class GpsRow:
 
 
 def read_gps(root: Path) -> list[GpsRow]:
-    """The lines of `root/gps.csv`.
+    """Return the lines of `root/gps.csv`.
 
     Raises:
-        DataError: the file is missing, lacks a column, or a value is no number.
+        DataError: the file is missing, lacks a column, or a value is not a number.
     """
     table = root / "gps.csv"
     if not table.is_file():
@@ -65,7 +65,7 @@ def _row(root: Path, table: Path, number: int, line: dict[str, str]) -> GpsRow:
 
 
 def gps_benchmark(root: Path) -> Benchmark:
-    """Every drone image against every satellite image, and back, judged by distance.
+    """Return both directions between all drone and all satellite images, judged by distance.
 
     Raises:
         DataError: the table is wrong, or one of the views is absent.
@@ -81,10 +81,11 @@ def gps_benchmark(root: Path) -> Benchmark:
 
 
 def flown_tiles(root: Path) -> list[Place]:
-    """The satellite tiles that drone images show, each with those images: places to train on.
+    """Return places to train on: the satellite tiles that drone images show, with those images.
 
-    A drone image belongs to the tile whose middle is nearest to what it shows. One farther off
-    than its own distance to the next tile shows something outside of the map and is left out.
+    A drone image belongs to the tile whose middle is nearest to the ground point at its own middle.
+    An image farther from that tile than the tile is from the next one lies off the map: it is left
+    out.
 
     Raises:
         DataError: the table is wrong, or one of the views is absent.
@@ -113,7 +114,7 @@ def flown_tiles(root: Path) -> list[Place]:
 
 
 def with_positions(root: Path, benchmark: Benchmark) -> Benchmark:
-    """The same images with the positions of `root/gps.csv`, where there is one.
+    """Return the same images with the positions of `root/gps.csv`, if there is such a file.
 
     Raises:
         DataError: an image has no line in it.

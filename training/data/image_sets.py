@@ -1,4 +1,4 @@
-"""What an evaluation looks at: ordered images of one view, with what is known of each."""
+"""Ordered images of one view, with their places, positions and heights, for an evaluation."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ Position = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """Images in order, the place each shows and, where the source tells, where it is."""
+    """Images in order, the place of each and, where the source has them, positions."""
 
     role: str
     view: View
     files: tuple[Path, ...]
     places: tuple[str, ...]
     positions: tuple[Position, ...] | None = None
-    """Of the ground point that each image shows."""
+    """Ground point at the middle of each image."""
     heights_m: tuple[float, ...] | None = None
-    """Of the camera above ground."""
+    """Height of each camera above ground."""
 
     @classmethod
     def read(cls, folder: Path, view: View) -> "ImageSet":
-        """`<folder>/<id>/<image>`.
+        """Return the images of `<folder>/<id>/<image>`.
 
         Raises:
             DataError: the folder is missing or empty.
@@ -36,7 +36,7 @@ class ImageSet:
 
     @classmethod
     def of(cls, role: str, view: View, by_id: dict[str, list[Path]]) -> "ImageSet":
-        """Images by place id, in the order given."""
+        """Return images by place id, in the order given."""
         files = tuple(file for group in by_id.values() for file in group)
         places = tuple(place for place, group in by_id.items() for _ in group)
         return cls(role=role, view=view, files=files, places=places)
@@ -45,7 +45,7 @@ class ImageSet:
         return len(self.files)
 
     def pick(self, rows: Sequence[int]) -> "ImageSet":
-        """The images at these indices."""
+        """Return the images at these indices."""
         return ImageSet(
             role=self.role,
             view=self.view,
@@ -56,20 +56,20 @@ class ImageSet:
         )
 
     def rows_by_place(self) -> dict[str, list[int]]:
-        """Indices of each place's images, in order."""
+        """Return the indices of each place's images, in order."""
         groups: dict[str, list[int]] = {}
         for row, place in enumerate(self.places):
             groups.setdefault(place, []).append(row)
         return groups
 
     def most_images(self) -> int:
-        """Images of the place that has most."""
+        """Return the number of images of the place that has most."""
         return max(Counter(self.places).values(), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Direction:
-    """One retrieval task: these queries against that gallery."""
+    """One retrieval task: queries against a gallery."""
 
     name: str
     query: ImageSet
@@ -83,6 +83,6 @@ class Benchmark:
     layout: str
     directions: tuple[Direction, ...]
     has_places: bool = True
-    """Queries and gallery share place ids, so that recall can be counted."""
+    """Whether queries and gallery share place ids, so that recall can be computed."""
     degrees_metric: bool = False
-    """DenseUAV: SDM@K on distances in degrees, and MA@m."""
+    """Whether DenseUAV's metrics are computed: SDM@K on degrees, and MA@m."""

@@ -1,6 +1,6 @@
-"""Which data set lies in a folder, and its test split.
+"""Recognition of the data set in a folder, and its test split.
 
-University-1652, SUES-200, DenseUAV, or any folder whose `gps.csv` says where every image is.
+University-1652, SUES-200, DenseUAV, or any folder whose `gps.csv` gives the position of each image.
 """
 
 from pathlib import Path
@@ -19,10 +19,10 @@ EXPECTED = (
 
 
 def read_benchmark(root: Path) -> Benchmark:
-    """The test split of whatever lies in a folder.
+    """Return the test split of the data set in a folder.
 
     Raises:
-        DataError: the folder is missing, or of none of the known layouts.
+        DataError: the folder is missing, or of an unknown layout.
     """
     if not root.is_dir():
         raise DataError(f"data {root} is not a folder; expected {EXPECTED}")
@@ -38,7 +38,7 @@ def read_benchmark(root: Path) -> Benchmark:
 
 
 def university_benchmark(root: Path) -> Benchmark:
-    """University-1652's two directions; a `gps.csv` beside `test` adds positions.
+    """Return University-1652's two directions; a `gps.csv` beside `test` adds positions.
 
     Raises:
         DataError: one of the four folders is missing or empty.

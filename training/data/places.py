@@ -1,8 +1,8 @@
-"""Data sets as lists of places: which satellite and which drone images show each of them.
+"""Data sets as lists of places with their satellite and drone images.
 
 Two layouts are read. University-1652: `train|test/<role>/<id>/<image>`. Overhead: any folder of
-images seen from above, each image (or each `pair_id` of an `index.csv`) a place of its own whose
-drone view is made by warping; real textures without a single flight.
+overhead images, where each image (or each `pair_id` of an `index.csv`) is a place of its own. Its
+drone view is made by warping, which gives real textures without a flight.
 """
 
 import hashlib
@@ -14,29 +14,29 @@ from training.data.overhead_index import read_index
 from training.errors import DataError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
-"""Image files, compared in lower case."""
+"""Suffixes of image files, compared in lower case."""
 
 UNIVERSITY_LAYOUT = "train/satellite/<id>/<image> and train/drone/<id>/<image> (University-1652)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """One geographic location, a class of the training."""
+    """One geographic location, which is a class in training."""
 
     place_id: str
     satellite: tuple[Path, ...]
     drone: tuple[Path, ...]
     flat: bool = False
-    """The drone images are overhead images too: they need a warp to look flown."""
+    """Whether the drone images are overhead images, which need a warp to look like drone views."""
 
 
 def is_university(root: Path) -> bool:
-    """Whether a folder has the University-1652 layout."""
+    """Return whether a folder has the University-1652 layout."""
     return (root / "train").is_dir() or (root / "test").is_dir()
 
 
 def paired_places(satellite: Path, drone: Path) -> list[Place]:
-    """Places of two sibling folders, `<id>/<image>` each.
+    """Return the places of two sibling folders, `<id>/<image>` each.
 
     Raises:
         DataError: a folder is missing, or an id has no image in one of the views.
@@ -57,7 +57,7 @@ def paired_places(satellite: Path, drone: Path) -> list[Place]:
 
 
 def images_by_id(folder: Path) -> dict[str, list[Path]]:
-    """Image files of each id folder, sorted by name; ids without images are left out.
+    """Return the image files of each id folder, sorted by name; ids without images are left out.
 
     Raises:
         DataError: the folder is missing or holds no image.
@@ -76,7 +76,7 @@ def images_by_id(folder: Path) -> dict[str, list[Path]]:
 
 
 def overhead_places(root: Path, exclude: Iterable[str] = ()) -> list[Place]:
-    """Places of a folder of overhead images; images of one `pair_id` show one place.
+    """Return the places of a folder of overhead images; images of one `pair_id` show one place.
 
     `index.csv` (columns `file`, `pair_id`), where there is one, names the pairs.
 
@@ -101,7 +101,7 @@ def overhead_places(root: Path, exclude: Iterable[str] = ()) -> list[Place]:
 
 
 def data_digest(places: Iterable[Place]) -> str:
-    """SHA-256 over ids, file names and file sizes: which data a run saw, without reading it all."""
+    """Return a SHA-256 over ids, file names and file sizes, which identifies the data of a run."""
     digest = hashlib.sha256()
     for place in places:
         for file in (*place.satellite, *place.drone):

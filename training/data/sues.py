@@ -16,7 +16,7 @@ _TRAINING_RANGES = (
 
 
 def training_ids() -> frozenset[int]:
-    """The benchmark's 120 training places; not contiguous."""
+    """Return the benchmark's 120 training ids; they are not contiguous."""
     ids: set[int] = set()
     for part in _TRAINING_RANGES.split():
         first, _, last = part.partition("-")
@@ -25,12 +25,12 @@ def training_ids() -> frozenset[int]:
 
 
 def is_sues(root: Path) -> bool:
-    """Whether a folder has SUES-200's layout."""
+    """Return whether a folder has SUES-200's layout."""
     return (root / "drone_view_512").is_dir()
 
 
 def sues_benchmark(root: Path) -> Benchmark:
-    """Both directions at every height: 80 query places, a gallery of all 200.
+    """Return both directions at every height: 80 query places, a gallery of all 200.
 
     Source: the benchmark's own protocol; training places stay in the gallery as confusion data.
 
@@ -46,13 +46,13 @@ def sues_benchmark(root: Path) -> Benchmark:
             for entry in _ids(root / "drone_view_512")
             if (entry / height).is_dir()
         }
-        asked = [place for place in drones if int(place) not in known and place in satellites]
-        if not asked:
+        queried = [place for place in drones if int(place) not in known and place in satellites]
+        if not queried:
             raise DataError(
                 f"{root}: no place outside the training ids at {height} m; expected {LAYOUT}"
             )
-        some_drones = {place: drones[place] for place in asked}
-        some_satellites = {place: satellites[place] for place in asked}
+        some_drones = {place: drones[place] for place in queried}
+        some_satellites = {place: satellites[place] for place in queried}
         directions += [
             _direction(height, "drone", some_drones, satellites),
             _direction(height, "satellite", some_satellites, drones),
@@ -61,7 +61,7 @@ def sues_benchmark(root: Path) -> Benchmark:
 
 
 def sues_training_places(root: Path, height: int | None = None) -> list[Place]:
-    """The 120 training places, with the drone images of one height or of all.
+    """Return the 120 training places, with the drone images of one height or of all.
 
     Raises:
         DataError: a view is missing, or no training place is there.
@@ -80,9 +80,9 @@ def sues_training_places(root: Path, height: int | None = None) -> list[Place]:
 
 
 def _direction(
-    height: str, asks: str, query: dict[str, list[Path]], gallery: dict[str, list[Path]]
+    height: str, query_view: str, query: dict[str, list[Path]], gallery: dict[str, list[Path]]
 ) -> Direction:
-    if asks == "drone":
+    if query_view == "drone":
         return Direction(
             name=f"drone→satellite {height} m",
             query=ImageSet.of(f"query_drone_{height}", "drone", query),

@@ -1,4 +1,4 @@
-"""The places of a data set that are trained on, whatever its layout."""
+"""The training places of a data set of any layout."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,16 +18,16 @@ from training.errors import DataError
 def training_places(
     root: Path, exclude: Iterable[str] = (), height_m: int | None = None
 ) -> list[Place]:
-    """Places to train on, sorted by id.
+    """Return the places to train on, sorted by id.
 
     Args:
         root: a University-1652 or SUES-200 folder, a map with drone images and `gps.csv`, or a
             folder of overhead images.
-        height_m: SUES-200 alone: drone images of this height; None for all.
-        exclude: words; an overhead image whose relative path holds one is held out.
+        height_m: for SUES-200 only: drone images of this height; None for all.
+        exclude: words; an overhead image whose relative path contains one is left out.
 
     Raises:
-        DataError: no such folder, another layout, or a place without one of its views.
+        DataError: the folder is missing or of another layout, or a place lacks a view.
     """
     if not root.is_dir():
         raise DataError(f"data {root} is not a folder; expected {UNIVERSITY_LAYOUT}")

@@ -61,7 +61,7 @@ class DescriptorCache:
             try:
                 facts = file.stat()
             except OSError as error:
-                raise DataError(f"{file}: {error.strerror}; mend or remove the file") from error
+                raise DataError(f"{file}: {error.strerror}; repair or remove the file") from error
             line = f"{file.parent.name}/{file.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n"
             digest.update(line.encode())
         return digest.hexdigest()

@@ -25,7 +25,7 @@ from training.learning.warps import (
 
 
 def jitter_colour(images_N3SS: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast, saturation, per-channel gain, gamma and haze; stays in 0..1."""
+    """Return images with random brightness, contrast, saturation, gain, gamma and haze, in 0..1."""
     count = len(images_N3SS)
 
     def factor(spread: float) -> Tensor:
@@ -43,7 +43,7 @@ def jitter_colour(images_N3SS: Tensor, strength: float, generator: torch.Generat
 
 
 def blur_and_noise(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Half of the images lose resolution by up to 3; all get a little sensor noise."""
+    """Return images with sensor noise; half of them lose resolution by a factor of up to 3."""
     count, side = len(images_N3SS), images_N3SS.shape[-1]
     factor = 1.0 + 2.0 * float(torch.rand((), generator=generator))
     small = functional.interpolate(
@@ -57,7 +57,7 @@ def blur_and_noise(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def drop_patches(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Coarse dropout: in half of the images about a tenth of an 8 x 8 grid turns grey."""
+    """Return images of which half have a tenth of an 8 x 8 grid replaced by grey (dropout)."""
     count, side = len(images_N3SS), images_N3SS.shape[-1]
     drop_N88 = torch.rand((count, 1, 8, 8), generator=generator) < 0.1
     drop_N88 &= (torch.rand(count, generator=generator) < 0.5)[:, None, None, None]
@@ -67,7 +67,7 @@ def drop_patches(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class PaperAugmentation:
-    """Horizontal flips; satellite images turn by up to 90 degrees. Source: the authors' code."""
+    """Random flips; satellite images are rotated by up to 90 degrees. Source: the authors' code."""
 
     side: int
 
@@ -78,25 +78,26 @@ class PaperAugmentation:
         flat_N: Tensor,
         generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
-        """Augmented views, each flipped on its own."""
+        """Return the augmented views, each flipped independently."""
         count = len(satellite_N3SS)
-        turned = random_homography(count, WarpRange(yaw_deg=90.0), generator)
-        satellite = warp(satellite_N3SS, turned @ random_flip(count, generator), self.side)
+        rotated = random_homography(count, WarpRange(yaw_deg=90.0), generator)
+        satellite = warp(satellite_N3SS, rotated @ random_flip(count, generator), self.side)
         return satellite, warp(drone_N3SS, random_flip(count, generator), self.side)
 
 
 @dataclass(frozen=True)
 class StrongAugmentation:
-    """Any yaw, zoom, tilt and shift, colour, weather, blur, noise, dropout; a pair flips together.
+    """Any yaw, zoom, tilt and shift, colour, weather, blur, noise and dropout.
 
-    Ours: the warps are what lets flat overhead imagery stand in for flights.
+    A pair is flipped in both views or in none. Our choice: the warps are wide enough for flat
+    overhead imagery to stand in for flights.
     """
 
     side: int
     bad_weather: float = 0.5
-    """Share of the drone views."""
+    """Share of the drone views in bad weather."""
     appearance: Appearance | None = None
-    """Gives each view of a pair a look of its own, as two providers' pictures have."""
+    """Changes each view of a pair as if both came from different providers; None: leave them."""
 
     def __call__(
         self,
@@ -105,12 +106,12 @@ class StrongAugmentation:
         flat_N: Tensor,
         generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
-        """Augmented views; a place is mirrored in both or in none."""
+        """Return the augmented views."""
         count = len(satellite_N3SS)
         flip_N33 = random_flip(count, generator)
-        quarter_N33 = torch.stack([rotation(1, 90.0 * turn)[0] for turn in range(4)])
-        turn_N = torch.randint(0, 4, (count,), generator=generator)
-        above_N33 = flip_N33 @ quarter_N33[turn_N]
+        quarter_N33 = torch.stack([rotation(1, 90.0 * quarter)[0] for quarter in range(4)])
+        quarters_N = torch.randint(0, 4, (count,), generator=generator)
+        above_N33 = flip_N33 @ quarter_N33[quarters_N]
         above_N33 = above_N33 @ random_homography(count, SATELLITE, generator)
         flown_N33 = torch.where(
             flat_N[:, None, None],
@@ -122,7 +123,7 @@ class StrongAugmentation:
         drone = warp(drone_N3SS, flip_N33 @ flown_N33, self.side, padding)
         strength = 1.0
         if self.appearance is not None:
-            strength = 0.6  # the looks change colours already
+            strength = 0.6  # the appearance changes colours already
             satellite = self.appearance(satellite, generator)
             drone = self.appearance(drone, generator)
         satellite = jitter_colour(satellite, 0.7 * strength, generator)

@@ -13,9 +13,11 @@ from training.learning.warps import uniform
 
 
 def worsen_weather(images_N3SS: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """A share of the images: snow cover, rain, flakes, wind, fog, dusk or glare, each by chance.
+    """Return images of which a share has random snow, rain, flakes, wind, fog, dusk or glare.
 
-    Ours: ranges that hold the studies' weathers (`weather.py`) and more, none of their code.
+    Our choice: the ranges include those of `training.evaluation.weather` and more. The code is
+    separate, so that an evaluation does not score weather made by the functions of training.
+    Rendered views have weather by true distances (`training.world.rendering.weather`).
     """
     rows = torch.nonzero(torch.rand(len(images_N3SS), generator=generator) < share)[:, 0]
     worse_N3SS = images_N3SS.clone()
@@ -31,26 +33,26 @@ def _column(values_N: Tensor) -> Tensor:
 def _worse(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
     count = len(images_N3SS)
 
-    def by_chance(share: float) -> Tensor:
+    def random_rows(share: float) -> Tensor:
         return _column(torch.rand(count, generator=generator) < share)
 
-    rain_N111, snow_N111 = by_chance(0.45), by_chance(0.45)
+    rain_N111, snow_N111 = random_rows(0.45), random_rows(0.45)
     images_N3SS = torch.where(snow_N111, snow_cover(images_N3SS, generator), images_N3SS)
-    moved_N3SS = motion_blur(images_N3SS, 15, generator)
-    images_N3SS = torch.where(by_chance(0.25), moved_N3SS, images_N3SS)
-    images_N3SS = torch.where(by_chance(0.35), fog(images_N3SS, generator), images_N3SS)
+    blurred_N3SS = motion_blur(images_N3SS, 15, generator)
+    images_N3SS = torch.where(random_rows(0.25), blurred_N3SS, images_N3SS)
+    images_N3SS = torch.where(random_rows(0.35), fog(images_N3SS, generator), images_N3SS)
     images_N3SS = torch.where(rain_N111, rain(images_N3SS, generator), images_N3SS)
     images_N3SS = torch.where(snow_N111, flakes(images_N3SS, generator), images_N3SS)
     gain_N111 = _column(uniform(count, 0.35, 0.8, generator))
     dusk_N3SS = images_N3SS * gain_N111 - _column(uniform(count, 0.0, 0.06, generator))
-    images_N3SS = torch.where(by_chance(0.3), dusk_N3SS, images_N3SS)
+    images_N3SS = torch.where(random_rows(0.3), dusk_N3SS, images_N3SS)
     gain_N111 = _column(uniform(count, 1.1, 1.7, generator))
     glare_N3SS = images_N3SS * gain_N111 + _column(uniform(count, 0.0, 0.12, generator))
-    return torch.where(by_chance(0.25) & ~snow_N111, glare_N3SS, images_N3SS).clamp(0, 1)
+    return torch.where(random_rows(0.25) & ~snow_N111, glare_N3SS, images_N3SS).clamp(0, 1)
 
 
 def fog(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """An uneven veil of 20 to 80 percent."""
+    """Return images behind an uneven veil of 20 to 80 percent."""
     count, side = len(images_N3SS), images_N3SS.shape[-1]
     banks_N155 = torch.rand((count, 1, 5, 5), generator=generator)
     banks_N1SS = functional.interpolate(banks_N155, size=side, mode="bilinear")
@@ -60,7 +62,7 @@ def fog(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def rain(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Streaks of one direction over up to a quarter of a softened, darker picture."""
+    """Return softened, darker images with parallel streaks on up to a quarter of the pixels."""
     count, side = len(images_N3SS), images_N3SS.shape[-1]
     length_px = (7, 11, 15, 21)[int(torch.randint(4, (), generator=generator))]
     drops_N1SS = torch.rand((count, 1, side, side), generator=generator)
@@ -74,7 +76,7 @@ def rain(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def snow_cover(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """White ground: dark tones lifted above bright ones, as kornia does, or bright whitened."""
+    """Return images with snow: dark tones brightened, as in kornia, or bright tones whitened."""
     count = len(images_N3SS)
     light_N1SS = images_N3SS.amax(dim=1, keepdim=True) + images_N3SS.amin(dim=1, keepdim=True)
     light_N1SS = light_N1SS / 2
@@ -89,7 +91,7 @@ def snow_cover(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def flakes(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """White dots of 1 to 5 pixels."""
+    """Return images with white dots of 1 to 5 pixels."""
     count, side = len(images_N3SS), images_N3SS.shape[-1]
     width_px = (1, 3, 3, 5)[int(torch.randint(4, (), generator=generator))]
     seeds_N1SS = torch.rand((count, 1, side, side), generator=generator)
@@ -100,7 +102,7 @@ def flakes(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def motion_blur(images_NCSS: Tensor, length_px: int, generator: torch.Generator) -> Tensor:
-    """Each image smeared along its own direction by an odd length; the edges are mirrored."""
+    """Return images blurred along a random direction each, by an odd length; edges are mirrored."""
     assert length_px % 2
     count = len(images_NCSS)
     angle_N = uniform(count, 0.0, math.pi, generator)

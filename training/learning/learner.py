@@ -1,9 +1,10 @@
-"""What is trained: the network and its criterion as one module.
+"""The module that is trained: network and criterion together.
 
 Shapes: N places of a batch, S side, P heads, E embedding width, K classes.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,15 @@ from torch import Tensor, nn
 from model.checkpoint import load_checkpoint
 from model.network import SafeNet
 from model.pretrained import load_imagenet
-from training.learning.cpu_speed import freeze_stages, quicken_depthwise
+from training.errors import RecipeError
+from training.learning.cpu_speed import speed_up_depthwise
 from training.learning.losses import GeoTagClassifiers, SymmetricInfoNCE, cross_entropy_over_heads
 from training.learning.metric_losses import MetricLoss
 from training.learning.recipes import Recipe
 
 
 class Learner(nn.Module):
-    """Network and criterion as one module: pair batch in, loss out."""
+    """Network and criterion as one module, from a batch of pairs to its loss."""
 
     def __init__(self, recipe: Recipe, classes: int) -> None:
         super().__init__()
@@ -35,7 +37,7 @@ class Learner(nn.Module):
             self.metric = MetricLoss(recipe.metric_loss, recipe.model.embedding_dim)
 
     def forward(self, satellite_N3SS: Tensor, drone_N3SS: Tensor, classes_N: Tensor) -> Tensor:
-        """Scalar loss of a batch of normalised pairs."""
+        """Return the scalar loss of a batch of normalised pairs."""
         satellite_NPE, drone_NPE = self._embeddings(satellite_N3SS, drone_N3SS)
         views_NPE = (satellite_NPE, drone_NPE)
         if self.recipe.loss == "infonce":
@@ -52,7 +54,7 @@ class Learner(nn.Module):
         return loss
 
     def _cross_entropy(self, logits: list[Tensor], classes_N: Tensor) -> Tensor:
-        """Satellite's plus drone's."""
+        """Return the sum of both views' cross-entropy."""
         reduction = self.recipe.head_reduction
         satellite, drone = (
             cross_entropy_over_heads(view_NPK, classes_N, reduction) for view_NPK in logits
@@ -68,7 +70,7 @@ class Learner(nn.Module):
 
 
 def build_learner(recipe: Recipe, classes: int, initial_weights: Path | None) -> Learner:
-    """A learner with given weights, ImageNet's, or random ones.
+    """Return a learner with given weights, ImageNet's, or random ones.
 
     Raises:
         CheckpointError: the weights are missing or do not fit the recipe's network.
@@ -82,12 +84,30 @@ def build_learner(recipe: Recipe, classes: int, initial_weights: Path | None) ->
             load_imagenet(backbone, recipe.model)  # type: ignore[arg-type]
     for backbone in learner.network.backbones.values():
         freeze_stages(backbone, recipe.frozen_stages)
-        quicken_depthwise(backbone)
+        speed_up_depthwise(backbone)
     return learner.to(memory_format=torch.channels_last)
 
 
 def load_trained(network: SafeNet, state: dict[str, Tensor]) -> None:
-    """Load everything but the local features' whitening, which is fitted when a run ends."""
+    """Load all weights except the local features' whitening, which a run fits at its end."""
     trained = {key: value for key, value in state.items() if not key.startswith("local.")}
     own = {key: value for key, value in network.state_dict().items() if key.startswith("local.")}
     network.load_state_dict(trained | own, strict=True)
+
+
+def freeze_stages(backbone: nn.Module, stages: int) -> None:
+    """Freeze a timm CNN's stem and first stages, including their running statistics.
+
+    Raises:
+        RecipeError: the backbone has no such stages.
+    """
+    if not stages:
+        return
+    network: Any = getattr(backbone, "network", None)
+    if not hasattr(network, "blocks") or not hasattr(network, "conv_stem"):
+        raise RecipeError(f"frozen_stages = {stages}: only EfficientNet-like backbones have stages")
+    frozen = nn.ModuleList([network.conv_stem, network.bn1, *network.blocks[:stages]])
+    frozen.requires_grad_(False)
+    for module in frozen.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.0

@@ -1,4 +1,4 @@
-"""From places to batches of decoded pairs, decoded in worker processes while the network works."""
+"""Batches of image pairs from places, decoded in worker processes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from model.images import open_image
 from model.preprocessing import to_pixels
 from training.data.places import Place
 from training.errors import DataError
-from training.learning.hard_negatives import in_alike_runs
+from training.learning.hard_negatives import similar_runs
 from training.learning.recipes import Recipe
 
 EMBED_BATCH = 32
@@ -25,7 +25,7 @@ EMBED_BATCH = 32
 
 @dataclass(frozen=True)
 class Draw:
-    """One sample of an epoch: which image of either view of which place."""
+    """One sample of an epoch: a place and the numbers of its satellite and drone images."""
 
     place: int
     satellite: int
@@ -40,15 +40,15 @@ def draw_epoch(
     ranks: int = 1,
     descriptors_ND: Tensor | None = None,
 ) -> list[Draw]:
-    """An epoch's samples in order, in rounds of distinct places.
+    """Return an epoch's samples in order, in rounds of distinct places.
 
-    Each place of a round comes `repeats` times in a row, with fresh images. Ranks get disjoint
-    places of every round, and equally many.
+    Each place of a round comes `repeats` times in a row, with new images each time. Ranks get
+    disjoint, equally large parts of every round.
 
     Args:
         places: the data.
         recipe: repeats, passes, weights, hard negatives.
-        generator: whose numbers choose; the same on all ranks.
+        generator: source of random numbers; the same on all ranks.
         rank: this process of `ranks`.
         ranks: processes that share the epoch.
         descriptors_ND: the places' satellite descriptors [N, D], for hard negatives.
@@ -58,7 +58,7 @@ def draw_epoch(
         if descriptors_ND is None:
             order = torch.randperm(len(numbers), generator=generator).tolist()
         else:
-            order = in_alike_runs(descriptors_ND[numbers], recipe.hard_negatives, generator)
+            order = similar_runs(descriptors_ND[numbers], recipe.hard_negatives, generator)
         share = len(numbers) // ranks
         picks = torch.rand((len(numbers), recipe.repeats, 2), generator=generator).tolist()
         own = slice(rank * share, (rank + 1) * share)
@@ -68,19 +68,19 @@ def draw_epoch(
 
 
 def _rounds(places: list[Place], recipe: Recipe, generator: torch.Generator) -> list[list[int]]:
-    """Every round holds all places with flown images and an equal share of the flat ones."""
+    """Return rounds that each hold all places with flown images and an equal share of flat ones."""
     flat = [number for number, place in enumerate(places) if place.flat]
     flown = [number for number, place in enumerate(places) if not place.flat]
     weight = recipe.flight_weight if flown and flat else 1
     rounds = []
     for _ in range(recipe.passes):
         shuffled = [flat[i] for i in torch.randperm(len(flat), generator=generator).tolist()]
-        rounds += [[*flown, *shuffled[turn::weight]] for turn in range(weight)]
+        rounds += [[*flown, *shuffled[part::weight]] for part in range(weight)]
     return rounds
 
 
 def _draw(places: list[Place], number: int, above: float, flown: float) -> Draw:
-    """Images from two samples in [0, 1); a flat place shows another year where it has one."""
+    """Return a draw from two samples in [0, 1); a flat place takes another year if it has one."""
     place = places[number]
     first, others = int(above * len(place.satellite)), len(place.drone) - 1
     if place.flat and others:
@@ -89,7 +89,7 @@ def _draw(places: list[Place], number: int, above: float, flown: float) -> Draw:
 
 
 class PairDataset(Dataset[tuple[Tensor, Tensor, int, bool]]):
-    """Decoded pairs of an epoch: satellite and drone uint8 [3, S, S], place number, flat or not."""
+    """Decoded pairs: satellite and drone uint8 [3, S, S], place number, whether flat."""
 
     def __init__(self, places: list[Place], draws: list[Draw], side: int) -> None:
         self.places, self.draws, self.side = places, draws, side
@@ -134,12 +134,12 @@ def decode(
     try:
         image: Image.Image = open_image(file, min_side=decoded_side or side)
     except (ImageError, OSError) as error:
-        raise DataError(f"{file}: {error}; mend or remove the file") from error
+        raise DataError(f"{file}: {error}; repair or remove the file") from error
     return to_pixels(image, side)
 
 
 def one_line(error: DataError) -> str:
-    """What went wrong, without the trace that a worker process wraps around it."""
+    """Return the error's message without the trace that a worker process adds."""
     last = str(error).rstrip().splitlines()[-1]
     return last.removeprefix(f"{DataError.__module__}.{DataError.__qualname__}: ")
 

@@ -43,21 +43,21 @@ from training.learning.whitening import fit_whitening
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Where and how a recipe runs; nothing here changes what it computes."""
+    """Where and how a recipe runs, apart from what the recipe itself defines."""
 
     out: Path
     resume: bool = False
     initial_weights: Path | None = None
     """Start from these weights instead of ImageNet's."""
     workers: int = 2
-    """Decoding processes."""
+    """Number of decoding processes."""
 
 
 def train(recipe: Recipe, places: list[Place], options: RunOptions) -> Path:
     """Run a recipe to its last epoch and write OUT/weights.safetensors.
 
-    After every epoch OUT/last.ckpt holds the whole state, written beside and renamed, so that a
-    killed run goes on from its last epoch to the weights of an unbroken one.
+    After every epoch the whole state is written to OUT/last.ckpt, as one whole file. A run that was
+    killed is resumed from its last epoch and ends with the same weights as an uninterrupted one.
 
     Raises:
         RecipeError: fewer places than a batch needs.
@@ -70,7 +70,7 @@ def train(recipe: Recipe, places: list[Place], options: RunOptions) -> Path:
 
 
 def start(recipe: Recipe, places: list[Place], options: RunOptions) -> "Run":
-    """A run ready to train its first unfinished epoch; see `train`."""
+    """Return a run that is ready to train its first unfinished epoch; see `train`."""
     fabric = Fabric(precision=_precision(recipe), **_processes())
     fabric.launch()
     _check(recipe, places, options, fabric)
@@ -125,7 +125,7 @@ class Run:
             logs.close()
 
     def export(self) -> Path:
-        """OUT/weights.safetensors and its card."""
+        """Write OUT/weights.safetensors and its card; return its path."""
         path = self.options.out / "weights.safetensors"
         if self._main:
             card = {
@@ -134,14 +134,14 @@ class Run:
                 "places": len(self.places),
                 "commit": git_commit(),
             }
-            self.average.put_into(self.learner.network)
+            self.average.copy_into(self.learner.network)
             fit_whitening(self.learner.network, self.places, workers=self.options.workers)
             save_checkpoint(path, self.learner.network, card)
         self.fabric.barrier()
         return path
 
     def _epoch(self, epoch: int) -> tuple[float, int]:
-        """One epoch, its randomness drawn from (seed, epoch, rank) alone: mean loss and pairs."""
+        """Train one epoch, seeded by (seed, epoch, rank); return the mean loss and number of pairs."""
         recipe, fabric = self.recipe, self.fabric
         shared = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
         own = torch.Generator().manual_seed(
@@ -161,21 +161,23 @@ class Run:
         self.module.train()
         total = torch.zeros((), device=fabric.device)
         steps = 0
-        for batch in self._shown(dataset, epoch):
+        for batch in self._batches(dataset, epoch):
             steps += 1
             total += self._step(batch, own, last=steps % recipe.accumulate == 0)
         return float(total) / max(steps, 1), steps * recipe.batch
 
     @torch.inference_mode()
     def _satellite_descriptors(self) -> Tensor:
-        """Every place's first satellite image as the network sees it now: [N, D], on the CPU."""
+        """Return current descriptors of the places' first satellite images: [N, D], on the CPU."""
         recipe, network = self.recipe, self.learner.network.eval()
         images = FileDataset([place.satellite[0] for place in self.places], recipe.model.input_size)
         loader = DataLoader(images, batch_size=EMBED_BATCH, num_workers=self.options.workers)
         steps = -(-len(images) // EMBED_BATCH)
-        shown = Progress("hard negatives", steps, unit="batch", quiet=not self._main).over(loader)
+        progress = Progress("hard negatives", steps, unit="batch", quiet=not self._main).over(
+            loader
+        )
         rows = []
-        for pixels in shown:
+        for pixels in progress:
             normal = normalise(
                 unit_range(pixels.to(self.fabric.device)), recipe.model.normalisation
             )
@@ -183,7 +185,7 @@ class Run:
                 rows.append(network.describe(normal, "satellite").cpu())
         return torch.cat(rows)
 
-    def _shown(self, dataset: PairDataset, epoch: int) -> Iterator[Any]:
+    def _batches(self, dataset: PairDataset, epoch: int) -> Iterator[Any]:
         recipe = self.recipe
         steps = len(dataset) // (recipe.batch * recipe.accumulate) * recipe.accumulate
         loader = islice(batches(dataset, recipe.batch, self.options.workers), steps)
@@ -191,7 +193,7 @@ class Run:
         return Progress(title, steps, unit="step", quiet=not self._main).over(loader)
 
     def _step(self, batch: PairBatch, generator: torch.Generator, *, last: bool) -> Tensor:
-        """Loss of a batch; the last of an accumulation moves the weights."""
+        """Return the loss of a batch; the last batch of an accumulation updates the weights."""
         satellite, drone = unit_range(batch.satellite_N3SS), unit_range(batch.drone_N3SS)
         above, flown = self.augment(satellite, drone, batch.flat_N, generator)
         kind, device = self.recipe.model.normalisation, self.fabric.device
@@ -203,11 +205,11 @@ class Run:
             )
             self.fabric.backward(loss / self.recipe.accumulate)
         if last:
-            self._move()
+            self._update_weights()
         detached: Tensor = loss.detach()
         return detached
 
-    def _move(self) -> None:
+    def _update_weights(self) -> None:
         if self.recipe.max_grad_norm:
             self.fabric.clip_gradients(
                 self.module, self.optimizer, max_norm=self.recipe.max_grad_norm
@@ -215,7 +217,7 @@ class Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.scheduler.step()
-        self.average.follow(self.learner.network)
+        self.average.update(self.learner.network)
 
     def _save(self, epochs_done: int) -> None:
         state = {
@@ -267,7 +269,7 @@ class Run:
 
 
 def _augmentation(recipe: Recipe, places: list[Place]) -> PaperAugmentation | StrongAugmentation:
-    """What the recipe does to the pairs; palettes are drawn from the seed alone."""
+    """Return the recipe's augmentation; palettes depend on the seed only."""
     side = recipe.model.input_size
     if recipe.augmentation == "paper":
         return PaperAugmentation(side)
@@ -280,15 +282,15 @@ def _augmentation(recipe: Recipe, places: list[Place]) -> PaperAugmentation | St
 
 
 def git_commit() -> str:
-    """The source tree's commit, `unknown` outside of one."""
-    asked = subprocess.run(
+    """Return the source tree's commit, or `unknown` outside of a repository."""
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    return asked.stdout.strip() or "unknown"
+    return described.stdout.strip() or "unknown"
 
 
 def _check(recipe: Recipe, places: list[Place], options: RunOptions, fabric: Fabric) -> None:
@@ -311,14 +313,14 @@ def _steps_per_epoch(recipe: Recipe, places: list[Place], fabric: Fabric) -> int
 
 
 def _completed(saved: str) -> Any:
-    """A saved recipe; settings that are newer than it stand at their defaults."""
+    """Return a saved recipe; settings that it does not have yet get their defaults."""
     known: dict[str, Any] = json.loads(saved)
     defaults = json.loads(json.dumps(Recipe(name=known["name"]).to_dict()))
     return {**defaults, **known, "model": {**defaults["model"], **known["model"]}}
 
 
 def _processes() -> dict[str, Any]:
-    """Fabric's devices: all GPUs, or on a CPU as many processes as torchrun started here."""
+    """Return Fabric's devices: all GPUs, or as many CPU processes as torchrun started here."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if torch.cuda.is_available() or local == 1:
         return {"accelerator": "auto"}

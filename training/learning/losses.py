@@ -29,14 +29,14 @@ class GeoTagClassifiers(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, embeddings_BPE: Tensor) -> Tensor:
-        """Logits [B, P, K]."""
+        """Return logits [B, P, K]."""
         hidden_BPE = self.dropout(self.activation(embeddings_BPE))
         logits = [layer(hidden_BPE[:, head]) for head, layer in enumerate(self.layers)]
         return torch.stack(logits, dim=1)
 
 
 def cross_entropy_over_heads(logits_BPK: Tensor, classes_B: Tensor, reduction: str) -> Tensor:
-    """Eq. 6: cross-entropy of every head, `mean` (the authors' code) or `sum` (the paper)."""
+    """Return the heads' cross-entropy by Eq. 6: `mean` (authors' code) or `sum` (paper)."""
     heads = logits_BPK.shape[1]
     repeated_BP = classes_B[:, None].expand(-1, heads)
     mean = functional.cross_entropy(logits_BPK.float().flatten(0, 1), repeated_BP.flatten())
@@ -44,7 +44,7 @@ def cross_entropy_over_heads(logits_BPK: Tensor, classes_B: Tensor, reduction: s
 
 
 class SymmetricInfoNCE(nn.Module):
-    """InfoNCE both ways between the views of a batch of distinct places, temperature learned.
+    """InfoNCE in both directions between the views of distinct places, with learned temperature.
 
     Source: Sample4Geo; label smoothing 0.1, temperature from 0.07.
     """
@@ -55,7 +55,7 @@ class SymmetricInfoNCE(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, satellite_BPE: Tensor, drone_BPE: Tensor) -> Tensor:
-        """Loss of a batch whose row i of either view shows the same place."""
+        """Return the loss of a batch in which row i of both views shows the same place."""
         scale = self.log_scale.exp().clamp(max=100.0)
         with torch.autocast(satellite_BPE.device.type, enabled=False):  # bfloat16 has 3 digits
             logits_BB = scale * descriptor(satellite_BPE) @ descriptor(drone_BPE).T

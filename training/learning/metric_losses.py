@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 TRIPLET_MARGIN = 0.3
-"""Table IX."""
+"""Source: Table IX."""
 
 
 class MetricLoss(nn.Module):
-    """One of the table's losses, averaged over the heads."""
+    """One of Table IX's losses, averaged over the heads."""
 
     def __init__(self, kind: str, embedding_dim: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class MetricLoss(nn.Module):
     def forward(
         self, views_NPE: Sequence[Tensor], logits_NPK: Sequence[Tensor], classes_N: Tensor
     ) -> Tensor:
-        """Scalar loss of the satellite's and the drone's embeddings and class logits."""
+        """Return the scalar loss of the satellite's and the drone's embeddings and class logits."""
         if self.kind == "kl":
             return symmetric_kl(*logits_NPK)
         both_MPE = torch.cat(list(views_NPE)).float()
@@ -43,7 +43,7 @@ class MetricLoss(nn.Module):
         return loss
 
     def _verification(self, both_ME: Tensor, classes_M: Tensor) -> Tensor:
-        """Same place or not, from the squared difference of every satellite-drone pair.
+        """Return the loss of classifying each satellite-drone pair as the same place or not.
 
         Source: Zheng et al., the paper's [58].
         """
@@ -57,7 +57,7 @@ class MetricLoss(nn.Module):
 
 
 def symmetric_kl(satellite_NPK: Tensor, drone_NPK: Tensor) -> Tensor:
-    """Mean of both directions' KL divergence between the views' class probabilities."""
+    """Return the mean of both directions' KL divergence between the views' class probabilities."""
     satellite = satellite_NPK.float().log_softmax(dim=2).flatten(0, 1)
     drone = drone_NPK.float().log_softmax(dim=2).flatten(0, 1)
     there = functional.kl_div(satellite, drone, reduction="batchmean", log_target=True)

@@ -10,7 +10,7 @@ from training.learning.recipes import Recipe
 
 
 def build_optimizer(learner: nn.Module, recipe: Recipe) -> Optimizer:
-    """Three groups: backbone, localization net, rest. Source: Sec. IV-B.
+    """Return an optimizer of three groups: backbone, localization net, rest. Source: Sec. IV-B.
 
     Weight decay also covers batch normalization and biases, as in the authors' code.
     """
@@ -41,7 +41,7 @@ def build_optimizer(learner: nn.Module, recipe: Recipe) -> Optimizer:
 
 
 def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int) -> LambdaLR:
-    """Factor on every learning rate, by step: linear warm-up, then steps or half a cosine."""
+    """Return a schedule of all learning rates: linear warm-up, then steps or half a cosine."""
     total = recipe.epochs * steps_per_epoch
     warmup = max(round(recipe.warmup_epochs * steps_per_epoch), 1) if recipe.warmup_epochs else 0
 

@@ -1,4 +1,4 @@
-"""Turns a run's weights into a release: half precision, figures and sources in the card."""
+"""Makes a release of a run's weights: half precision, with figures and sources in the card."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ from training.learning.whitening import fit_whitening
 class Release:
     """What a release adds to a run's weights; None keeps the run's own value.
 
-    `averaged` are weights of other runs from the same start, for the mean of all (Wortsman et al.,
-    Model soups, 2022); their recipes go into the card too. `local_from` is the training data that
-    the local features' whitening is fitted to again: a mean of several runs has none of its own.
+    `averaged` are weights of other runs from the same start, which are averaged (Wortsman et al.,
+    Model soups, 2022); the card lists their recipes too. `local_from` is the training data to which
+    the local features' whitening is fitted again: a mean of several runs has none of its own.
     """
 
     figures: Mapping[str, object] = field(default_factory=dict)
@@ -40,8 +40,8 @@ def ship(weights: Path, out: Path, release: Release) -> None:
 
     Raises:
         CheckpointError: a run's weights cannot be read, or are of another network.
-        ConfigError: no such turns.
-        DataError: the data to fit to cannot be read.
+        ConfigError: a number of rotations or a zoom is not allowed.
+        DataError: the training data cannot be read.
     """
     checkpoint = load_checkpoint(weights)
     if release.averaged:
@@ -49,12 +49,14 @@ def ship(weights: Path, out: Path, release: Release) -> None:
     card = {**checkpoint.card, **release.notes}
     if release.figures:
         card["metrics"] = {**card.get("metrics", {}), **release.figures}
-    turns = {
+    augmentation = {
         "gallery_turns": release.gallery_turns,
         "query_turns": release.query_turns,
         "turn_zoom": release.turn_zoom,
     }
-    given: dict[str, Any] = {name: value for name, value in turns.items() if value is not None}
+    given: dict[str, Any] = {
+        name: value for name, value in augmentation.items() if value is not None
+    }
     config = dataclasses.replace(checkpoint.config, **given)
     checkpoint = dataclasses.replace(checkpoint, config=config)
     if release.local_from:
@@ -68,10 +70,10 @@ def ship(weights: Path, out: Path, release: Release) -> None:
 
 
 def mean_of(runs: Sequence[Checkpoint]) -> Checkpoint:
-    """The mean of the runs' weights, with the first one's card.
+    """Return the mean of the runs' weights, with the card of the first.
 
     Raises:
-        CheckpointError: they are of several networks.
+        CheckpointError: the runs are of different networks.
     """
     first = runs[0]
     for other in runs[1:]:

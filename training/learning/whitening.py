@@ -1,4 +1,4 @@
-"""Fits the local features' whitening to the imagery that weights are made from.
+"""Fits the local features' whitening to the training images.
 
 Shapes: N images, C channels, E features of a cell.
 """
@@ -16,30 +16,31 @@ from model.normalisation import normalise, unit_range
 from training.data.places import Place
 from training.learning.loading import FileDataset
 
-PICTURES = 256
-"""Of each view at most. Ours: 12,500 cells, ten times the channels of EfficientNet's map."""
+IMAGES = 256
+"""Largest number of images of each view. Our choice: they give 12,500 cells, ten times the number
+of channels of EfficientNet's map."""
 
 BATCH = 16
 
 SMALLEST = 1e-6
-"""Share of the largest variance that a component must have to be worth dividing by."""
+"""Least variance of a component, as a share of the largest, that is divided by."""
 
 
 @torch.inference_mode()
 def fit_whitening(network: SafeNet, places: Sequence[Place], *, workers: int = 0) -> None:
-    """Set mean and projection of `network.local` from the places' first images of either view.
+    """Set mean and projection of `network.local` from the places' first images of both views.
 
-    Principal components of the map's cells, each divided by its standard deviation. Does nothing
-    for a network without local features.
+    The projection holds the principal components of the map's cells, each divided by its standard
+    deviation. Networks without local features are left as they are.
 
     Raises:
-        DataError: an image is unreadable; names it.
+        DataError: an image is unreadable.
     """
     if network.local is None:
         return
     training = network.training
     network.eval()
-    some = places[:: max(1, -(-len(places) // PICTURES))]
+    some = places[:: max(1, -(-len(places) // IMAGES))]
     views: tuple[tuple[View, list[Path]], ...] = (
         ("satellite", [place.satellite[0] for place in some]),
         ("drone", [place.drone[0] for place in some]),
@@ -48,7 +49,7 @@ def fit_whitening(network: SafeNet, places: Sequence[Place], *, workers: int = 0
     channels = len(network.local.mean_C)
     sum_C = torch.zeros(channels, dtype=torch.float64)
     square_CC = torch.zeros(channels, channels, dtype=torch.float64)
-    seen = 0
+    count = 0
     for view, files in views:
         images = FileDataset(files, network.config.input_size)
         loader = DataLoader(images, batch_size=BATCH, num_workers=workers)
@@ -58,9 +59,9 @@ def fit_whitening(network: SafeNet, places: Sequence[Place], *, workers: int = 0
             cells_MC = cells(network.features(normal, view)[0]).flatten(0, 1).double().cpu()
             sum_C += cells_MC.sum(dim=0)
             square_CC += cells_MC.T @ cells_MC
-            seen += len(cells_MC)
-    mean_C = sum_C / seen
-    variance_C, axes_CC = torch.linalg.eigh(square_CC / seen - mean_C[:, None] * mean_C)
+            count += len(cells_MC)
+    mean_C = sum_C / count
+    variance_C, axes_CC = torch.linalg.eigh(square_CC / count - mean_C[:, None] * mean_C)
     width = network.config.local_dim
     variance_E = variance_C.flip(0)[:width].clamp(min=SMALLEST * float(variance_C[-1]))
     network.local.mean_C.copy_(mean_C)

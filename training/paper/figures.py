@@ -1,4 +1,4 @@
-"""Figures 7 to 11 of the paper for any weights and University-1652-shaped data, as PNG."""
+"""Figures 7 to 11 of the paper for any weights and data in University-1652's layout."""
 
 import json
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from training.evaluation.embedding import ImageSetEmbedder
 from training.evaluation.evaluation import Rules, embedded, score_matrix
 from training.evaluation.metrics import best_matches
 from training.evaluation.sweeps import by_thirds
-from training.paper.pictures import GREEN, PLAIN, RED, Tile, aligned, heated, ringed, sheet
+from training.paper.drawing import GREEN, PLAIN, RED, Tile, aligned, heated, ringed, sheet
 
 SHOWN_PX = 256
 TOP = 5
 
 
 def figure_7(benchmark: Benchmark, models: Sequence[ImageSetEmbedder], rules: Rules) -> Figure:
-    """Bars of R@1 drone→satellite by distance, one group per distance, one bar per weights."""
+    """Return bars of R@1 drone→satellite: a group for each distance, a bar for each weights."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
     width = 0.8 / len(models)
@@ -48,10 +48,10 @@ def figure_7(benchmark: Benchmark, models: Sequence[ImageSetEmbedder], rules: Ru
 
 
 def figure_8(table: Path) -> Figure:
-    """R@1 and mAP by number of parts, from the table F8 that `tables` wrote.
+    """Return R@1 and mAP by number of parts, from the table F8 that `tables` wrote.
 
     Raises:
-        DataError: there is no such table, or it holds no figures of ours.
+        DataError: the table is missing, or holds no measured figures.
     """
     try:
         rows = json.loads(table.read_text())["rows"]
@@ -60,7 +60,7 @@ def figure_8(table: Path) -> Figure:
         columns = ours.reshape(len(parts), 4).T
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"{table} tells no figures; run safenet-eval tables DATA --which F8 first"
+            f"{table} holds no figures; run safenet-eval tables DATA --which F8 first"
         ) from error
     figure = Figure(figsize=(8, 3.5), layout="constrained")
     for number, direction in enumerate(("drone→satellite", "satellite→drone")):
@@ -77,7 +77,7 @@ def figure_8(table: Path) -> Figure:
 
 
 def figure_9(benchmark: Benchmark, embedder: Embedder, places: int = 2) -> Image.Image:
-    """Input, aligned picture, partition and heat of a place's satellite and three drone images."""
+    """Return input, aligned image, partition and heat of a satellite and three drone images."""
     columns = []
     for satellite, drones in _examples(benchmark, places):
         chosen = [satellite, drones[0], drones[len(drones) // 2], drones[-1]]
@@ -89,34 +89,34 @@ def figure_9(benchmark: Benchmark, embedder: Embedder, places: int = 2) -> Image
 
 
 def _explained(file: Path, name: str, embedder: Embedder) -> list[Tile]:
-    image = _picture(file)
-    seen = embedder.explain(image)
-    straight = aligned(image, seen.theta_23)
-    rings = ringed(straight, seen.ring_half_sides)
+    image = _square_image(file)
+    explanation = embedder.explain(image)
+    straight = aligned(image, explanation.theta_23)
+    rings = ringed(straight, explanation.ring_half_sides)
     words = (f"{name} {file.parent.name}", "aligned", "partition", "heat")
-    images = (image, straight, rings, heated(straight, seen.heat_HH))
+    images = (image, straight, rings, heated(straight, explanation.heat_HH))
     return [Tile(one, word) for one, word in zip(images, words, strict=True)]
 
 
 def figure_10(benchmark: Benchmark, embedders: Sequence[Embedder], places: int = 3) -> Image.Image:
-    """Heat of a satellite query and a drone image of it under several weights, with similarity."""
+    """Return the heat of a satellite and a drone image under several weights, with similarity."""
     rows = []
     for satellite, drones in _examples(benchmark, places):
-        pictures = [_picture(satellite), _picture(drones[len(drones) // 2])]
-        row = [Tile(one, satellite.parent.name) for one in pictures]
+        pair = [_square_image(satellite), _square_image(drones[len(drones) // 2])]
+        row = [Tile(one, satellite.parent.name) for one in pair]
         for embedder in embedders:
-            both = embedder.embed(pictures)
+            both = embedder.embed(pair)
             score = float(both[0] @ both[1])
-            for one in pictures:
-                seen = embedder.explain(one)
-                over = heated(aligned(one, seen.theta_23), seen.heat_HH)
+            for one in pair:
+                explanation = embedder.explain(one)
+                over = heated(aligned(one, explanation.theta_23), explanation.heat_HH)
                 row.append(Tile(over, f"{embedder.name[:16]} {score:.3f}"))
         rows.append(row)
     return sheet(rows)
 
 
 def figure_11(direction: Direction, embedder: ImageSetEmbedder, queries: int = 4) -> Image.Image:
-    """Queries and their five best matches: green frames show the same place, red ones another."""
+    """Return queries and their five best matches, framed green (same place) or red."""
     query, gallery = embedded(direction, embedder)
     step = max(len(direction.query) // queries, 1)
     rows_Q = list(range(0, len(direction.query), step))[:queries]
@@ -125,17 +125,17 @@ def figure_11(direction: Direction, embedder: ImageSetEmbedder, queries: int = 4
     rows = []
     for row, best_K in zip(rows_Q, best_QK.tolist(), strict=True):
         place = direction.query.places[row]
-        tiles = [Tile(_picture(direction.query.files[row]), f"query {place}", PLAIN)]
+        tiles = [Tile(_square_image(direction.query.files[row]), f"query {place}", PLAIN)]
         for match in best_K:
             found = direction.gallery.places[match]
             frame = GREEN if found == place else RED
-            tiles.append(Tile(_picture(direction.gallery.files[match]), found, frame))
+            tiles.append(Tile(_square_image(direction.gallery.files[match]), found, frame))
         rows.append(tiles)
     return sheet(rows)
 
 
 def _examples(benchmark: Benchmark, places: int) -> list[tuple[Path, list[Path]]]:
-    """A satellite image and all drone images, far to near, of places spread over the queries."""
+    """Return a satellite image and all drone images, far to near, of evenly spread places."""
     direction = next(one for one in benchmark.directions if one.query.view == "drone")
     groups = direction.query.rows_by_place()
     satellites = dict(zip(direction.gallery.places, direction.gallery.files, strict=True))
@@ -147,6 +147,6 @@ def _examples(benchmark: Benchmark, places: int) -> list[tuple[Path, list[Path]]
     ]
 
 
-def _picture(file: Path) -> Image.Image:
+def _square_image(file: Path) -> Image.Image:
     square = centre_square(open_image(file, min_side=SHOWN_PX))
     return square.resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)

@@ -1,6 +1,6 @@
 """Tables I to X of the paper: their rows, the paper's numbers, and what each row trains.
 
-A row's `changes` are what `--set` would say beside the recipe; a row without them is quoted only.
+A row's `changes` are values as for `--set`; a row with None is quoted from the paper only.
 Figures are R@1 and mAP drone→satellite, then R@1 and mAP satellite→drone, in percent.
 """
 
@@ -11,14 +11,14 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class PaperCost:
-    """What the paper says a row costs; None where it says nothing."""
+    """Costs that the paper gives for a row; None where it gives none."""
 
     parameters_m: float | None = None
-    """In units of 2^20."""
+    """Number of parameters in units of 2^20."""
     operations_g: float | None = None
-    """Of an image pair, in units of 2^30, without the products of attention."""
+    """Operations of an image pair in units of 2^30, without the products of attention."""
     train_ratio: float | None = None
-    """Training time over the table's first row."""
+    """Training time relative to the table's first row."""
     test_ratio: float | None = None
 
 
@@ -29,11 +29,11 @@ class Row:
     label: tuple[str, ...]
     paper: Numbers
     changes: tuple[str, ...] | None = ()
-    """None: another paper's method, quoted."""
+    """None: another paper's method, which is only quoted."""
     height_m: int | None = None
-    """SUES-200: train and test at this height alone."""
+    """SUES-200: train and test at this height only."""
     views: int = 1
-    """Drone views averaged into one query."""
+    """Number of drone views averaged into one query."""
     cost: PaperCost | None = None
 
 
@@ -46,9 +46,9 @@ class PaperTable:
     labels: tuple[str, ...]
     rows: tuple[Row, ...]
     complexity: bool = False
-    """Parameters and operations are columns too."""
+    """Whether parameters and operations are columns too."""
     timing: bool = False
-    """Training and testing time against the first row are columns too."""
+    """Whether training and testing time relative to the first row are columns too."""
     layout: str = "University-1652"
 
 
@@ -300,7 +300,7 @@ _BACKBONES: dict[str, tuple[str, Numbers, Numbers]] = {
     ),
     "VGG-16": ("vgg16", (59.73, 64.76, 28.68, 37.4360), (66.79, 71.07, 30.03, 37.4379)),
 }
-"""timm's name; R@1, mAP, parameters (2^20) and operations (2^30) without and with alignment."""
+"""timm's name, then R@1, mAP, parameters (2^20), operations (2^30) without and with alignment."""
 
 TABLE_VIII = PaperTable(
     number="VIII",

@@ -1,4 +1,4 @@
-"""A table in the paper's shape, the paper's numbers beside ours: to read, as Markdown, as JSON."""
+"""A table in the paper's layout with both numbers: printed, as Markdown and as JSON."""
 
 import dataclasses
 import statistics
@@ -14,13 +14,13 @@ from training.paper.table_runs import RowResult, TableResult
 
 
 def quoted(table: PaperTable) -> TableResult:
-    """A table with the paper's numbers alone."""
+    """Return a table with the paper's numbers only."""
     rows = tuple(RowResult(label=row.label, paper=row.paper) for row in table.rows)
     return TableResult(table=table, rows=rows, facts={})
 
 
 def print_result(result: TableResult) -> None:
-    """The table on standard output, then what it was measured with."""
+    """Print the table, then the settings it was measured with."""
     header, lines = header_of(result), list(lines_of(result))
     shown = Table(title=title_of(result), caption=_facts_line(result) or None)
     for number, name in enumerate(header):
@@ -32,7 +32,7 @@ def print_result(result: TableResult) -> None:
 
 
 def write_result(result: TableResult, folder: Path) -> None:
-    """FOLDER/table-NUMBER.md and .json.
+    """Write FOLDER/table-NUMBER.md and .json.
 
     Raises:
         DataError: a file cannot be written.
@@ -52,7 +52,7 @@ def write_result(result: TableResult, folder: Path) -> None:
 
 
 def markdown(result: TableResult) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     header = header_of(result)
     lines = [f"### {title_of(result)}", "", _line(header), _line(["---"] * len(header))]
     lines += [_line(line) for line in lines_of(result)]
@@ -60,14 +60,14 @@ def markdown(result: TableResult) -> str:
 
 
 def title_of(result: TableResult) -> str:
-    """`Table III. Components of Safe-Net`."""
+    """Return the title, such as `Table III. Components of Safe-Net`."""
     number = result.table.number
     kind = "Figure 8" if number == "F8" else f"Table {number}"
     return f"{kind}. {result.table.title}"
 
 
 def header_of(result: TableResult) -> list[str]:
-    """Names of the columns."""
+    """Return the names of the columns."""
     count = max(len(row.paper) for row in result.rows)
     header = [*result.table.labels]
     for name in COLUMNS[:count]:
@@ -82,26 +82,29 @@ def header_of(result: TableResult) -> list[str]:
 
 
 def lines_of(result: TableResult) -> Iterator[list[str]]:
-    """Cells of every row; ours is the mean over seeds with half the spread behind it."""
+    """Yield the cells of every row; measured: mean over seeds, then half the spread."""
     count = max(len(row.paper) for row in result.rows)
-    for asked, row in zip(result.table.rows, result.rows, strict=True):
+    for wanted, row in zip(result.table.rows, result.rows, strict=True):
         cells = [*row.label]
         for column in range(count):
             cells.append(f"{row.paper[column]:.2f}" if column < len(row.paper) else "")
             cells.append(_mean([run[column] for run in row.ours if column < len(run)]))
-        yield cells + _costs(result, asked.cost, row)
+        yield cells + _costs(result, wanted.cost, row)
 
 
 def _costs(result: TableResult, paper: PaperCost | None, row: RowResult) -> list[str]:
-    """Cells of the columns behind the scores, the paper's before ours."""
-    told = paper or PaperCost()
+    """Return the cells of the columns after the scores, the paper's before the measured ones."""
+    quoted_cost = paper or PaperCost()
     first, cells = result.rows[0], list[str]()
     if result.table.complexity:
-        cells += [_number(told.parameters_m), _number(row.parameters_m)]
-        cells += [_number(told.operations_g), _number(row.operations_g)]
+        cells += [_number(quoted_cost.parameters_m), _number(row.parameters_m)]
+        cells += [_number(quoted_cost.operations_g), _number(row.operations_g)]
     if result.table.timing:
-        cells += [_ratio(told.train_ratio, 1.0), _ratio(row.train_seconds, first.train_seconds)]
-        cells += [_ratio(told.test_ratio, 1.0), _ratio(row.test_seconds, first.test_seconds)]
+        cells += [
+            _ratio(quoted_cost.train_ratio, 1.0),
+            _ratio(row.train_seconds, first.train_seconds),
+        ]
+        cells += [_ratio(quoted_cost.test_ratio, 1.0), _ratio(row.test_seconds, first.test_seconds)]
     return cells
 
 

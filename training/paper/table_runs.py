@@ -1,4 +1,4 @@
-"""Trains and scores what the rows of a table need; a finished run is never trained again."""
+"""Trains and evaluates the rows of a table; a finished run is never trained again."""
 
 import dataclasses
 import hashlib
@@ -30,7 +30,7 @@ TIMED_RUNS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """What all rows of a call share."""
+    """Settings that all rows of a call share."""
 
     data: Path
     out: Path
@@ -43,23 +43,23 @@ class TableSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RowResult:
-    """A row's figures, one entry per seed where they depend on it."""
+    """Figures of a row, one entry per seed where they depend on it."""
 
     label: tuple[str, ...]
     paper: tuple[float, ...]
     ours: tuple[tuple[float, ...], ...] = ()
-    """Per seed: the four columns."""
+    """The four columns for each seed."""
     parameters_m: float | None = None
-    """In units of 2^20, without tokens and class layers."""
+    """Number of parameters in units of 2^20, without tokens and class layers."""
     operations_g: float | None = None
-    """Of an image pair, multiply-adds in units of 2^30, attention products counted."""
+    """Return the multiply-adds of an image pair in units of 2^30, attention products included."""
     train_seconds: float | None = None
     test_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableResult:
-    """A table and what it was measured with."""
+    """A table and the settings it was measured with."""
 
     table: PaperTable
     rows: tuple[RowResult, ...]
@@ -67,10 +67,10 @@ class TableResult:
 
 
 def run_table(table: PaperTable, settings: TableSettings) -> TableResult:
-    """Train, score and time every row of a table.
+    """Train, evaluate and time every row of a table.
 
     Raises:
-        DataError: the data is of another layout than the table's.
+        DataError: the data is not of the table's layout.
         RecipeError: a change is refused.
     """
     benchmark = read_benchmark(settings.data)
@@ -118,7 +118,7 @@ def _run_row(
 
 
 def _trained(row: Row, settings: TableSettings, seed: int) -> Path:
-    """Weights of a row under one seed: of an earlier run of the same recipe and data, or new."""
+    """Return a row's weights under one seed; a run of the same recipe and data is reused."""
     changes = (*settings.changes, *(row.changes or ()), f"seed={seed}")
     chosen = recipe(settings.recipe, changes)
     places = training_places(settings.data, height_m=row.height_m)
@@ -131,7 +131,7 @@ def _trained(row: Row, settings: TableSettings, seed: int) -> Path:
 
 
 def run_name(chosen: Recipe, places: list[Place]) -> str:
-    """A folder name that tells recipes and data apart."""
+    """Return a folder name that identifies recipe and data."""
     facts = json.dumps([chosen.to_dict(), data_digest(places)], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
@@ -139,7 +139,7 @@ def run_name(chosen: Recipe, places: list[Place]) -> str:
 def _numbers(
     row: Row, settings: TableSettings, benchmark: Benchmark, weights: Path
 ) -> tuple[float, ...]:
-    """R@1 and AP of both directions, in percent; none where no place has so many views."""
+    """Return R@1 and AP of both directions in percent; empty if no place has `row.views` views."""
     if row.height_m is not None:
         kept = [d for d in benchmark.directions if d.name.endswith(f" {row.height_m} m")]
         benchmark = dataclasses.replace(benchmark, directions=tuple(kept))
@@ -160,14 +160,14 @@ def _numbers(
 
 
 def parameters_m(network: SafeNet) -> float:
-    """Parameters in units of 2^20, counted as Table III does: without tokens and class layers."""
+    """Return the parameters in units of 2^20 as in Table III: without tokens and class layers."""
     tokens = ("cls_token", "pos_embed")
     counted = [p.numel() for name, p in network.named_parameters() if not name.endswith(tokens)]
     return sum(counted) / 2**20
 
 
 def operations_g(network: SafeNet) -> float:
-    """Multiply-adds of an image pair in units of 2^30, matrix products of attention included."""
+    """Return the multiply-adds of an image pair in units of 2^30, attention included."""
     side = network.config.input_size
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network.describe(torch.zeros(1, 3, side, side))
@@ -175,13 +175,13 @@ def operations_g(network: SafeNet) -> float:
 
 
 def _logged_seconds(run: Path) -> float:
-    """Median seconds of a run's epochs."""
+    """Return the median seconds of a run's epochs."""
     lines = (run / "log.jsonl").read_text().splitlines()
     return statistics.median(float(json.loads(line)["seconds"]) for line in lines)
 
 
 def _test_seconds(chosen: Recipe) -> float:
-    """Median seconds to describe 8 images."""
+    """Return the median seconds to embed 8 images."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = SafeNet(chosen.model).eval().to(device)
     side = chosen.model.input_size

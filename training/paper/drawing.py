@@ -1,4 +1,4 @@
-"""Drawing for the figures: tiles with frames and captions on one sheet, heat over a picture."""
+"""Drawing for the figures: sheets of framed tiles with captions, heat over an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FRAME_PX = 5
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a sheet."""
+    """One image of a sheet."""
 
     image: Image.Image
     caption: str = ""
@@ -25,7 +25,7 @@ class Tile:
 
 
 def sheet(rows: Sequence[Sequence[Tile]]) -> Image.Image:
-    """Rows of tiles, each square and captioned, on white."""
+    """Return rows of tiles, each square and captioned, on white."""
     step = TILE_PX + 2 * FRAME_PX + GAP_PX
     width = max(len(row) for row in rows) * step + GAP_PX
     page = Image.new("RGB", (width, len(rows) * (step + CAPTION_PX) + GAP_PX), PLAIN)
@@ -42,7 +42,7 @@ def sheet(rows: Sequence[Sequence[Tile]]) -> Image.Image:
 
 
 def heated(image: Image.Image, heat_HH: NDArray[np.float32]) -> Image.Image:
-    """A map of 0..1 in red over blue, half transparent over a picture."""
+    """Return an image under a half-transparent map of 0..1, from blue to red."""
     grey = Image.fromarray((heat_HH * 255).astype(np.uint8)).resize(
         image.size, Image.Resampling.BICUBIC
     )
@@ -52,7 +52,7 @@ def heated(image: Image.Image, heat_HH: NDArray[np.float32]) -> Image.Image:
 
 
 def aligned(image: Image.Image, theta_23: NDArray[np.float32]) -> Image.Image:
-    """The picture seen through an affine map from output to input, both in [-1, 1]."""
+    """Return the image warped by an affine map from output to input, both in [-1, 1]."""
     half = image.width / 2
     a, b, c = (float(value) for value in theta_23[0])
     d, e, f = (float(value) for value in theta_23[1])
@@ -61,7 +61,7 @@ def aligned(image: Image.Image, theta_23: NDArray[np.float32]) -> Image.Image:
 
 
 def ringed(image: Image.Image, half_sides: Sequence[float]) -> Image.Image:
-    """Square outlines around the centre, in shares of the half side."""
+    """Return the image with square outlines around the centre, in shares of the half side."""
     drawn = image.convert("RGB").copy()
     draw, half = ImageDraw.Draw(drawn), image.width / 2
     for share in half_sides:

@@ -141,7 +141,7 @@ class Run:
         return path
 
     def _epoch(self, epoch: int) -> tuple[float, int]:
-        """Train one epoch, seeded by (seed, epoch, rank); return the mean loss and number of pairs."""
+        """Train one epoch, seeded by (seed, epoch, rank); return mean loss and number of pairs."""
         recipe, fabric = self.recipe, self.fabric
         shared = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
         own = torch.Generator().manual_seed(

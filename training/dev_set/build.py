@@ -1,4 +1,4 @@
-"""The development set: pairs of sources that weights are selected by, built from open imagery.
+"""The development set: pairs of two sources, from open imagery, by which weights are selected.
 
 Each part is a folder of images and a `gps.csv`, which `safenet-eval PART` reads as well. Nothing of
 it is trained on; `docs/dev-set.md` lists what a run leaves out.
@@ -19,13 +19,13 @@ class Part:
     """One part of the development set."""
 
     source: str
-    """Folder below the imagery's."""
+    """Folder of the source within the imagery's folder."""
     within_m: float
-    """The first match is a hit up to this distance: half a tile, or the very place (1)."""
+    """Distance up to which the first match is a hit: half a tile, or the same place (1)."""
     selects: bool
-    """Whether weights are selected by it; otherwise it guards against a loss."""
+    """Whether weights are selected by it; otherwise it only guards against losses."""
     images: Callable[[Path, Path], Iterator[Shown]]
-    """Makes the images from the source's folder, with a folder for what it must write beside."""
+    """Makes the images from the source's folder; the second folder is for scratch files."""
 
 
 def _flights(word: str) -> Callable[[Path, Path], Iterator[Shown]]:

@@ -16,7 +16,7 @@ from training.errors import DataError
 TILE_M = 50.0
 """Our choice: as wide as the middle of the oblique photos; cut at half steps."""
 _FOCAL_35MM = 24.0
-"""Of the DJI FC3170 that took them; a 35 mm frame is 36 mm wide."""
+"""35 mm equivalent of the DJI FC3170 that took them; a 35 mm frame is 36 mm wide."""
 _VALID = 0.97
 
 
@@ -29,7 +29,7 @@ class _Pose:
 
 
 def chia(folder: Path) -> Iterator[Shown]:
-    """Tiles of photos straight down from over 80 m; photos 45 to 75 degrees down that query them.
+    """Yield tiles of nadir photos from over 80 m, and queries: photos 45 to 75 degrees down.
 
     Raises:
         DataError: a photo has no drone-dji pose.
@@ -61,7 +61,7 @@ def _pose(file: Path) -> _Pose:
 
 
 def _tiles(photo: Image.Image, name: str, pose: _Pose) -> Iterator[Shown]:
-    """North-up tiles that lie within the photo."""
+    """Yield north-up tiles that lie within the photo."""
     gsd_m = pose.height_m * 36 / _FOCAL_35MM / photo.width
     north_up = photo.rotate(-pose.yaw_deg, Image.Resampling.BICUBIC, expand=True)
     covered = Image.new("L", photo.size, 255).rotate(-pose.yaw_deg, expand=True)

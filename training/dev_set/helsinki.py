@@ -1,4 +1,4 @@
-"""Helsinki: one provider's orthophoto as tiles, another's coloured point cloud flown over.
+"""Helsinki: one provider's orthophoto as tiles, views of another's coloured point cloud.
 
 The two differ in year, season, sun and sensor, as a drone photo and a map do.
 """
@@ -24,7 +24,7 @@ _POINT_M = 0.3
 
 
 def helsinki(folder: Path) -> Iterator[Shown]:
-    """Tiles of every `NAME_ortho.jpg`, and views of every `NAME_cloud.ply`.
+    """Yield tiles of every `NAME_ortho.jpg`, and views of every `NAME_cloud.ply`.
 
     The places' coordinates are not published with them: each gets a degree of latitude of its own.
     """
@@ -56,7 +56,7 @@ def _tiles(ortho: Image.Image, name: str, middle: tuple[float, float]) -> Iterat
 def _views(
     cloud: PointCloud, name: str, middle: tuple[float, float], dice: Dice
 ) -> Iterator[Shown]:
-    """Views from 55 to 90 m above ground, 45 to 90 degrees down, that show 35 to 55 m."""
+    """Yield views from 55 to 90 m above ground, 45 to 90 degrees down, that show 35 to 55 m."""
     ground_m = float(np.percentile(cloud.xyz_N3[:, 2], 10))
     lowered = PointCloud(
         xyz_N3=cloud.xyz_N3 - np.array((0, 0, ground_m), np.float32), rgb_N3=cloud.rgb_N3

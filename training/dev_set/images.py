@@ -17,7 +17,7 @@ _FIELDS = ("path", "id", "view", "latitude", "longitude")
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One image, and the ground point that it shows."""
+    """One image and the ground point at its middle."""
 
     view: str
     """`satellite` or `drone`."""
@@ -28,7 +28,7 @@ class Shown:
 
 
 def write_part(folder: Path, images: Iterable[Shown]) -> int:
-    """Write `VIEW/NNNN.jpg` and, last of all, `gps.csv`; returns the number of images."""
+    """Write `VIEW/NNNN.jpg` and, last of all, `gps.csv`; return the number of images."""
     lines = []
     for count, shown in enumerate(images):
         path = Path(shown.view) / f"{count:04d}.jpg"

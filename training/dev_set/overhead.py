@@ -1,4 +1,4 @@
-"""Parts made by commands that exist for training data: pictures flown over, and a mosaic."""
+"""Parts made by the commands for training data: draped overhead images, and a mosaic."""
 
 import csv
 import math
@@ -18,13 +18,14 @@ _COVERED = 0.9
 
 
 def flown_over(data: Path, word: str, scratch: Path, *, views: int) -> Iterator[Shown]:
-    """Pictures whose path holds `word`: one year's as tiles, another year's flown over obliquely.
+    """Yield images whose path contains `word`: one year as tiles, another in oblique views.
 
-    Places without a second year are flown over as the tile shows them. The positions are made up,
-    far apart.
+    Places without a second year have views of the tile's own image. Positions are invented, far
+    apart.
 
     Raises:
-        MapSourceError: a picture or `index.csv` cannot be read.
+        MapSourceError: an image cannot be read.
+        DataError: `index.csv` cannot be read.
     """
     settings = ImageSettings(folder=str(data), include=(word,), views=views)
     for number, job in enumerate(image_jobs(scratch, SEED, settings)):
@@ -32,17 +33,17 @@ def flown_over(data: Path, word: str, scratch: Path, *, views: int) -> Iterator[
             run_image_job(job)
         for view in ("satellite", "drone"):
             for file in sorted((scratch / "train" / view / job.place_id).iterdir()):
-                with Image.open(file) as picture:
+                with Image.open(file) as image:
                     yield Shown(
                         view=view,
                         place=job.place_id,
                         position=(10.0 + number * 0.01, 10.0),
-                        pixels=picture.convert("RGB"),
+                        pixels=image.convert("RGB"),
                     )
 
 
 def morava(folder: Path) -> Iterator[Shown]:
-    """The mosaic's tiles at half steps, and the warped crops of it that query them.
+    """Yield the mosaic's tiles at half steps, and warped crops of it as queries.
 
     Raises:
         MapSourceError: the mosaic's tiles cannot be read.

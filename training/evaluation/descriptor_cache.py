@@ -1,4 +1,4 @@
-"""Embeddings kept on disk, so that ten reports on the same images embed them once."""
+"""A cache of embeddings on disk, so that several reports on the same images embed them once."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -14,17 +14,17 @@ from model.files import atomic_file
 from training.errors import DataError
 
 DEFAULT_FOLDER = Path("var") / "descriptors"
-"""Relative to where the command runs."""
+"""Relative to the working directory."""
 
 Arrays = dict[str, NDArray[Any]]
-"""Arrays by name, one row an image."""
+"""Arrays by name, with one row for each image."""
 
 
 class DescriptorCache:
     """One file for each combination of weights, variant and list of images.
 
-    An image is known by its folder, name, size and time of change: two roles that hold the same
-    files under hard links share their embeddings, and a replaced file is embedded again.
+    An image is identified by its folder, name, size and modification time: roles that hold the same
+    files as hard links share their embeddings, and a replaced file is embedded again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,7 @@ class DescriptorCache:
     def get(
         self, sha256: str, variant: str, files: Iterable[Path], make: Callable[[], Arrays]
     ) -> Arrays:
-        """Return the arrays of the files: those kept, or those that `make` returns.
+        """Return the arrays of the files: the cached ones, else those that `make` returns.
 
         Raises:
             DataError: an image is missing, or the cache cannot be written.

@@ -33,15 +33,15 @@ from training.evaluation.input_size import at_input_size
 from training.learning.loading import EMBED_BATCH, FileDataset, one_line
 
 CACHE_FORMAT = 2
-"""Raised when what is kept of an image changes."""
+"""Increase it when the cached values of an image change."""
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A change of query images before they are embedded."""
+    """A change that is applied to query images before they are embedded."""
 
     name: str
-    """Distinguishes cached embeddings."""
+    """Name that distinguishes cached embeddings."""
     apply: Callable[[Tensor, torch.Generator], Tensor]
     """float32 [N, 3, S, S] in 0..1 and a generator seeded by the batch → the same, perturbed."""
     decoded_px: int | None = None
@@ -50,7 +50,7 @@ class Perturbation:
 
 @dataclass(frozen=True, kw_only=True)
 class GalleryArrays:
-    """A gallery as it lies on disk: `GalleryRows` in fp16 and int8."""
+    """A gallery as it is stored on disk: `GalleryRows` in fp16 and int8."""
 
     descriptors_ND: NDArray[np.float16]
     local_NL: NDArray[np.int8]
@@ -62,13 +62,13 @@ class GalleryArrays:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingOptions:
-    """Which weights embed, and how; None leaves a choice to the weights."""
+    """Weights and options of embedding; None takes the value of the weights."""
 
     weights: Path | None = None
     """A .safetensors file; None for the shipped one."""
     input_size: int | None = None
     flip: bool = False
-    """Add a mirrored pass, as the authors' code does; no service runs so."""
+    """Add a mirrored pass, as the authors' code does; the service has no such option."""
     gallery_turns: int | None = None
     query_turns: int | None = None
     turn_zoom: float | None = None
@@ -77,7 +77,7 @@ class EmbeddingOptions:
     cache: DescriptorCache | None = None
 
     def configured(self, weights: WeightsInfo) -> WeightsInfo:
-        """Return the weights' description with the chosen views."""
+        """Return the weights' configuration with the chosen views."""
         chosen = {
             name: getattr(self, name)
             for name in ("gallery_turns", "query_turns", "turn_zoom")
@@ -109,7 +109,7 @@ class ImageSetEmbedder:
 
         Raises:
             CheckpointError: the files are missing, damaged or do not fit together.
-            ConfigError: the network cannot take the input size, or there are no such views.
+            ConfigError: the network cannot take the input size, or the views are not allowed.
         """
         checkpoint = load_checkpoint(options.weights or SHIPPED_WEIGHTS)
         if options.input_size not in (None, checkpoint.config.input_size):
@@ -131,7 +131,7 @@ class ImageSetEmbedder:
         """Return a gallery's rows of images, from the cache if they are there.
 
         Raises:
-            DataError: an image is unreadable; the text names it.
+            DataError: an image is unreadable.
         """
         embedder = self._embedders[images.view]
 
@@ -154,7 +154,7 @@ class ImageSetEmbedder:
             perturbation: done to every image first.
 
         Raises:
-            DataError: an image is unreadable; the text names it.
+            DataError: an image is unreadable.
         """
         embedder = self._embedders[images.view]
         side = decode_side(self.config.input_size)
@@ -205,7 +205,7 @@ class ImageSetEmbedder:
 
 
 def perturbed(pixels_N3SS: Tensor, perturbation: Perturbation | None, seed: int) -> Tensor:
-    """Return 8-bit pixels after a perturbation whose chance is drawn from the seed alone."""
+    """Return 8-bit pixels after a perturbation that is seeded by `seed`."""
     if perturbation is None:
         return pixels_N3SS
     generator = torch.Generator().manual_seed(seed)
@@ -214,7 +214,7 @@ def perturbed(pixels_N3SS: Tensor, perturbation: Perturbation | None, seed: int)
 
 
 def _arrays(queries: list[FusedQuery]) -> Arrays:
-    """Return queries of one image each as arrays to keep."""
+    """Return queries of one image each as arrays for the cache."""
     arrays: Arrays = {
         "descriptors": np.stack([query.descriptors_SD for query in queries]),
         "steadiness": np.array([query.steadiness for query in queries]),

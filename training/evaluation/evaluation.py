@@ -1,4 +1,4 @@
-"""Scores of weights on a benchmark: which gallery images count, and what is counted.
+"""Scores of weights on a benchmark, under one of two gallery protocols.
 
 Two gallery protocols are in the literature and are not comparable: `full` keeps the whole gallery
 (the benchmark's own, Safe-Net, FSRA, LPN, MCCG); `query-ids-only` drops gallery images of places
@@ -64,7 +64,7 @@ class EmbeddedGallery:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """All figures of one direction; what the data cannot tell is None."""
+    """All figures of one direction; None for those that the data does not allow."""
 
     retrieval: Retrieval | None
     metres: MetreScores | None = None
@@ -78,7 +78,7 @@ class Rules:
     protocol: Protocol = "full"
     within_m: float = 25.0
     multi_query: int = 1
-    """Drone views of a place that are averaged into one query (Table VI)."""
+    """Number of drone views of a place that are averaged into one query (Table VI)."""
     verify: bool = True
     """Re-rank the best matches by their local features, where the weights have any."""
 
@@ -89,7 +89,7 @@ def evaluate(
     rules: Rules,
     perturbation: Perturbation | None = None,
 ) -> dict[str, Score]:
-    """Return scores by direction; the perturbation is done to drone query images.
+    """Return scores by direction; the perturbation is applied to drone query images.
 
     Raises:
         DataError: an image is unreadable, or no query shows a place of the gallery.
@@ -146,7 +146,7 @@ def _cosines(queries: Sequence[FusedQuery], rows: GalleryArrays) -> NDArray[np.f
 def score(
     query: EmbeddedQueries, gallery: EmbeddedGallery, benchmark: Benchmark, rules: Rules
 ) -> Score:
-    """Retrieve the gallery with every query.
+    """Return the scores of searching the gallery with every query.
 
     Raises:
         DataError: no query shows a place of the gallery.
@@ -173,7 +173,7 @@ def score(
 
 
 def score_places(scores_QG: Tensor, query: ImageSet, gallery: ImageSet) -> Retrieval:
-    """Recall and average precision by place id.
+    """Return recall and average precision by place id.
 
     Raises:
         DataError: no query shows a place of the gallery.
@@ -188,7 +188,7 @@ def score_places(scores_QG: Tensor, query: ImageSet, gallery: ImageSet) -> Retri
 
 
 def fused_queries(query: EmbeddedQueries, views: int) -> EmbeddedQueries:
-    """Return every place's images in groups of `views`, each group fused to one query.
+    """Return every place's images in groups of `views`, each group fused into one query.
 
     Group j of n takes images j, j + n, j + 2 n, …: sorted names run from far to near, so every
     group holds all distances. Images left over join the first groups. Source: Table VI averages

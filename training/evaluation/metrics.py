@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 256
-"""Queries compared or ranked at once, which bounds memory."""
+"""Number of queries compared or ranked at once, which bounds memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Retrieval:
     """Scores of one retrieval direction, in percent."""
 
     recall: dict[int, float]
-    """Recall@K by K."""
+    """Recall@K for each K."""
     recall_1_percent: float
     """CMC at round(0.01 * gallery), 0-based. Source: the University-1652 code."""
     average_precision: float
@@ -32,12 +32,12 @@ def retrieval(
     *,
     ranks: tuple[int, ...] = (1, 5, 10),
 ) -> Retrieval:
-    """Rank the gallery for every query by score and judge the order.
+    """Return the metrics of the gallery ranked by score for every query.
 
-    Queries without a positive in the gallery count nowhere. Equal scores keep gallery order.
+    Queries without a positive in the gallery are left out. Equal scores keep gallery order.
 
     Args:
-        scores_QG: likeness of every query and gallery image.
+        scores_QG: similarity of every query and gallery image.
         query_places_Q: place number of every query.
         gallery_places_G: place number of every gallery image.
         ranks: the K of Recall@K.
@@ -66,7 +66,7 @@ def retrieval(
 
 
 def best_matches(scores_QG: Tensor, count: int) -> Tensor:
-    """Gallery rows of every query's best matches, best first: int64 [Q, min(count, G)].
+    """Return the gallery rows of every query's best matches, best first: int64 [Q, min(count, G)].
 
     Equal scores keep gallery order.
     """
@@ -78,7 +78,7 @@ def best_matches(scores_QG: Tensor, count: int) -> Tensor:
 
 
 def trapezoid_average_precision(good_QG: Tensor) -> Tensor:
-    """The benchmark's AP of ranked hits (bool [Q, G], one hit at least): float64 [Q].
+    """Return the benchmark's AP of ranked hits (bool [Q, G], at least one hit): float64 [Q].
 
     The i-th positive (0-based), found at 0-based rank r, adds
     ((r > 0 ? i / r : 1) + (i + 1) / (r + 1)) / (2 n). This is not scikit-learn's step AP.

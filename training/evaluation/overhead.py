@@ -1,7 +1,7 @@
-"""Real overhead imagery as a test: warped as a drone would see it, found again among all places.
+"""A test on overhead images: queries are warped like drone views, the gallery is all places.
 
-`index.csv` (file, pair_id, date, lat, lon), where there is one, tells which images show one place
-in different years; without years every image must find its own unwarped self.
+`index.csv` (file, pair_id, date, lat, lon), where there is one, lists the images of one place in
+different years; without years every warped image must find its own original.
 """
 
 from collections.abc import Iterable
@@ -32,22 +32,22 @@ DECODED_PX = 256
 
 @dataclass(frozen=True, kw_only=True)
 class OverheadTest:
-    """Which images ask and which answer."""
+    """Selection of query and gallery images, and the change of the queries."""
 
     include: tuple[str, ...] = ()
-    """Words; an image counts if its relative path holds one. None: all count."""
+    """Only images whose relative path contains one of these words are used; empty: all."""
     gallery_year: str | None = None
     query_year: str | None = None
     views: int = 1
-    """Differently warped views of every query image, each a query of its own."""
+    """Number of differently warped views of every query image, each a query of its own."""
     seed: int = 0
     warps: WarpRange = FLAT_AS_FLOWN
     colour: float = 0.0
-    """Strength of random colour, light and haze: 1 is the training's; 0 leaves them."""
+    """Strength of random colour, light and haze: 1 as in training, 0 for none."""
 
 
 def as_flown(side: int, test: OverheadTest, view: int) -> Perturbation:
-    """Random warps, then colours; the edges are mirrored outward."""
+    """Return a perturbation by random warps, then colours; edges are mirrored."""
     seed = test.seed * 1009 + view
 
     def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
@@ -63,7 +63,7 @@ def as_flown(side: int, test: OverheadTest, view: int) -> Perturbation:
 def evaluate_overhead(
     root: Path, test: OverheadTest, embedder: ImageSetEmbedder, rules: Rules
 ) -> Score:
-    """Recall, average precision and, where positions are known, metres.
+    """Return recall, average precision and, where positions are known, metres.
 
     Raises:
         DataError: no image matches, or no place is in both years.
@@ -82,15 +82,15 @@ def evaluate_overhead(
 
 
 def read_sides(root: Path, test: OverheadTest) -> tuple[ImageSet, ImageSet]:
-    """Query images and gallery images.
+    """Return the query images and the gallery images.
 
     Raises:
         DataError: no image matches, or no place is in both years.
     """
     images = [image for image in _images(root) if _included(image.file, root, test.include)]
     gallery = _of_year(images, test.gallery_year)
-    asked = {image.place for image in gallery}
-    query = [image for image in _of_year(images, test.query_year) if image.place in asked]
+    gallery_places = {image.place for image in gallery}
+    query = [image for image in _of_year(images, test.query_year) if image.place in gallery_places]
     if not query:
         words = " or ".join(test.include) or "anything"
         raise DataError(

@@ -1,4 +1,4 @@
-"""Changes of the query images that robustness studies measure: shift, rotation, flip.
+"""Changes of query images for robustness studies: shift, rotation, flip.
 
 Shapes: N images, S side.
 """
@@ -11,7 +11,7 @@ from training.learning.warps import rotation, warp
 
 
 def shifted(pad_px: int, of_side: int = 256) -> Perturbation:
-    """`pad_px` black columns on the left of a picture of side `of_side`, cropped to size again."""
+    """Add `pad_px` black columns on the left of an image of side `of_side`, then crop it."""
 
     def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
         pad = round(pad_px * images_N3SS.shape[-1] / of_side)
@@ -23,15 +23,15 @@ def shifted(pad_px: int, of_side: int = 256) -> Perturbation:
 
 
 def rotated(angle_deg: float) -> Perturbation:
-    """Turned about the centre, black corners; counter-clockwise as seen."""
+    """Rotate about the centre, counter-clockwise, with black corners."""
 
     def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-        turns = rotation(len(images_N3SS), angle_deg)
-        return warp(images_N3SS, turns, images_N3SS.shape[-1])
+        matrix = rotation(len(images_N3SS), angle_deg)
+        return warp(images_N3SS, matrix, images_N3SS.shape[-1])
 
     return Perturbation(f"rotation {angle_deg:g}", apply)
 
 
 def mirrored() -> Perturbation:
-    """The picture's left and right exchanged: no place looks so, a bound on what shape tells."""
+    """Mirror left and right: no place looks so, which bounds what the layout contributes."""
     return Perturbation("mirror", lambda images_N3SS, generator: images_N3SS.flip(3))

@@ -1,4 +1,4 @@
-"""Results as a table to read and as JSON to keep; the protocol is always named."""
+"""Results as a printed table and as JSON; the protocol is always named."""
 
 import dataclasses
 import json
@@ -13,11 +13,11 @@ from training.errors import DataError
 from training.evaluation.evaluation import Score
 
 WIDTH = 220
-"""Columns of a table where there is no terminal to ask."""
+"""Width of a table in characters where output is not a terminal."""
 
 
 def print_scores(scores: Mapping[str, Mapping[str, Score]], title: str) -> None:
-    """One row per condition and direction; recall and AP in percent, distances in metres."""
+    """Print one row per condition and direction; recall and AP in percent, distances in metres."""
     table = Table(title=title)
     shown = {
         (condition, direction): _cells(score)
@@ -37,7 +37,7 @@ def print_scores(scores: Mapping[str, Mapping[str, Score]], title: str) -> None:
 
 
 def print_table(table: Table) -> None:
-    """On standard output; wide enough where that is no terminal."""
+    """Print a table on standard output, wide enough where that is not a terminal."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
@@ -63,7 +63,7 @@ def _cells(score: Score) -> dict[str, str]:
 
 
 def as_json(score: Score) -> dict[str, Any]:
-    """All figures of a score, flat where they are retrieval's."""
+    """Return all figures of a score, those of retrieval at the top level."""
     values: dict[str, Any] = {}
     if score.retrieval is not None:
         values |= dataclasses.asdict(score.retrieval)
@@ -75,7 +75,7 @@ def as_json(score: Score) -> dict[str, Any]:
 
 
 def write_json(path: Path, facts: Mapping[str, Any]) -> None:
-    """Facts as JSON, scores included.
+    """Write facts and scores as JSON.
 
     Raises:
         DataError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""What a figure was measured with; goes beside every figure that is kept."""
+"""Settings that a figure was measured with, saved with every figure."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from training.learning.loop import git_commit
 
 
 def facts_of(embedder: ImageSetEmbedder, rules: Rules) -> dict[str, Any]:
-    """Protocol, weights and source commit, JSON-ready."""
+    """Return protocol, weights and source commit as JSON values."""
     return {
         "protocol": rules.protocol,
         "multi_query": rules.multi_query,

@@ -1,6 +1,6 @@
-"""Scores of one benchmark under many conditions: by distance, height, views, shift, angle, weather.
+"""Scores by condition: distance, height, number of views, shift, angle, input size, weather.
 
-Each study is a dictionary condition → direction → score; the gallery never changes.
+Each study returns condition → direction → score; the gallery is always the same.
 """
 
 import dataclasses
@@ -28,26 +28,26 @@ Study = Literal[
 STUDIES: tuple[Study, ...] = get_args(Study)
 
 VIEWS = (1, 2, 3, 6, 9, 18, 27, 54)
-"""Table VI."""
+"""Source: Table VI."""
 SHIFTS_PX = (0, 10, 20, 30, 40, 50, 60)
-"""Of 256, as in the peers' shift tables."""
+"""Shifts of images of 256 px, as in the peers' tables."""
 ANGLES_DEG = (0, 45, 90, 135, 180, 225, 270, 315)
 SIZES_PX = (224, 256, 320, 384, 512)
-"""Table V."""
+"""Source: Table V."""
 HEIGHT_STEP_M = 50
-"""Ours: SUES-200's step."""
+"""Our choice: SUES-200's step."""
 UNKNOWN_M = -1
 
 Scores = dict[str, dict[str, Score]]
 LoadEmbedder = Callable[[int | None, bool], ImageSetEmbedder]
-"""(input size or None, flip) → embedder of the weights under study."""
+"""Returns the embedder of the weights for (input size or None, flip)."""
 
 
 def run_study(study: Study, benchmark: Benchmark, load: LoadEmbedder, rules: Rules) -> Scores:
-    """Scores by condition and direction.
+    """Return scores by condition and direction.
 
     Raises:
-        DataError: the data cannot tell this study's conditions apart.
+        DataError: the data does not have this study's conditions.
     """
     if study == "flip":
         return {
@@ -77,7 +77,7 @@ def run_study(study: Study, benchmark: Benchmark, load: LoadEmbedder, rules: Rul
 
 
 def by_thirds(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) -> Scores:
-    """Long, middle and short distance: thirds of every place's drone images by name (Fig. 7)."""
+    """Return scores by distance: thirds of every place's drone images, far to near (Fig. 7)."""
 
     def third(number: int) -> Callable[[EmbeddedQueries], list[int]]:
         return lambda query: [
@@ -93,10 +93,10 @@ def by_thirds(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) ->
 
 
 def by_height(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) -> Scores:
-    """Drone queries in bins of 50 m above ground; SUES-200's directions are by height already.
+    """Return scores of drone queries in bins of 50 m height; SUES-200's directions are by height.
 
     Raises:
-        DataError: the data knows no heights.
+        DataError: the data has no heights.
     """
     if benchmark.layout == "SUES-200":
         scores = evaluate(benchmark, embedder, rules)
@@ -111,7 +111,7 @@ def by_height(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) ->
         for height in direction.query.heights_m or ()
     } - {UNKNOWN_M}
     if not heights:
-        raise DataError("--by height: the data tells no heights; a gps.csv with altitude_m would")
+        raise DataError("--by height: the data has no heights; add a gps.csv with altitude_m")
 
     def at(height_m: int) -> Callable[[EmbeddedQueries], list[int]]:
         return lambda query: [
@@ -122,17 +122,17 @@ def by_height(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) ->
 
 
 def by_views(benchmark: Benchmark, embedder: ImageSetEmbedder, rules: Rules) -> Scores:
-    """1 to 54 drone views averaged into one query (Table VI); counts no place reaches are left out.
+    """Return scores of 1 to 54 drone views averaged into one query (Table VI), as far as they go.
 
     Raises:
-        DataError: no direction asks with drone images.
+        DataError: no direction has drone queries.
     """
-    asking = _drone_queries(benchmark)
-    sides = {one.name: embedded(one, embedder) for one in asking.directions}
+    by_drone = _drone_queries(benchmark)
+    sides = {one.name: embedded(one, embedder) for one in by_drone.directions}
     most = max(query.images.most_images() for query, _ in sides.values())
     return {
         str(views): {
-            name: score(query, gallery, asking, dataclasses.replace(rules, multi_query=views))
+            name: score(query, gallery, by_drone, dataclasses.replace(rules, multi_query=views))
             for name, (query, gallery) in sides.items()
         }
         for views in VIEWS
@@ -157,14 +157,14 @@ def _by_rows(
 
 
 def _drone_queries(benchmark: Benchmark) -> Benchmark:
-    asking: tuple[Direction, ...] = tuple(
+    directions: tuple[Direction, ...] = tuple(
         direction for direction in benchmark.directions if direction.query.view == "drone"
     )
-    return dataclasses.replace(benchmark, directions=asking)
+    return dataclasses.replace(benchmark, directions=directions)
 
 
 def _bin_m(height_m: float) -> int:
-    """Middle of a height's bin; UNKNOWN_M where no height is told."""
+    """Return the middle of a height's bin; UNKNOWN_M for an unknown height."""
     if math.isnan(height_m):
         return UNKNOWN_M
     return round(height_m / HEIGHT_STEP_M) * HEIGHT_STEP_M

@@ -1,6 +1,6 @@
 """The ten weathers of University-WX on drone images. Source: facts of the benchmark; MuSe-Net.
 
-Rain, snow and wind are kornia's (Apache-2.0, kept, batched, on any device); albumentations is
+Rain, snow and wind are kornia's (Apache-2.0, maintained, batched, on any device); albumentations is
 archived and its successor is AGPL. Fog, darkness and over-exposure are one line of arithmetic each.
 """
 
@@ -15,11 +15,11 @@ from training.evaluation.embedding import Perturbation
 Weather = Callable[[Tensor, torch.Generator], Tensor]
 
 FOG_CELLS = 6
-"""Fog's density varies over a 6 x 6 grid. Ours: banks, not an even veil."""
+"""Side of the grid of fog densities. Our choice: fog is in banks, not an even veil."""
 
 
 def fog(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """A white veil of 45 to 75 percent, thicker here than there."""
+    """Return images behind a white, uneven veil of 45 to 75 percent."""
     side = images_N3SS.shape[-1]
     coarse = torch.rand((len(images_N3SS), 1, FOG_CELLS, FOG_CELLS), generator=generator)
     veil = 0.45 + 0.3 * functional.interpolate(coarse, size=side, mode="bicubic").clamp(0, 1)
@@ -27,7 +27,7 @@ def fog(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def rain(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Streaks of kornia's rain, a darker sky and a slight blur of the picture behind them."""
+    """Return images with kornia's rain streaks, darker and slightly blurred."""
     from kornia.augmentation import RandomRain
 
     side = images_N3SS.shape[-1]
@@ -42,7 +42,7 @@ def rain(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def snow(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Kornia's snow cover on bright ground, and falling flakes."""
+    """Return images with kornia's snow cover on bright ground, and falling flakes."""
     from kornia.augmentation import RandomSnow
 
     cover = RandomSnow(p=1.0, snow_coefficient=(0.4, 0.6), brightness=(1.5, 2.0))
@@ -53,25 +53,25 @@ def snow(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def dark(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """X 0.4 - 15 of 255."""
+    """Return images darkened to 0.4 x - 15 of 255."""
     return images_N3SS * 0.4 - 15 / 255
 
 
 def over_exposed(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """X 1.6 + 0..30 of 255."""
+    """Return images brightened to 1.6 x + 0 to 30 of 255."""
     lift_N111 = torch.rand((len(images_N3SS), 1, 1, 1), generator=generator) * 30 / 255
     return images_N3SS * 1.6 + lift_N111
 
 
 def wind(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Motion blur over 15 px, in any direction."""
+    """Return images with motion blur over 15 px in a random direction."""
     from kornia.augmentation import RandomMotionBlur
 
     return _seeded(RandomMotionBlur(15, (0.0, 360.0), (0.0, 0.0), p=1.0), images_N3SS, generator)
 
 
 def both(first: Weather, second: Weather) -> Weather:
-    """One weather after another."""
+    """Return a weather that applies two after each other."""
 
     def apply(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
         return second(first(images_N3SS, generator).clamp(0, 1), generator)
@@ -82,7 +82,7 @@ def both(first: Weather, second: Weather) -> Weather:
 def _seeded(
     augment: Weather | torch.nn.Module, images: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Kornia draws from torch's global generator; lend it a seed and leave the global one be."""
+    """Run kornia, which draws from torch's global generator, from a seed; then restore that one."""
     seed = int(torch.randint(2**62, (1,), generator=generator))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -105,7 +105,7 @@ _WEATHERS: dict[str, Weather | None] = {
 
 
 def weathers() -> dict[str, Perturbation | None]:
-    """The ten conditions in the benchmark's order; `normal` changes nothing."""
+    """Return the ten conditions in the benchmark's order; `normal` changes nothing."""
     return {
         name: None if weather is None else Perturbation(name, _clamped(weather))
         for name, weather in _WEATHERS.items()

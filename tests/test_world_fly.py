@@ -349,6 +349,22 @@ def _tileset_is_no_json(folder: Path) -> Path:
     return folder
 
 
+def _tileset_is_odd(folder: Path) -> Path:
+    tileset = write_tileset(folder)
+    text = json.loads(tileset.read_text())
+    text["root"]["children"] = [7]
+    tileset.write_text(json.dumps(text))
+    return tileset
+
+
+def _tileset_lies_on_its_side(folder: Path) -> Path:
+    tileset = write_tileset(folder)
+    text = json.loads(tileset.read_text())
+    text["asset"]["gltfUpAxis"] = "Z"
+    tileset.write_text(json.dumps(text))
+    return tileset
+
+
 def _tileset_names_itself(folder: Path) -> Path:
     return write_tileset(folder, uri="tileset.json")
 
@@ -391,6 +407,8 @@ _BAD: list[tuple[Callable[[Path], Path], str]] = [
     (_tile_is_noise, "damaged (1 textures)"),
     (_texture_is_cut_short, "no readable texture"),
     (_tileset_is_no_json, "is no JSON"),
+    (_tileset_is_odd, "damaged ("),
+    (_tileset_lies_on_its_side, "its surface does not face up; mend the tileset's"),
     (_tileset_names_itself, "nested deeper than"),
     (_position_is_no_number, "a position is no number"),
     (_folder_is_empty, "holds 0 mesh files"),
@@ -454,7 +472,7 @@ def test_heights_from_which_no_view_shows_a_tile_are_refused(tmp_path: Path) -> 
 
 @pytest.mark.skipif(not _QUITO.is_dir(), reason="shared/data/quito, a real mesh, is not at hand")
 def test_a_real_tileset_is_read_upright_in_metres_with_its_colours(tmp_path: Path) -> None:
-    parts = open_mesh(_QUITO, MeshOptions(detail_m=5.0))
+    parts = open_mesh(_QUITO, MeshOptions(detail_m=8.0))
     pack = pack_mesh(_QUITO, parts.pieces(), tmp_path / "pack")
     east, north, up = (pack.high_3 - pack.low_3).tolist()
     assert (east, north) == pytest.approx((603, 405), abs=3)

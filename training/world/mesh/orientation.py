@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from training.world.mesh.piece import Piece
 
 F64 = NDArray[np.float64]
-_CLEAR = 0.3
+CLEAR = 0.3
 """Our choice: a surface whose triangles face one way for so much of its area is open terrain."""
 
 
@@ -69,7 +69,7 @@ def facing(pieces: Sequence[Piece]) -> Up | None:
         vector_3 = vector_3 + area_T3.sum(axis=0)
         area_m2 += float(np.linalg.norm(area_T3, axis=1).sum())
     axis = int(np.argmax(np.abs(vector_3)))
-    if area_m2 == 0.0 or abs(vector_3[axis]) < _CLEAR * area_m2:
+    if area_m2 == 0.0 or abs(vector_3[axis]) < CLEAR * area_m2:
         return None
     name = ("" if vector_3[axis] > 0 else "-") + "xyz"[axis]
     return Up(name) if name != "-x" else None

@@ -47,12 +47,16 @@ class Chunks:
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
-    """A mesh in metres about its middle: x east, y north, z up."""
+    """A mesh in metres about its middle: x east, y north, z up.
+
+    `facing_3` is the sum of the triangles' area vectors over the sum of their areas.
+    """
 
     surface: Surface
     dot_P3: F32
     triangles: Chunks
     points: Chunks
+    facing_3: F64
 
     @property
     def low_3(self) -> F64:
@@ -82,6 +86,7 @@ def open_pack(folder: Path) -> Pack:
             dot_colour_P3=arrays["dot_colour"],
         ),
         dot_P3=arrays["dot"],
+        facing_3=np.array(table["facing"]),
         triangles=_chunks(table["chunks"]["triangles"]),
         points=_chunks(table["chunks"]["points"]),
     )

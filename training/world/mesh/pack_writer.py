@@ -52,7 +52,11 @@ class PackWriter:
         for file in self._files.values():
             file.close()
         if error is None:
-            table = {"chunks": self.chunks, "sizes": [size.tolist() for size in self.sizes]}
+            table = {
+                "chunks": self.chunks,
+                "sizes": [size.tolist() for size in self.sizes],
+                "facing": (self.vector_area_3 / max(self.area_m2, 1e-9)).tolist(),
+            }
             (self.folder / "table.json").write_text(json.dumps(table))
 
     def add(self, pieces: Iterable[Piece], name: str) -> None:

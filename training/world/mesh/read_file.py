@@ -18,6 +18,7 @@ from PIL import Image
 from trimesh.resolvers import FilePathResolver
 
 from training.world.errors import MeshError
+from training.world.mesh.damage import damage_as_mesh_error, large_textures
 from training.world.mesh.linked_files import check_linked_files, gltf_header
 from training.world.mesh.piece import Piece
 
@@ -38,17 +39,22 @@ def read_file(file: Path) -> list[Piece]:
         data = file.read_bytes()
     except OSError as error:
         raise MeshError(f"{file}: cannot be read ({error.strerror}); give a mesh file") from error
-    return read_bytes(data, file, file.suffix.lower())
+    pieces = read_bytes(data, file, file.suffix.lower())
+    if not pieces:
+        raise MeshError(f"{file}: holds no triangle and no point; export it again")
+    return pieces
 
 
 def read_bytes(data: bytes, file: Path, suffix: str) -> list[Piece]:
     """Return the pieces of a file's content; `file` names it and finds the files that it names.
 
+    There may be none.
+
     Raises:
         MeshError: as `read_file`.
     """
-    check_linked_files(data, file, suffix)
-    try:
+    with damage_as_mesh_error(file), large_textures():
+        check_linked_files(data, file, suffix)
         scene = trimesh.load_scene(
             io.BytesIO(data),
             file_type=suffix[1:],
@@ -58,13 +64,6 @@ def read_bytes(data: bytes, file: Path, suffix: str) -> list[Piece]:
         pieces = list(_pieces(scene))
         if suffix in (".glb", ".gltf"):
             _check_textures(scene, gltf_header(data, file), file)
-    except MeshError:
-        raise
-    except Exception as error:  # trimesh raises whatever the damage leads to
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise MeshError(f"{file}: damaged ({reason}); export it again") from error
-    if not pieces:
-        raise MeshError(f"{file}: holds no triangle and no point; export it again")
     return pieces
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from training.world.errors import MeshError
 from training.world.mesh.georeference import Georeference, east_north_up, is_earth_fixed, shifted
-from training.world.mesh.orientation import Unit, Up, facing, standing
+from training.world.mesh.orientation import CLEAR, Unit, Up, facing, standing
 from training.world.mesh.pack import Pack, open_pack
 from training.world.mesh.pack_writer import PackWriter
 from training.world.mesh.piece import Piece
@@ -48,6 +48,7 @@ class Parts:
     pieces: Callable[[], Iterator[tuple[list[Piece], str]]]
     middle_3: F64
     located: LatLon | None
+    is_tileset: bool = False
 
 
 def open_mesh(path: Path, options: MeshOptions) -> Parts:
@@ -58,7 +59,7 @@ def open_mesh(path: Path, options: MeshOptions) -> Parts:
     """
     file = _mesh_file(path)
     if file.suffix.lower() == ".json":
-        if options.up or options.unit:
+        if options.up not in (None, Up.Z) or options.unit not in (None, Unit.METRE):
             raise MeshError(f"{file}: a tileset has z up and metres; leave out --up and --unit")
         return _of_tileset(read_tileset(file, options.detail_m), options)
     return _of_file(file, options)
@@ -89,7 +90,11 @@ def _of_tileset(tileset: Tileset, options: MeshOptions) -> Parts:
             yield [piece.moved(matrix_44) for piece in read_tile(tile)], str(tile.file)
 
     return Parts(
-        count=len(tileset.files), pieces=pieces, middle_3=tileset.middle_3, located=located
+        count=len(tileset.files),
+        pieces=pieces,
+        middle_3=tileset.middle_3,
+        located=located,
+        is_tileset=True,
     )
 
 
@@ -122,6 +127,8 @@ def pack_mesh(path: Path, parts: Iterable[tuple[list[Piece], str]], folder: Path
     with PackWriter(folder) as writer:
         for pieces, name in parts:
             writer.add(pieces, name)
+    if not (writer.counts["triangle"] or writer.counts["dot"]):
+        raise MeshError(f"{path}: holds no triangle and no point; export it again")
     pack = open_pack(folder)
     wide_m = float((pack.high_3 - pack.low_3)[:2].max())
     if wide_m > _WIDEST_M:
@@ -134,6 +141,19 @@ def pack_mesh(path: Path, parts: Iterable[tuple[list[Piece], str]], folder: Path
             f"{path}: has neither textures nor colours; export it with them (OBJ: .mtl and images)"
         )
     return pack
+
+
+def check_upright(path: Path, parts: Parts, pack: Pack) -> None:
+    """Refuse a tileset whose surface does not face up, once its transforms are applied.
+
+    Raises:
+        MeshError: it faces another way, as one does that names the wrong `gltfUpAxis`.
+    """
+    if parts.is_tileset and np.abs(pack.facing_3).max() > max(2 * pack.facing_3[2], CLEAR):
+        raise MeshError(
+            f"{path}: its surface does not face up; mend the tileset's asset.gltfUpAxis, or add "
+            "--up z if it really stands so"
+        )
 
 
 def placed(path: Path, parts: Parts, pack: Pack, at: LatLon | None) -> Georeference:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from training.world.errors import MeshError
+from training.world.mesh.damage import damage_as_mesh_error
 from training.world.mesh.linked_files import gltf_header, inside
 from training.world.mesh.piece import Piece
 from training.world.mesh.read_file import read_bytes
@@ -52,7 +53,8 @@ def read_tileset(file: Path, detail_m: float) -> Tileset:
     """
     walk = _Walk(folder=file.parent, detail_m=detail_m)
     tileset = _json(file)
-    files = list(walk.files(file, tileset, np.eye(4), 0))
+    with damage_as_mesh_error(file):
+        files = list(walk.files(file, tileset, np.eye(4), 0))
     missing = [tile.file for tile in files if not tile.file.is_file()]
     if missing:
         raise MeshError(
@@ -75,10 +77,11 @@ def read_tile(tile: TileFile) -> list[Piece]:
         data, offset_3 = _unpacked(data, tile.file)
     if data[:4] != b"glTF" and tile.file.suffix.lower() != ".gltf":
         raise MeshError(f"{tile.file}: holds no glTF 2.0; export the tileset as b3dm or glb")
-    header = gltf_header(data, tile.file)
-    centre = header.get("extensions", {}).get("CESIUM_RTC", {}).get("center", (0.0, 0.0, 0.0))
     turn_44 = _UP_AXES[tile.up_axis].copy()
-    turn_44[:3, 3] = offset_3 + turn_44[:3, :3] @ np.array(centre, dtype=np.float64)
+    with damage_as_mesh_error(tile.file):
+        extensions = gltf_header(data, tile.file).get("extensions", {})
+        centre = extensions.get("CESIUM_RTC", {}).get("center", (0.0, 0.0, 0.0))
+        turn_44[:3, 3] = offset_3 + turn_44[:3, :3] @ np.array(centre, dtype=np.float64)
     suffix = ".glb" if data[:4] == b"glTF" else ".gltf"
     pieces = read_bytes(data, tile.file, suffix)
     return [piece.moved(tile.matrix_44 @ turn_44) for piece in pieces]

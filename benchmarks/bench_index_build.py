@@ -82,7 +82,7 @@ class _Thumbnail:
     """A descriptor of the network's length without a network, so that 20,000 tiles take minutes."""
 
     name, sha256, calibration = "thumbnail", "0" * 64, None
-    descriptor_dim, local_bytes, input_size = 2560, 0, 192
+    descriptor_dim, local_bytes, input_size, matcher = 2560, 0, 192, None
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         small = image.resize((self.input_size, self.input_size))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from indexer.geo import bounds_of, ground_size_m
+from model.matching.interface import Geometry
 
 View = Literal["satellite", "drone"]
 """View of a gallery's images: map tiles from above, or drone images of a flight archive."""
@@ -114,6 +115,8 @@ class Match:
     score: float
     rank: int
     pose: Pose | None = None
+    geometry: Geometry | None = None
+    """Corresponding points and their homography, where a matcher found them."""
 
     @property
     def image_id(self) -> str:

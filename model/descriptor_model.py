@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.matching.interface import Matcher
+
 
 @dataclass(frozen=True)
 class GalleryRows:
@@ -33,6 +35,8 @@ class ImageEmbedding:
     """Local features at each scale, of unit length in every cell; None: the weights have none."""
     zoom: float = 1.0
     """Share of the side that each further scale shows of the one before."""
+    pixels_3SS: NDArray[np.uint8] | None = None
+    """The preprocessed image, for a matcher; None: nothing will be matched."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class FusedQuery:
     """Local features of each of the N images, for re-ranking; None: there are none."""
     zoom: float = 1.0
     """As in `ImageEmbedding`; a gallery of the same weights has the same scales."""
+    pixels_N3SS: NDArray[np.uint8] | None = None
+    """The preprocessed images, for a matcher; None: nothing will be matched."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,10 @@ class DescriptorModel(Protocol):
     @property
     def input_size(self) -> int:
         """Side S of the model's input, px."""
+
+    @property
+    def matcher(self) -> Matcher | None:
+        """What compares the best matches closely; None: nothing does."""
 
     @property
     def calibration(self) -> Mapping[str, float] | None:

@@ -14,6 +14,8 @@ from PIL import Image
 
 from model.descriptor_model import Explanation, GalleryRows, ImageEmbedding
 from model.fusion import unit_mean
+from model.matching.choice import AUTO, load_matcher
+from model.matching.interface import Matcher
 from model.preprocessing import to_pixels
 from model.runtime.choice import load_runtime
 from model.runtime.interface import Runtime
@@ -30,8 +32,11 @@ BATCH_SIZE = 16
 class Embedder:
     """Safe-Net with trained weights: a `DescriptorModel`."""
 
-    def __init__(self, weights: WeightsInfo, runtime: Runtime) -> None:
+    def __init__(
+        self, weights: WeightsInfo, runtime: Runtime, matcher: Matcher | None = None
+    ) -> None:
         self.runtime = runtime
+        self.matcher = matcher
         self.name = weights.name
         self.sha256 = weights.sha256
         self.config = weights.config
@@ -42,18 +47,22 @@ class Embedder:
         self.local_bytes = weights.config.local_length(weights.config.gallery_turns)
 
     @classmethod
-    def load(cls, weights: Path | None = None, *, device: str = "auto") -> "Embedder":
+    def load(
+        cls, weights: Path | None = None, *, device: str = "auto", matcher: str = AUTO
+    ) -> "Embedder":
         """Load weights: the shipped ones, or those at a path.
 
         Args:
             weights: a .safetensors file with its JSON beside it; None for the shipped ones.
             device: cpu, cuda, or `auto`: the GPU where there is one.
+            matcher: one of `model.matching.choice.MATCHERS`.
 
         Raises:
             CheckpointError: the files are missing, damaged or do not fit together.
-            ConfigError: the device does not exist here.
+            ConfigError: the device or the matcher does not exist here.
         """
-        return cls(*load_runtime(weights or SHIPPED_WEIGHTS, device))
+        info, runtime = load_runtime(weights or SHIPPED_WEIGHTS, device)
+        return cls(info, runtime, load_matcher(matcher))
 
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return the centre square at input size, uint8 [3, S, S]; thread-safe."""
@@ -69,10 +78,16 @@ class Embedder:
         scales = self.config.scales(views)
         by_heading_NTSD = rows_NVD.reshape(count, views // scales, scales, length)
         descriptors_NSTD = np.ascontiguousarray(by_heading_NTSD.transpose(0, 2, 1, 3))
-        if not self.config.local_dim:
-            return [ImageEmbedding(descriptors_STD) for descriptors_STD in descriptors_NSTD]
-        pairs = zip(descriptors_NSTD, local_NSL, strict=True)
-        return [ImageEmbedding(*pair, self.config.turn_zoom) for pair in pairs]
+        has_local, is_matched = self.config.local_dim > 0, self.matcher is not None
+        return [
+            ImageEmbedding(
+                descriptors_NSTD[index],
+                local_NSL[index] if has_local else None,
+                self.config.turn_zoom if has_local else 1.0,
+                pixels_N3SS[index] if is_matched else None,
+            )
+            for index in range(count)
+        ]
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> GalleryRows:
         """Return what a gallery keeps of preprocessed images.

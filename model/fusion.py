@@ -21,7 +21,14 @@ def as_query(embedding: ImageEmbedding) -> FusedQuery:
     every_PD = descriptors_STD.reshape(-1, descriptors_STD.shape[2])
     steadiness = float(np.linalg.norm(every_PD.mean(axis=0)))
     local_NSL = None if local_SL is None else local_SL[None]
-    return FusedQuery(unit_mean(descriptors_STD), steadiness, local_NSL, embedding.zoom)
+    pixels_3SS = embedding.pixels_3SS
+    return FusedQuery(
+        unit_mean(descriptors_STD),
+        steadiness,
+        local_NSL,
+        embedding.zoom,
+        None if pixels_3SS is None else pixels_3SS[None],
+    )
 
 
 def plain_query(descriptors: NDArray[np.float32]) -> FusedQuery:
@@ -39,7 +46,9 @@ def fuse_queries(queries: Sequence[FusedQuery]) -> FusedQuery:
     grids = [query.local_NSL for query in queries if query.local_NSL is not None]
     local_NSL = np.concatenate(grids) if len(grids) == len(queries) else None
     descriptors_SD = unit_mean(descriptors_NSD.transpose(1, 0, 2))
-    return FusedQuery(descriptors_SD, steadiness, local_NSL, queries[0].zoom)
+    pixels = [query.pixels_N3SS for query in queries if query.pixels_N3SS is not None]
+    pixels_N3SS = np.concatenate(pixels) if len(pixels) == len(queries) else None
+    return FusedQuery(descriptors_SD, steadiness, local_NSL, queries[0].zoom, pixels_N3SS)
 
 
 def fuse(embeddings: Sequence[ImageEmbedding]) -> FusedQuery:

@@ -94,7 +94,9 @@ def _load(settings: Settings, embedder: DescriptorModel | None, state: ServiceSt
     limit_blas_threads()
     if settings.model_threads:
         torch.set_num_threads(settings.model_threads)
-    model = embedder or Embedder.load(settings.weights, device=settings.device)
+    model = embedder or Embedder.load(
+        settings.weights, device=settings.device, matcher=settings.matcher
+    )
     model.embed_query_pixels(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
     galleries = OpenGalleries(settings.store, model)
     galleries.refresh()

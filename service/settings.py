@@ -27,6 +27,9 @@ class Settings(BaseSettings):
         None,
         description="Weights (.safetensors with its .json beside it); unset: the shipped ones.",
     )
+    matcher: Literal["auto", "xfeat", "none"] = Field(
+        "auto", description="What compares the best matches closely; none: nothing does."
+    )
     device: str = Field("auto", description="Where the model runs: auto, cpu, cuda or cuda:N.")
     localize_gallery: str | None = Field(
         None, description="Satellite gallery that /localize searches when a request names none."

@@ -25,6 +25,7 @@ class ColourEmbedder:
     sha256 = hashlib.sha256(b"colour-thumbnail").hexdigest()
     descriptor_dim = 16 * 16 * 3
     local_bytes = 0
+    matcher = None
     input_size = 16
     calibration = None
 

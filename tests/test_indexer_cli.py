@@ -23,7 +23,7 @@ COMMANDS = (
 def run(monkeypatch, tmp_path, embedder):
     """Run a command in an empty folder; weights are the colour thumbnail."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(options, "load_weights", lambda weights, device: embedder)
+    monkeypatch.setattr(options, "load_weights", lambda *_: embedder)
 
     def invoke(*arguments: object, ok: bool = True):
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -291,7 +291,7 @@ def test_weights_of_another_dimension_are_refused(run, tmp_path, monkeypatch, em
     class Other(type(embedder)):
         name, sha256, descriptor_dim = "other", "f" * 64, 5
 
-    monkeypatch.setattr(options, "load_weights", lambda weights, device: Other())
+    monkeypatch.setattr(options, "load_weights", lambda *_: Other())
     picture(1).save(tmp_path / "q.png")
     for arguments in (("build", "map", "tiles"), ("search", "map", "q.png"), ("rebuild", "map")):
         assert "colour-thumbnail" in refused(run(*arguments, ok=False))

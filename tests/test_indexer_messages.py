@@ -19,7 +19,7 @@ from indexer.commands.errors import error_text, one_line_errors
 def run(monkeypatch, tmp_path, embedder):
     """Run a command line in an empty folder; weights are the colour thumbnail."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(options, "load_weights", lambda weights, device: embedder)
+    monkeypatch.setattr(options, "load_weights", lambda *_: embedder)
     return lambda line: CliRunner().invoke(app, line.split())
 
 

@@ -72,11 +72,17 @@ def _drop_pictures(writer: Writer) -> tuple[int, int]:
         shown.update(database.picture_names())
         database.close()
     unused = [writer.pictures.path(name) for name in writer.pictures.names() if name not in shown]
+    unused += [
+        path
+        for name in writer.pictures.names()
+        if name not in shown
+        for path in writer.pictures.rows(name)
+    ]
     unused += writer.pictures.leftovers()
     freed = sum(path.stat().st_size for path in unused)
     for path in unused:
         path.unlink()
-    return len(unused), freed
+    return sum(path.suffix == ".jpg" for path in unused), freed
 
 
 def _version_databases(folder: GalleryFolder) -> Iterator[Database]:

@@ -141,6 +141,10 @@ class _Run:
         pixels_N3SS = np.stack([item.pixels_3SS for item in prepared])
         first = self._writer.row.next_slot
         crcs = rows.write(first, self._embedder.embed_gallery_pixels(pixels_N3SS))
+        matcher = self._embedder.matcher
+        if matcher is not None:
+            for item, row_B in zip(prepared, matcher.describe(pixels_N3SS), strict=True):
+                self._writer.pictures.add_row(item.picture_sha256, matcher.row_format, row_B)
         return [
             StoredImage(
                 record=item.record,

@@ -140,6 +140,7 @@ def build(
     keep: opt.Keep = 3,
     log: opt.Log = "auto",
     device: opt.Device = "auto",
+    matcher: opt.MatcherName = "auto",
 ) -> None:
     """Build a gallery of one source; run the command again after an interruption to continue."""
     with one_line_errors(as_json=log == "json"):
@@ -156,10 +157,10 @@ def build(
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
         )  # fmt: skip
         if dry_run:
-            embedder = opt.load_weights(weights, device) if minutes else None
+            embedder = opt.load_weights(weights, device, matcher) if minutes else None
             _forecast(name, found, weights, kind, embedder, report)
             return
-        embedder = opt.load_weights(weights, device)
+        embedder = opt.load_weights(weights, device, matcher)
         outcome = operations.build(
             store, name, found, embedder, index_kind=kind, anew=replace, keep=keep, progress=report
         )
@@ -186,6 +187,7 @@ def add(
     keep: opt.Keep = 3,
     log: opt.Log = "auto",
     device: opt.Device = "auto",
+    matcher: opt.MatcherName = "auto",
 ) -> None:
     """Add another source, or the new images of a known one; failed images are tried again."""
     with one_line_errors(as_json=log == "json"):
@@ -199,7 +201,7 @@ def add(
             overlap=overlap,
             gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
         )  # fmt: skip
-        embedder = opt.load_weights(weights, device)
+        embedder = opt.load_weights(weights, device, matcher)
         outcome = operations.add(store, name, found, embedder, keep=keep, progress=report)
         _report(outcome, name, report)
 
@@ -211,6 +213,7 @@ def update(
     keep: opt.Keep = 3,
     log: opt.Log = "auto",
     device: opt.Device = "auto",
+    matcher: opt.MatcherName = "auto",
 ) -> None:
     """Read every source again: add new images and replace those whose files changed."""
     with one_line_errors(as_json=log == "json"):
@@ -219,7 +222,7 @@ def update(
 
         report = opt.reporter(log)
         require(store, name)
-        embedder = opt.load_weights(weights, device)
+        embedder = opt.load_weights(weights, device, matcher)
         outcome = operations.update(store, name, embedder, keep=keep, progress=report)
         _report(outcome, name, report)
 
@@ -234,6 +237,7 @@ def rebuild(
     keep: opt.Keep = 3,
     log: opt.Log = "auto",
     device: opt.Device = "auto",
+    matcher: opt.MatcherName = "auto",
 ) -> None:
     """Repair every inconsistency, rebuild the index and publish."""
     with one_line_errors(as_json=log == "json"):
@@ -243,7 +247,7 @@ def rebuild(
         kind = None if index is None else opt.index_kind(index)
         report = opt.reporter(log)
         require(store, name)
-        embedder = opt.load_weights(weights, device)
+        embedder = opt.load_weights(weights, device, matcher)
         done = run(store, name, embedder, index_kind=kind, keep=keep, progress=report)
         report.result(gallery=name, **asdict(done))
         print(

@@ -19,6 +19,7 @@ def calibrate(
     weights: opt.Weights = None,
     diagram: Annotated[Path | None, typer.Option(help="Reliability diagram, .svg.")] = None,
     device: opt.Device = "auto",
+    matcher: opt.MatcherName = "auto",
 ) -> None:
     """Fit the confidence; report on the halves of the queries that were not used for the fit."""
     with one_line_errors():
@@ -30,7 +31,7 @@ def calibrate(
 
         files = query_files(images)
         positions = read_truth(truth, files)
-        embedder = opt.load_weights(weights, device)
+        embedder = opt.load_weights(weights, device, matcher)
         gallery = Gallery.open(store, name, embedder=embedder)
         found = list(samples(gallery, embedder, files, positions))
         gallery.close()

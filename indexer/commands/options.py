@@ -24,6 +24,14 @@ Weights = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+MatcherName = Annotated[
+    str,
+    typer.Option(
+        "--matcher",
+        envvar="SAFENET_MATCHER",
+        help="auto, xfeat or none: what compares the best matches closely.",
+    ),
+]
 Log = Annotated[str, typer.Option(help="auto: a bar or plain lines; json: JSON lines.")]
 Keep = Annotated[int, typer.Option(min=1, help="Published versions to keep.")]
 SourcePath = Annotated[
@@ -81,11 +89,11 @@ UserAgent = Annotated[
 DEFAULT_STORE = Path("var/galleries")
 
 
-def load_weights(weights: Path | None, device: str) -> "Embedder":
+def load_weights(weights: Path | None, device: str, matcher: str = "auto") -> "Embedder":
     """Return the weights; the network's libraries are imported here, not for `--help`."""
     from model.embedder import Embedder
 
-    return Embedder.load(weights, device=device)
+    return Embedder.load(weights, device=device, matcher=matcher)
 
 
 def reporter(log: str) -> Any:

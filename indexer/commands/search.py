@@ -50,6 +50,7 @@ def search(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image.")] = False,
     device: opt.Device = "auto",
+    matcher: opt.MatcherName = "auto",
 ) -> None:
     """Localize query images in a gallery: one line per match, with the estimated position."""
     with one_line_errors():
@@ -77,7 +78,7 @@ def search(
             prior = Prior(latitude=latitude, longitude=longitude, radius_m=radius_m)
         files = query_files(images)
         positions = None if truth is None else read_truth(truth, files)
-        embedder = opt.load_weights(weights, device)
+        embedder = opt.load_weights(weights, device, matcher)
         gallery = Gallery.open(store, name, embedder=embedder)
         _refuse_unknown_source(gallery, source)
         unreadable = 0

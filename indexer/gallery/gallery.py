@@ -1,6 +1,6 @@
 """A published gallery, opened for reading: search, metadata and pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -13,11 +13,13 @@ from indexer.gallery.database import Database
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.layout import GalleryFolder, current_version, gallery_folder, list_galleries
 from indexer.gallery.manifest import Manifest, read_manifest
+from indexer.gallery.matcher_rows import MatcherRows
 from indexer.gallery.pictures import PictureStore
 from indexer.gallery.vector_search import Searcher
 from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
 from model.descriptor_model import DescriptorModel, FusedQuery
 from model.files import file_sha256
+from model.matching.interface import Matcher
 from model.scoring import best_first, cosines, rerank
 from model.verification import VERIFIED, Agreement
 
@@ -54,6 +56,7 @@ class Gallery:
         path = place / "descriptors.f16"
         self._descriptors = DescriptorFile(path, self.descriptor_dim, self.local_bytes)
         self._pictures = PictureStore(folder.pictures)
+        self._matcher_rows = MatcherRows(self._pictures)
         self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
         self._record_cache: dict[int, ImageRecord] = {}
 
@@ -195,6 +198,29 @@ class Gallery:
         except OSError as error:
             raise GalleryMismatchError(
                 f"the picture of {image_id!r} is missing from gallery {self.name!r}; "
+                f"run: safenet-index rebuild {self.name}"
+            ) from error
+
+    def matcher_rows(
+        self, image_ids: Sequence[str], matcher: Matcher, side: int
+    ) -> NDArray[np.int8]:
+        """Return what a matcher needs of images: int8 [K, B].
+
+        Args:
+            image_ids: which images.
+            matcher: whose rows.
+            side: of the embedder's input, px.
+
+        Raises:
+            UnknownImageError: there is no such image.
+            GalleryMismatchError: a picture is missing on disk.
+        """
+        names = metadata_search.picture_names(self.database, image_ids)
+        try:
+            return self._matcher_rows.read([names[each] for each in image_ids], matcher, side)
+        except OSError as error:
+            raise GalleryMismatchError(
+                f"a picture is missing from gallery {self.name!r}; "
                 f"run: safenet-index rebuild {self.name}"
             ) from error
 

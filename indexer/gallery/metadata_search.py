@@ -97,6 +97,14 @@ def find(database: Database, image_id: str) -> tuple[ImageRecord, str] | None:
         return None if row is None else (record_of(row), row.picture_sha256)
 
 
+def picture_names(database: Database, image_ids: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 of images' pictures by image id."""
+    with Session(database.engine) as session:
+        query = select(ImageRow.image_id, ImageRow.picture_sha256)
+        found = session.execute(query.where(ImageRow.image_id.in_(image_ids)))
+        return {image_id: name for image_id, name in found}  # noqa: C416 (mypy: rows are tuples)
+
+
 def records(
     database: Database, within: Bounds | None, limit: int | None, page: int = 500
 ) -> Iterator[ImageRecord]:

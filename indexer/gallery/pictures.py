@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from model.files import write_atomically
@@ -48,6 +50,25 @@ class PictureStore:
     def read(self, sha256: str) -> bytes:
         """Return the bytes of a picture; OSError if it is missing."""
         return self.path(sha256).read_bytes()
+
+    def add_row(self, sha256: str, row_format: str, row_B: NDArray[np.int8]) -> None:
+        """Store a matcher's row beside a picture."""
+        write_atomically(self._row_path(sha256, row_format), row_B.tobytes(), sync=False)
+
+    def row(self, sha256: str, row_format: str, row_bytes: int) -> NDArray[np.int8] | None:
+        """Return a matcher's row of a picture; None where there is no whole one."""
+        try:
+            data = self._row_path(sha256, row_format).read_bytes()
+        except OSError:
+            return None
+        return np.frombuffer(data, dtype=np.int8) if len(data) == row_bytes else None
+
+    def rows(self, sha256: str) -> list[Path]:
+        """Return the files of all matchers' rows of a picture."""
+        return sorted(self.path(sha256).parent.glob(f"{sha256}.*.row"))
+
+    def _row_path(self, sha256: str, row_format: str) -> Path:
+        return self.path(sha256).with_suffix(f".{row_format}.row")
 
     def sound(self, sha256: str) -> bool:
         """Return whether the picture exists with unchanged bytes."""

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 
 from indexer.errors import CalibrationError
 
+MOST_INLIERS = 50
+"""Inliers from which more are no further evidence."""
+
+CHANCE_INLIERS = 15
+"""Number of inliers that the best of many wrong matches has. Our choice: the median on real photos;
+it keeps the lead honest in galleries of few places."""
+
+MOST_LEAD = 20
+"""The same for the lead."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -20,14 +30,23 @@ class Evidence:
     """Share of the matches' softmax weight that lies within that reach, 0..1."""
     steadiness: float
     """Steadiness of the query's descriptor under test-time augmentation, 0..1."""
+    inliers: float = 0.0
+    """Number of keypoints that a homography onto the best match explains, at most MOST_INLIERS; 0
+    where nothing was matched."""
+    lead: float = 0.0
+    """Its inliers less those of the best match of another place, or CHANCE_INLIERS where that has
+    fewer; within MOST_LEAD."""
+    spread: float = 0.0
+    """Share of the photo that the inliers cover, 0..1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
     """Parameters that turn evidence into a confidence and a spread into accuracy radii.
 
-    `bias`, `score`, `margin`, `agreement` and `steadiness` are the coefficients of a logistic
-    model of the evidence. `safenet-index calibrate` fits them; the weights' card carries them.
+    `bias` and those of the evidence's names are the coefficients of a logistic model of it;
+    `inliers`, `lead` and `spread` are 0 for answers without a matcher. `safenet-index calibrate`
+    fits them; the weights' card carries them, for matched answers that of the matcher.
 
     Raises:
         CalibrationError: a value is not finite or out of its bound.
@@ -48,6 +67,11 @@ class Calibration:
     """Radius that holds the truth in 68 % of cases, in spreads of the fused position."""
     scale_95: float
     """The same for 95 %."""
+    inliers: float = 0.0
+    lead: float = 0.0
+    spread: float = 0.0
+    match_lead: float = -1000.0
+    """Least lead of a `match`; what a matcher does not find is never called so."""
 
     def __post_init__(self) -> None:
         for name, value in self.to_dict().items():
@@ -75,8 +99,10 @@ class Calibration:
         Raises:
             CalibrationError: a key is unknown or missing, or a value is no number in its bound.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        unknown, missing = sorted(set(values) - set(names)), sorted(set(names) - set(values))
+        fields = dataclasses.fields(cls)
+        names = [field.name for field in fields]
+        needed = {field.name for field in fields if field.default is dataclasses.MISSING}
+        unknown, missing = sorted(set(values) - set(names)), sorted(needed - set(values))
         if unknown:
             raise CalibrationError(
                 f"calibration has the unknown key {unknown[0]!r}; it takes {', '.join(names)}"
@@ -86,8 +112,7 @@ class Calibration:
                 f"calibration lacks {missing[0]!r}; fit it again with: safenet-index calibrate"
             )
         numbers = {}
-        for name in names:
-            value = values[name]
+        for name, value in values.items():
             if not isinstance(value, int | float) or isinstance(value, bool):
                 raise CalibrationError(f"calibration {name} = {value!r}: must be a number")
             numbers[name] = float(value)

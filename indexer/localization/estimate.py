@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.geo import distance_m, metres_between, offset
-from indexer.localization.confidence import Calibration, Evidence
+from indexer.localization.confidence import (
+    CHANCE_INLIERS,
+    MOST_INLIERS,
+    MOST_LEAD,
+    Calibration,
+    Evidence,
+)
 from indexer.localization.pose import Placement, placement
 from indexer.records import Match
 
@@ -26,6 +32,18 @@ DEFAULT_REACH_M = 50.0
 
 REACH_SIDES = 1.5
 """Reach of a match in sides of its ground area: tiles so near can show the same place."""
+
+
+INLIER_POWER = 2
+"""Power of the inliers by which matches weigh. Our choice: a homography of twice the inliers is
+trusted four times as much."""
+
+CONSENSUS = 10
+"""Parts of the reach within which the positions that keypoints give agree with the best match's.
+Our choice: 11 m for tiles of 75 m; wrong ones lie anywhere."""
+
+POSED_FLOOR, MATCHED_FLOOR = 10, 50
+"""Parts of the reach that a spread is at least: without corresponding keypoints, and with them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +68,8 @@ class FusedPosition:
     """Weighted mean of the query positions that the matches around the best one imply.
 
     Latitude and longitude are degrees WGS 84. `spread_m` is the root mean square distance of those
-    positions from it, and never less than a tenth of the reach. `heading_deg` is their mean.
+    positions from it, and never less than a tenth of the reach, a fiftieth with keypoints.
+    `heading_deg` is their mean.
     """
 
     latitude: float
@@ -79,6 +98,7 @@ class Neighbourhood:
     def __init__(self, matches: Sequence[Match]) -> None:
         self.best = matches[0]
         self.reach_m = reach_m(self.best)
+        self._same_m = self.reach_m / CONSENSUS
         self._matches = matches
         self._near = [_apart_m(self.best, match) <= self.reach_m for match in matches]
 
@@ -90,6 +110,12 @@ class Neighbourhood:
             temperature: of the softmax over scores.
         """
         weights = self._weights(temperature)
+        inliers = [_inliers(match) for match in self._matches]
+        inliers_elsewhere = max(
+            (n for n, near in zip(inliers, self._near, strict=True) if not near), default=0
+        )
+        inliers_elsewhere = max(inliers_elsewhere, CHANCE_INLIERS)
+        lead = _inliers(self.best) - inliers_elsewhere
         elsewhere = [
             match.score for match, near in zip(self._matches, self._near, strict=True) if not near
         ]
@@ -99,20 +125,31 @@ class Neighbourhood:
             margin=self.best.score - max(elsewhere, default=self._matches[-1].score),
             agreement=near_weight / sum(weights),
             steadiness=steadiness,
+            inliers=min(_inliers(self.best), MOST_INLIERS),
+            lead=max(-MOST_LEAD, min(lead, MOST_LEAD)),
+            spread=0.0 if self.best.geometry is None else self.best.geometry.spread,
         )
 
     def fuse(self, temperature: float) -> FusedPosition:
         """Return the weighted mean of the positions that the near matches imply.
 
-        Where the best match's pose is known the temperature is `POSED_TEMPERATURE`.
+        Where the best match's pose is known the temperature is `POSED_TEMPERATURE`; where its
+        keypoints correspond, matches count by their inliers instead.
         """
         posed = placement(self.best).heading_deg is not None
-        weights = self._weights(POSED_TEMPERATURE if posed else temperature)
+        matched = posed and self.best.geometry is not None
+        if matched:
+            weights = [float(_inliers(match)) ** INLIER_POWER for match in self._matches]
+        else:
+            weights = self._weights(POSED_TEMPERATURE if posed else temperature)
         near = [
             (weight, *self._implied(match))
             for weight, match, close in zip(weights, self._matches, self._near, strict=True)
-            if close
+            if close and weight > 0
         ]
+        if matched:
+            _, north_m, east_m, _ = near[0]
+            near = [one for one in near if math.dist(one[1:3], (north_m, east_m)) <= self._same_m]
         total = sum(weight for weight, *_ in near)
         north_m = sum(weight * north for weight, north, _, _ in near) / total
         east_m = sum(weight * east for weight, _, east, _ in near) / total
@@ -124,7 +161,9 @@ class Neighbourhood:
         return FusedPosition(
             latitude=latitude,
             longitude=longitude,
-            spread_m=math.sqrt(variance_m2 + (self.reach_m / 10) ** 2),
+            spread_m=math.hypot(
+                math.sqrt(variance_m2), self.reach_m / (MATCHED_FLOOR if matched else POSED_FLOOR)
+            ),
             heading_deg=_mean_heading(headings),
         )
 
@@ -143,6 +182,10 @@ def reach_m(match: Match) -> float:
     """Return how far from a match another one may lie and still show the same place, m."""
     ground_m = match.record.ground_m
     return DEFAULT_REACH_M if ground_m is None else REACH_SIDES * ground_m
+
+
+def _inliers(match: Match) -> int:
+    return 0 if match.geometry is None else match.geometry.inliers
 
 
 def _centre(match: Match) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from indexer.localization.agreement import combine
 from indexer.localization.answer import Answer, Status
 from indexer.localization.confidence import Calibration, calibration_of, confidence
 from indexer.localization.estimate import Neighbourhood
+from indexer.localization.matching import rerank_by_matcher
 from indexer.records import Filters, Match, Prior
 from model.descriptor_model import DescriptorModel, FusedQuery, ImageEmbedding
 from model.errors import ImageError
@@ -27,6 +28,11 @@ JUDGED = 30
 returned. Our choice: 10 to 150 of them rejected out-of-map images equally well on a rendered map of
 529 tiles at half steps.
 """
+
+
+MATCHED_ALONE = 6
+"""Largest number of photos of one question that are matched one by one too. Our choice: a photo
+takes as long as one question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +95,8 @@ def localize_embeddings(
     fused = localize_query(fuse(images), gallery, embedder, search)
     if len(images) == 1:
         return fused
+    if len(images) > MATCHED_ALONE:
+        images = [replace(image, pixels_3SS=None) for image in images]
     alone = [localize_query(fuse([image]), gallery, embedder, search) for image in images]
     return combine(fused, alone)
 
@@ -106,7 +114,11 @@ def localize_query(
     matches = gallery.search(
         query, top_k=max(search.top_k, JUDGED), prior=search.prior, filters=search.filters
     )
-    answer = judge(matches, query.steadiness, calibration_of(embedder.calibration), search)
+    calibration = calibration_of(embedder.calibration)
+    if embedder.matcher is not None and query.pixels_N3SS is not None:
+        matches = rerank_by_matcher(matches, query, gallery, embedder.matcher)
+        calibration = calibration_of(embedder.matcher.calibration)
+    answer = judge(matches, query.steadiness, calibration, search)
     return answer if gallery.view == "satellite" else replace(answer, estimate=None)
 
 
@@ -127,7 +139,8 @@ def judge(
     evidence = around.evidence(steadiness, calibration.temperature)
     fused = around.fuse(calibration.temperature)
     probability = confidence(evidence, calibration)
-    status: Status = "match" if probability >= calibration.match_from else "uncertain"
+    is_sure = probability >= calibration.match_from and evidence.lead >= calibration.match_lead
+    status: Status = "match" if is_sure else "uncertain"
     if probability < max(search.min_confidence, calibration.no_match_below):
         status = "no_match"
     return Answer(

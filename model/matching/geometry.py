@@ -29,6 +29,10 @@ SHIFT_SCALE = 0.1
 SCALES = (0.35, 2.5)
 """Bounds on the size of the query's square in the gallery image, in sides."""
 
+MOST_ROTATION_DEG = 40.0
+"""Largest rotation of the query, which is turned upright roughly before. Our choice: descriptors
+survive 25 degrees, and half a step of the headings more."""
+
 MOST_STRETCH = 4.0
 """Largest ratio of the mapped square's longest side to its shortest. Our choice: beyond, the
 photo would look along the ground."""
@@ -81,7 +85,7 @@ def homography(query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32])
 
 
 def is_plausible(homography_33: NDArray[np.float64]) -> bool:
-    """Return whether a homography can be a photo of the ground: not mirrored, folded or extreme."""
+    """Return whether a homography can be an upright photo of the ground."""
     if not np.isfinite(homography_33).all() or abs(homography_33[2, 2]) < 1e-9:
         return False
     depth_4 = np.hstack((SQUARE_42, np.ones((4, 1)))) @ (homography_33 / homography_33[2, 2])[2]
@@ -94,6 +98,12 @@ def is_plausible(homography_33: NDArray[np.float64]) -> bool:
     if bends_4.min() <= 0:  # mirrored, or not convex
         return False
     sides_4 = np.linalg.norm(edges_42, axis=1)
+    right, down = mapped(homography_33, np.array([[0.05, 0.0], [0.0, 0.05]])) - mapped(
+        homography_33, np.zeros((1, 2))
+    )
+    angle_deg = math.degrees(math.atan2(right[1] - down[0], right[0] + down[1]))
+    if abs(angle_deg) > MOST_ROTATION_DEG:
+        return False
     size = math.sqrt(_area(corners_42))
     smallest, largest = SCALES
     return smallest <= size <= largest and bool(sides_4.max() <= MOST_STRETCH * sides_4.min())

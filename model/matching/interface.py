@@ -5,7 +5,7 @@ y downwards, the square from -0.5 to 0.5. Shapes: N images, S side of the square
 of a gallery image's row, K candidates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,14 @@ class Matcher(Protocol):
     @property
     def row_bytes(self) -> int:
         """Bytes B that a gallery keeps of an image."""
+
+    @property
+    def row_format(self) -> str:
+        """Name of the rows' layout and weights; rows of another one are computed again."""
+
+    @property
+    def calibration(self) -> Mapping[str, float]:
+        """Parameters of the confidence for matched answers."""
 
     @property
     def weight(self) -> float:

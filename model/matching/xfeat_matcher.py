@@ -7,18 +7,27 @@ headings of each whose keypoints are compared.
 Shapes: N views, T headings, S side, K candidates, B bytes of a row.
 """
 
+import json
+import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.errors import CheckpointError
 from model.matching import xfeat_rows
 from model.matching.geometry import homography, rotation
 from model.matching.grid import agreement, grid_of
 from model.matching.interface import Geometry, Verified
 from model.matching.keypoints import Keypoints, mutual_nearest, strongest
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat, XFeatMaps
+
+SIDE = 224
+"""Side of the network's input, px: that of the shipped weights, so that nothing is resampled. Our
+choice: 320 and 448 find no more."""
 
 HEADINGS = 8
 """Number of headings of the query, evenly spaced."""
@@ -59,20 +68,32 @@ class XFeatMatcher:
     row_bytes = xfeat_rows.ROW_BYTES
     weight = WEIGHT
 
-    def __init__(self, side: int, weights: Path = SHIPPED_XFEAT) -> None:
-        """Compile the network.
+    row_format = "xfeat-1"
+
+    def __init__(self, weights: Path = SHIPPED_XFEAT) -> None:
+        """Read the calibration; the network is compiled when it is first used.
 
         Args:
-            side: S of the embedder's input, a multiple of 32 up to 256.
-            weights: the converted file.
+            weights: the converted file, with its JSON beside it.
 
         Raises:
-            CheckpointError: the file is missing or damaged.
+            CheckpointError: the JSON is missing or damaged.
         """
-        self._network = XFeat(side, weights)
+        self.calibration: Mapping[str, float] = _card(weights)["calibration"]
+        self._weights = weights
+        self._lock = threading.Lock()
+        self._compiled: XFeat | None = None
+
+    @property
+    def _network(self) -> XFeat:
+        with self._lock:
+            if self._compiled is None:
+                self._compiled = XFeat(SIDE, self._weights)
+            return self._compiled
 
     def describe(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Return what a gallery keeps of images: int8 [N, B]."""
+        pixels_N3SS = _resized(pixels_N3SS)
         rows = [
             self._row(maps, index)
             for start in range(0, len(pixels_N3SS), BATCH)
@@ -84,7 +105,7 @@ class XFeatMatcher:
     def _row(self, maps: XFeatMaps, index: int) -> NDArray[np.int8]:
         features_MMD = maps.features_NMMD[index]
         points = strongest(maps.scores_NSS[index], features_MMD, xfeat_rows.GALLERY_KEYPOINTS)
-        return xfeat_rows.packed(self._grid(features_MMD), points, self._network.side)
+        return xfeat_rows.packed(self._grid(features_MMD), points, SIDE)
 
     def _grid(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
         network = self._network
@@ -98,7 +119,7 @@ class XFeatMatcher:
     ) -> Verified:
         """Return what corresponds between a query's images and candidates; see `Matcher`."""
         step = max(1, -(-len(pixels_N3SS) // VIEWS))
-        views = [_Query(self, pixels_3SS) for pixels_3SS in pixels_N3SS[::step]]
+        views = [_Query(self, pixels_3SS) for pixels_3SS in _resized(pixels_N3SS[::step])]
         candidates = xfeat_rows.grids(rows_KB)
         agreed_NKT = np.stack([agreement(view.grids_TGGW, candidates) for view in views])
         grid_scores_K = np.maximum(agreed_NKT.max(axis=2).mean(axis=0), 0)
@@ -106,7 +127,7 @@ class XFeatMatcher:
         geometries: list[Geometry | None] = [None] * len(rows_KB)
         inliers_K = np.zeros(len(rows_KB), dtype=np.float32)
         for candidate in np.argsort(-before_K, kind="stable")[:COMPARED].tolist():
-            points = xfeat_rows.keypoints(rows_KB[candidate], self._network.side)
+            points = xfeat_rows.keypoints(rows_KB[candidate], SIDE)
             found = [
                 view.closest(points, agreed_KT[candidate])
                 for view, agreed_KT in zip(views, agreed_NKT, strict=True)
@@ -119,6 +140,17 @@ class XFeatMatcher:
 
     def _maps(self, pixels_N3SS: NDArray[np.uint8]) -> XFeatMaps:
         return self._network(pixels_N3SS)
+
+
+def _card(weights: Path) -> dict[str, Any]:
+    try:
+        card: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text())
+        card["calibration"].items()
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{weights.with_suffix('.json').name}: no readable card; reinstall the package"
+        ) from error
+    return card
 
 
 class _Query:
@@ -152,6 +184,14 @@ class _Query:
                 points.places_P2[inside_P], points.descriptors_PD[inside_P]
             )
         return self._points[heading]
+
+
+def _resized(pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the images at the network's side."""
+    if pixels_N3SS.shape[-1] == SIDE:
+        return pixels_N3SS
+    wide = [Image.fromarray(one.transpose(1, 2, 0)).resize((SIDE, SIDE)) for one in pixels_N3SS]
+    return np.stack([np.asarray(image).transpose(2, 0, 1) for image in wide])
 
 
 def _rotated(pixels_3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,85 @@
+"""Re-ranks matches by corresponding keypoints, which also place the query to a metre or two."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.gallery.gallery import Gallery
+from indexer.records import Match, Pose
+from model.descriptor_model import FusedQuery
+from model.matching.geometry import mapped
+from model.matching.interface import Geometry, Matcher
+
+COMPARED = 30
+"""Number of best matches that are compared; the others keep their order behind them."""
+
+STEP = 0.05
+"""Length of the line at the query's centre whose direction is the heading, sides."""
+
+
+def rerank_by_matcher(
+    matches: Sequence[Match], query: FusedQuery, gallery: Gallery, matcher: Matcher
+) -> list[Match]:
+    """Return the matches in their new order, with the geometry of those that correspond.
+
+    Scores become (score + weight * the matcher's score) / (1 + weight).
+
+    Args:
+        matches: what `Gallery.search` returned, best first.
+        query: with the pixels of its images.
+        gallery: where the matches are from.
+        matcher: with loaded weights.
+
+    Raises:
+        GalleryMismatchError: a picture is missing.
+    """
+    assert query.pixels_N3SS is not None
+    if not matches:
+        return []
+    close = list(matches[:COMPARED])
+    rows_KB = gallery.matcher_rows(
+        [match.image_id for match in close], matcher, query.pixels_N3SS.shape[-1]
+    )
+    before_K = np.array([match.score for match in close], dtype=np.float32)
+    found = matcher.verify(query.pixels_N3SS, rows_KB, before_K)
+    scores_K = (before_K + matcher.weight * found.scores_K) / (1 + matcher.weight)
+    compared = [
+        replace(match, score=score, geometry=geometry, pose=pose_of(geometry) or match.pose)
+        for match, score, geometry in zip(close, scores_K.tolist(), found.geometries, strict=True)
+    ]
+    compared.sort(key=lambda match: -match.score)
+    rest = [
+        replace(match, score=match.score / (1 + matcher.weight)) for match in matches[COMPARED:]
+    ]
+    return [replace(match, rank=rank) for rank, match in enumerate(compared + rest, start=1)]
+
+
+def pose_of(geometry: Geometry | None) -> Pose | None:
+    """Return where a geometry puts the query's centre, and how it is rotated."""
+    if geometry is None:
+        return None
+    line_22 = np.array([[0.0, 0.0], [0.0, -STEP]])
+    (x, y), above_2 = mapped(geometry.homography_33, line_22)
+    right, down = above_2[0] - x, above_2[1] - y
+    return Pose(up=-float(y), right=float(x), turn_deg=math.degrees(math.atan2(right, -down)))
+
+
+def outline(
+    geometry: Geometry, half_width: float, half_height: float
+) -> NDArray[np.float64] | None:
+    """Return the photo's corners in the match [4, 2], clockwise from its top left.
+
+    None where a part of the photo lies beyond the horizon.
+
+    Args:
+        geometry: of the match.
+        half_width: of the photo, in sides of its centre square; 0.5 for a square photo.
+        half_height: the same for its height.
+    """
+    x, y = half_width, half_height
+    corners_42 = np.array([[-x, -y], [x, -y], [x, y], [-x, y]])
+    depth_4 = np.hstack((corners_42, np.ones((4, 1)))) @ geometry.homography_33[2]
+    return None if depth_4.min() <= 0 else mapped(geometry.homography_33, corners_42)

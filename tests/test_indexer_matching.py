@@ -1,0 +1,234 @@
+"""Matching in a search: rows beside pictures or on demand, positions from keypoints, evidence."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from conftest import ColourEmbedder
+from PIL import Image, ImageFilter
+from pyproj import Transformer
+from rasterio import Affine
+
+from indexer.building.compact import compact
+from indexer.building.operations import build, remove
+from indexer.gallery.gallery import Gallery
+from indexer.geo import distance_m
+from indexer.localization.answer import Answer
+from indexer.localization.confidence import Calibration, Evidence, confidence
+from indexer.localization.localize import localize
+from indexer.localization.matching import outline, pose_of
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.detect import open_source
+from model.errors import ConfigError
+from model.matching.choice import load_matcher
+from model.matching.geometry import rotation
+from model.matching.interface import Geometry, Matcher
+from model.matching.xfeat_matcher import XFeatMatcher
+
+GSD_M, EAST_M, NORTH_M, SIDE_PX = 0.5, 500_000.0, 5_200_000.0, 448
+
+
+class MatchingEmbedder(ColourEmbedder):
+    """Colours alone rank badly; the real matcher does the rest."""
+
+    def __init__(self, matcher: Matcher | None) -> None:
+        self.matcher = matcher
+        self.input_size = 224
+
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        return np.asarray(image.convert("RGB").resize((224, 224))).transpose(2, 0, 1)
+
+    def embed_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
+        return super().embed_pixels(pixels_N3SS[:, :, 7::14, 7::14])
+
+    def embed_query_pixels(self, pixels_N3SS):  # type: ignore[no-untyped-def]
+        from dataclasses import replace
+
+        found = super().embed_query_pixels(pixels_N3SS)
+        pairs = zip(found, pixels_N3SS, strict=True)
+        return [replace(one, pixels_3SS=pixels if self.matcher else None) for one, pixels in pairs]
+
+
+def ground(seed: int) -> Image.Image:
+    chance = np.random.default_rng(seed)
+    canvas = np.full((SIDE_PX, SIDE_PX, 3), 120, np.uint8)
+    for _ in range(300):
+        top, left = chance.integers(0, SIDE_PX, 2)
+        height, width = chance.integers(6, 40, 2)
+        canvas[top : top + height, left : left + width] = chance.integers(0, 255, 3)
+    return Image.fromarray(canvas).filter(ImageFilter.GaussianBlur(1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map of 224 x 224 m."""
+    place = tmp_path_factory.mktemp("maps")
+    with rasterio.open(
+        place / "map.tif",
+        "w",
+        driver="GTiff",
+        width=SIDE_PX,
+        height=SIDE_PX,
+        count=3,
+        dtype="uint8",
+        crs="EPSG:32632",
+        transform=Affine(GSD_M, 0, EAST_M, 0, -GSD_M, NORTH_M),
+    ) as file:
+        file.write(np.asarray(ground(1)).transpose(2, 0, 1))
+    return place
+
+
+@pytest.fixture(scope="module")
+def matching() -> MatchingEmbedder:
+    return MatchingEmbedder(XFeatMatcher())
+
+
+@pytest.fixture(scope="module")
+def store(
+    tmp_path_factory: pytest.TempPathFactory, folder: Path, matching: MatchingEmbedder
+) -> Path:
+    store = tmp_path_factory.mktemp("store")
+    source = open_source(folder, SourceOptions(tile_m=(75.0,), overlap=0.5))
+    build(store, "matched", source, matching)
+    build(store, "plain", source, MatchingEmbedder(None))
+    return store
+
+
+def photo(angle_deg: float = 25.0) -> tuple[Image.Image, tuple[float, float]]:
+    """75 m of the map about (240, 200) px, its top pointing `angle_deg` clockwise from north."""
+    turned = ground(1).rotate(angle_deg, Image.Resampling.BICUBIC, center=(240, 200))
+    to_degrees = Transformer.from_crs(32632, 4326, always_xy=True)
+    longitude, latitude = to_degrees.transform(EAST_M + 240 * GSD_M, NORTH_M - 200 * GSD_M)
+    return turned.crop((165, 125, 315, 275)), (latitude, longitude)
+
+
+def answer(store: Path, name: str, embedder: MatchingEmbedder, image: Image.Image) -> Answer:
+    gallery = Gallery.open(store, name, embedder=embedder)
+    try:
+        return localize(image, gallery, embedder, top_k=30)
+    finally:
+        gallery.close()
+
+
+def rows(store: Path, name: str) -> list[Path]:
+    return sorted((store / name / "pictures").rglob("*.row"))
+
+
+def test_keypoints_place_a_photo_to_a_metre_and_its_heading(
+    store: Path, matching: MatchingEmbedder
+) -> None:
+    image, truth = photo()
+    found = answer(store, "matched", matching, image)
+    assert found.status == "match"
+    assert found.estimate is not None
+    assert distance_m(*truth, found.estimate.latitude, found.estimate.longitude) < 1.0
+    assert found.estimate.heading_deg == pytest.approx(25.0, abs=1.5)
+    assert found.evidence is not None
+    assert found.evidence.inliers >= 30
+    assert found.evidence.lead > 5
+
+
+def test_a_gallery_without_rows_gives_the_same_answer(
+    store: Path, matching: MatchingEmbedder
+) -> None:
+    image, _ = photo(-60.0)
+    with_rows, without = (answer(store, name, matching, image) for name in ("matched", "plain"))
+    assert rows(store, "matched")
+    assert not rows(store, "plain")
+    assert with_rows.estimate is not None
+    assert without.estimate is not None
+    assert without.estimate.latitude == pytest.approx(with_rows.estimate.latitude, abs=1e-5)
+    assert without.estimate.longitude == pytest.approx(with_rows.estimate.longitude, abs=1e-5)
+
+
+def test_no_matcher_leaves_matches_without_geometry(store: Path) -> None:
+    found = answer(store, "matched", MatchingEmbedder(None), photo()[0])
+    assert all(match.geometry is None for match in found.matches)
+    assert found.evidence is not None
+    assert found.evidence.inliers == 0
+
+
+def test_ranks_follow_scores_and_every_match_is_there(
+    store: Path, matching: MatchingEmbedder
+) -> None:
+    found = answer(store, "matched", matching, photo()[0])
+    assert [match.rank for match in found.matches] == list(range(1, len(found.matches) + 1))
+    scores = [match.score for match in found.matches]
+    assert scores == sorted(scores, reverse=True)
+    plain = answer(store, "matched", MatchingEmbedder(None), photo()[0])
+    assert {m.image_id for m in found.matches} == {m.image_id for m in plain.matches}
+
+
+def test_other_ground_is_no_match(store: Path, matching: MatchingEmbedder) -> None:
+    elsewhere = ground(99).crop((100, 100, 250, 250))
+    assert answer(store, "matched", matching, elsewhere).status != "match"
+    assert answer(store, "matched", matching, Image.new("RGB", (64, 64))).status != "match"
+
+
+def test_a_damaged_row_is_made_again_from_the_picture(
+    tmp_path: Path, folder: Path, matching: MatchingEmbedder
+) -> None:
+    build(tmp_path, "g", open_source(folder, SourceOptions(tile_m=(75.0,), overlap=0.5)), matching)
+    image, _ = photo()
+    before = answer(tmp_path, "g", matching, image)
+    for path in rows(tmp_path, "g"):
+        path.write_bytes(b"short")
+    after = answer(tmp_path, "g", matching, image)
+    assert after.matches[0].image_id == before.matches[0].image_id
+
+
+def test_compaction_deletes_the_rows_of_deleted_pictures(
+    tmp_path: Path, folder: Path, matching: MatchingEmbedder
+) -> None:
+    build(tmp_path, "g", open_source(folder, SourceOptions(tile_m=(75.0,), overlap=0.0)), matching)
+    gallery = Gallery.open(tmp_path, "g", embedder=None)
+    ids = [record.image_id for record in gallery.records()]
+    gallery.close()
+    assert len(rows(tmp_path, "g")) == len(ids)
+    remove(tmp_path, "g", ids[:2])
+    done = compact(tmp_path, "g", keep=1)
+    assert done.pictures == 2
+    assert len(rows(tmp_path, "g")) == len(ids) - 2
+
+
+def test_an_unknown_matcher_is_refused() -> None:
+    assert load_matcher("none") is None
+    assert isinstance(load_matcher("auto"), XFeatMatcher)
+    with pytest.raises(ConfigError, match="'sift': choose from auto, none, xfeat"):
+        load_matcher("sift")
+
+
+def test_a_pose_is_that_of_the_homography() -> None:
+    matrix_33 = rotation(30.0)
+    matrix_33[:2, 2] = 0.1, -0.2
+    geometry = Geometry(
+        homography_33=matrix_33, inliers=10, spread=0.5, points_I4=np.zeros((10, 4))
+    )
+    pose = pose_of(geometry)
+    assert pose is not None
+    assert (pose.up, pose.right) == pytest.approx((0.2, 0.1))
+    assert pose.turn_deg == pytest.approx(30.0)
+    assert pose_of(None) is None
+    corners = outline(geometry, 0.5, 0.25)
+    assert corners is not None
+    cos, sin = math.cos(math.radians(30)), math.sin(math.radians(30))
+    x, y = -0.5, -0.25
+    assert corners[0] == pytest.approx((cos * x - sin * y + 0.1, sin * x + cos * y - 0.2))
+    matrix_33[2] = 0, 3, 1
+    assert outline(geometry, 0.5, 0.5) is None
+
+
+def test_calibrations_without_keypoints_are_read_and_ignore_them() -> None:
+    earlier = {
+        "bias": -1.0, "score": 1.0, "margin": 0.0, "agreement": 0.0, "steadiness": 0.0,
+        "temperature": 0.05, "no_match_below": 0.1, "match_from": 0.9,
+        "scale_68": 1.0, "scale_95": 2.0,
+    }  # fmt: skip
+    calibration = Calibration.from_dict(earlier)
+    plain = Evidence(score=1.0, margin=0.0, agreement=0.0, steadiness=0.0)
+    matched = Evidence(
+        score=1.0, margin=0.0, agreement=0.0, steadiness=0.0, inliers=40, lead=20, spread=0.5
+    )
+    assert confidence(plain, calibration) == confidence(matched, calibration) == 0.5

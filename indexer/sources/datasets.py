@@ -13,6 +13,7 @@ from indexer.errors import BadTableError
 from indexer.records import View
 from indexer.sources.candidate import SourceOptions, file_id
 from indexer.sources.listing import image_files
+from indexer.sources.names import shown
 from indexer.sources.table import TableSource
 from indexer.sources.table_lines import NO_PLACE, Line, read_csv
 
@@ -116,14 +117,17 @@ def read_dense(table: Path) -> Iterator[Line]:
     Paths of the published file start with the author's own folders; what counts is the part from
     `train` or `test` on. Source: DenseUAV, evaluate_gps.py.
     """
-    with table.open(encoding="utf-8") as stream:
+    # A name that is not UTF-8 is kept as the bytes that it has in the folder.
+    with table.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
         for number, text in enumerate(stream, start=1):
             where = f"{table.name} line {number}"
             if not text.strip():
                 continue
             found = _DENSE_LINE.match(text.strip())
             if found is None:
-                raise BadTableError(f"{where}: {text.strip()[:60]!r} is not 'path E.. N.. height'")
+                raise BadTableError(
+                    f"{where}: {shown(text.strip()[:60])!r} is not 'path E.. N.. height'"
+                )
             path, longitude, latitude, altitude_m = found.groups()
             parts = PureWindowsPath(path).parts  # either slash
             start = next((i for i, part in enumerate(parts) if part in ("train", "test")), 0)

@@ -22,10 +22,10 @@ class FileFinder:
         The name itself counts first, then with an image suffix, then with either slash, then in
         any case, then with any number of leading zeros (a spreadsheet eats them).
         """
-        path = self._folder / text
+        path = self._folder / text.replace("\0", "")
         tries = [path.with_name(path.name + suffix) for suffix in ("", *IMAGE_SUFFIXES)]
         for file in tries if path.name else []:
-            if file.is_file():
+            if _is_file(file):
                 return file
         if "\\" in text:
             return self.find(text.replace("\\", "/"))
@@ -37,11 +37,25 @@ class FileFinder:
         return by_number.get(number, path) if number is not None else path
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _names_in(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     """Images by lower-case name and stem, and by their number; only what is unambiguous."""
     by_name: dict[str, list[Path]] = {}
     by_number: dict[str, list[Path]] = {}
-    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for file in sorted(folder.iterdir()) if _is_folder(folder) else []:
         if file.suffix.lower() in IMAGE_SUFFIXES:
             for name in (file.name.lower(), file.stem.lower()):
                 by_name.setdefault(name, []).append(file)

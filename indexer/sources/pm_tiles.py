@@ -26,6 +26,9 @@ pmtiles: Any = untyped_tile
 DIRECTORIES_KEPT = 64
 """Our choice: unpacked directories that stay in memory; neighbouring tiles share one."""
 
+MAX_RUNS = 5_000_000
+"""Our choice: as many tiles as a gallery may be cut into; a longer list is damage or an attack."""
+
 _HEADER_BYTES, _DEEPEST = 127, 4
 _RASTER = (TileType.PNG, TileType.JPEG, TileType.WEBP, TileType.AVIF, TileType.UNKNOWN)
 
@@ -114,26 +117,36 @@ class PmTiles:
             ) from error
 
     def _directory(self, offset: int, length: int) -> list[Any]:
-        packed = self._bytes[offset : offset + length]
-        if self._header["internal_compression"] == Compression.GZIP:
-            return list(pmtiles.deserialize_directory(packed))
-        # The library unpacks gzip and nothing else.
-        return list(pmtiles.deserialize_directory(gzip.compress(self._unpack(packed), 1)))
+        # The library unpacks gzip and nothing else, of any size.
+        plain = self._unpack(self._bytes[offset : offset + length])
+        return list(pmtiles.deserialize_directory(gzip.compress(plain, 1)))
 
     def zooms(self) -> list[int]:
         """Zooms that hold a tile, ascending."""
-        return sorted({zoom for zoom, _, _ in self._everything()})
+        with self._whole():
+            found: set[int] = set()
+            for first, last in self._runs():
+                found |= set(range(_zoom_of(first), _zoom_of(last) + 1))
+        return sorted(found)
 
     def _everything(self) -> Iterator[tuple[int, int, int]]:
         with self._whole():
-            root = self._directory(self._header["root_offset"], self._header["root_length"])
-            yield from self._below(root, 1)
+            for first, last in self._runs():
+                for tile_id in range(first, last + 1):
+                    yield pmtiles.tileid_to_zxy(tile_id)
 
-    def _below(self, entries: list[Any], depth: int) -> Iterator[tuple[int, int, int]]:
+    def _runs(self) -> Iterator[tuple[int, int]]:
+        """First and last tile id of every run, ascending within a directory."""
+        root = self._directory(self._header["root_offset"], self._header["root_length"])
+        for number, run in enumerate(self._below(root, 1)):
+            if number > MAX_RUNS:
+                raise ValueError(f"it lists more than {MAX_RUNS:,} runs of tiles")
+            yield run
+
+    def _below(self, entries: list[Any], depth: int) -> Iterator[tuple[int, int]]:
         for entry in entries:
             if entry.run_length > 0:
-                for tile_id in range(entry.tile_id, entry.tile_id + entry.run_length):
-                    yield pmtiles.tileid_to_zxy(tile_id)
+                yield entry.tile_id, entry.tile_id + entry.run_length - 1
             elif depth >= _DEEPEST:
                 raise ValueError("its directories are nested too deep")
             else:
@@ -142,7 +155,15 @@ class PmTiles:
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
         """(x, y) of every tile of a zoom, by column, then row."""
-        yield from sorted((x, y) for z, x, y in self._everything() if z == zoom)
+        lowest, highest = pmtiles.zxy_to_tileid(zoom, 0, 0), pmtiles.zxy_to_tileid(zoom + 1, 0, 0)
+        found: list[tuple[int, int]] = []
+        with self._whole():
+            for first, last in self._runs():
+                inside = range(max(first, lowest), min(last + 1, highest))
+                if len(found) + len(inside) > MAX_RUNS:
+                    raise ValueError(f"zoom {zoom} has more than {MAX_RUNS:,} tiles; use --zoom")
+                found += [pmtiles.tileid_to_zxy(tile_id)[1:] for tile_id in inside]
+        yield from sorted(found)
 
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
         """A tile's bytes; None where there is none."""
@@ -168,3 +189,7 @@ class PmTiles:
     def location(self, zoom: int, x: int, y: int) -> str:
         """The file and the address."""
         return f"{shown(self.path)}!{zoom}/{x}/{y}"
+
+
+def _zoom_of(tile_id: int) -> int:
+    return int(pmtiles.tileid_to_zxy(tile_id)[0])

@@ -48,7 +48,13 @@ class Embedder:
 
     @classmethod
     def load(
-        cls, weights: Path | None = None, *, device: str = "auto", matcher: str = AUTO
+        cls,
+        weights: Path | None = None,
+        *,
+        device: str = "auto",
+        matcher: str = AUTO,
+        precision: str = "fp32",
+        threads: int = 0,
     ) -> "Embedder":
         """Load weights: the shipped ones, or those at a path.
 
@@ -56,12 +62,14 @@ class Embedder:
             weights: a .safetensors file with its JSON beside it; None for the shipped ones.
             device: cpu, cuda, or `auto`: the GPU where there is one.
             matcher: one of `model.matching.choice.MATCHERS`.
+            precision: fp32, or int8 where the weights were exported so.
+            threads: CPU threads of a forward pass; 0: as many as there are cores.
 
         Raises:
             CheckpointError: the files are missing, damaged or do not fit together.
-            ConfigError: the device or the matcher does not exist here.
+            ConfigError: the device, precision or matcher does not exist here, or needs PyTorch.
         """
-        info, runtime = load_runtime(weights or SHIPPED_WEIGHTS, device)
+        info, runtime = load_runtime(weights or SHIPPED_WEIGHTS, device, precision, threads)
         return cls(info, runtime, load_matcher(matcher))
 
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:

@@ -92,17 +92,22 @@ class SafeNet(nn.Module):
             pixels_B3SS: normalised images, float.
             view: which backbone, where the two views do not share one.
         """
-        return self._embeddings(*self.features(pixels_B3SS, view))
+        map_BCHH, global_BC = self.features(pixels_B3SS, view)
+        return self._embeddings(self._aligned(map_BCHH, global_BC), global_BC)
 
     def features(self, pixels_B3SS: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
         """The backbone's map [B, C, H, H] and global feature [B, C]."""
         map_BCHH, global_BC = self._backbone(view)(pixels_B3SS)
         return map_BCHH, global_BC
 
-    def _embeddings(self, map_BCHH: Tensor, global_BC: Tensor) -> Tensor:
-        if self.alignment is not None:
-            map_BCHH = self.alignment(map_BCHH, global_BC)
-        parts_BCK = self._parts(map_BCHH)
+    def _aligned(self, map_BCHH: Tensor, global_BC: Tensor) -> Tensor:
+        if self.alignment is None:
+            return map_BCHH
+        aligned_BCHH: Tensor = self.alignment(map_BCHH, global_BC)
+        return aligned_BCHH
+
+    def _embeddings(self, aligned_BCHH: Tensor, global_BC: Tensor) -> Tensor:
+        parts_BCK = self._parts(aligned_BCHH)
         embeddings = [head(parts_BCK[:, :, index]) for index, head in enumerate(self.part_heads)]
         return torch.stack([*embeddings, self.global_head(global_BC)], dim=1)
 
@@ -111,23 +116,38 @@ class SafeNet(nn.Module):
         return descriptor(self(pixels_B3SS, view))
 
     def describe_with_local(self, pixels_B3SS: Tensor, view: View | None = None) -> Tensor:
-        """Descriptors, then local features if there are any: float32 [B, D + L]."""
+        """Return descriptors, then local features if there are any: float32 [B, D + L]."""
         map_BCHH, global_BC = self.features(pixels_B3SS, view)
-        rows_BD = descriptor(self._embeddings(map_BCHH, global_BC))
+        return self._rows(map_BCHH, self._aligned(map_BCHH, global_BC), global_BC)
+
+    def describe_and_inspect(
+        self, pixels_B3SS: Tensor, view: View | None = None
+    ) -> tuple[Tensor, Inspection]:
+        """Return what `describe_with_local` returns, and how the network came to it."""
+        map_BCHH, global_BC = self.features(pixels_B3SS, view)
+        aligned_BCHH = self._aligned(map_BCHH, global_BC)
+        rows_BD = self._rows(map_BCHH, aligned_BCHH, global_BC)
+        return rows_BD, self._inspection(aligned_BCHH, global_BC)
+
+    def _rows(self, map_BCHH: Tensor, aligned_BCHH: Tensor, global_BC: Tensor) -> Tensor:
+        rows_BD = descriptor(self._embeddings(aligned_BCHH, global_BC))
         return rows_BD if self.local is None else torch.cat((rows_BD, self.local(map_BCHH)), dim=1)
 
     def inspect(self, pixels_B3SS: Tensor, view: View | None = None) -> Inspection:
-        """Alignment, boundaries and heat of a batch."""
+        """Return alignment, boundaries and heat of a batch."""
         map_BCHH, global_BC = self.features(pixels_B3SS, view)
-        identity_23 = torch.eye(2, 3, device=map_BCHH.device)
-        theta_B23 = identity_23.expand(len(map_BCHH), 2, 3)
-        if self.alignment is not None:
+        return self._inspection(self._aligned(map_BCHH, global_BC), global_BC)
+
+    def _inspection(self, aligned_BCHH: Tensor, global_BC: Tensor) -> Inspection:
+        aligned_BCHH = aligned_BCHH.float()
+        if self.alignment is None:
+            identity_23 = torch.eye(2, 3, device=aligned_BCHH.device)
+            theta_B23 = identity_23.expand(aligned_BCHH.shape[0], 2, 3)
+        else:
             theta_B23 = self.alignment.theta(global_BC)
-            map_BCHH = self.alignment(map_BCHH, global_BC)
-        map_BCHH = map_BCHH.float()
         ringed = self.partition is not None and self.config.partition != "heatmap"
-        last_BK = self.partition.boundaries(map_BCHH) if self.partition and ringed else None
-        return Inspection(theta_B23, last_BK, map_BCHH.mean(dim=1))
+        last_BK = self.partition.boundaries(aligned_BCHH) if self.partition and ringed else None
+        return Inspection(theta_B23, last_BK, aligned_BCHH.mean(dim=1))
 
     def train(self, mode: bool = True) -> "SafeNet":
         """Training mode; a frozen backbone stays in evaluation mode (Table X, "Fixed")."""

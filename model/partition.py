@@ -109,7 +109,7 @@ class FeaturePartition(nn.Module):
         if self.config.partition == "rings":
             rings = self.rings_LR.shape[1]
             steps_K = torch.arange(1, parts + 1, device=map_BCHH.device) * rings // parts
-            return steps_K.expand(len(map_BCHH), parts)
+            return steps_K.expand(map_BCHH.shape[0], parts)
         return boundaries_from_saliency(self.saliency(map_BCHH), self.config.levels)
 
     def forward(self, map_BCHH: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import numpy as np
-import torch
 from fastapi import FastAPI
 
 from model.cpu_threads import limit_blas_threads
@@ -92,10 +91,12 @@ async def _watch(running: Running) -> None:
 
 def _load(settings: Settings, embedder: DescriptorModel | None, state: ServiceState) -> Running:
     limit_blas_threads()
-    if settings.model_threads:
-        torch.set_num_threads(settings.model_threads)
     model = embedder or Embedder.load(
-        settings.weights, device=settings.device, matcher=settings.matcher
+        settings.weights,
+        device=settings.device,
+        matcher=settings.matcher,
+        precision=settings.precision,
+        threads=settings.model_threads,
     )
     model.embed_query_pixels(np.zeros((1, 3, model.input_size, model.input_size), np.uint8))
     galleries = OpenGalleries(settings.store, model)

@@ -31,6 +31,9 @@ class Settings(BaseSettings):
         "auto", description="What compares the best matches closely; none: nothing does."
     )
     device: str = Field("auto", description="Where the model runs: auto, cpu, cuda or cuda:N.")
+    precision: Literal["fp32", "int8"] = Field(
+        "fp32", description="Arithmetic of the model on a CPU: fp32, or int8 if exported so."
+    )
     localize_gallery: str | None = Field(
         None, description="Satellite gallery that /localize searches when a request names none."
     )
@@ -80,7 +83,7 @@ class Settings(BaseSettings):
         8.0, ge=0, le=1000, description="Longest wait for images still being decoded, ms."
     )
     model_threads: int = Field(
-        0, ge=0, le=256, description="CPU threads of one run of the model; 0: as torch chooses."
+        0, ge=0, le=256, description="CPU threads of one run of the model; 0: one for each core."
     )
     decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images.")
     search_threads: int = Field(2, ge=1, le=64, description="Threads that search galleries.")

@@ -470,6 +470,15 @@ def test_heights_from_which_no_view_shows_a_tile_are_refused(tmp_path: Path) -> 
     assert not (tmp_path / "out" / "gps.csv").exists()
 
 
+def test_a_mesh_without_a_place_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    tileset = write_tileset(tmp_path / "mesh")
+    arguments = ["fly", str(tileset), "--out", str(tmp_path / "out"), *_SMALL]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert result.output.strip().endswith("is not georeferenced; add --at LAT,LON of its origin")
+    assert "reading" not in result.output
+
+
 @pytest.mark.skipif(not _QUITO.is_dir(), reason="shared/data/quito, a real mesh, is not at hand")
 def test_a_real_tileset_is_read_upright_in_metres_with_its_colours(tmp_path: Path) -> None:
     parts = open_mesh(_QUITO, MeshOptions(detail_m=8.0))

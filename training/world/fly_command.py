@@ -19,7 +19,14 @@ from training.world.mesh.flights import FREE, FlightRanges
 from training.world.mesh.fly_job import FlySettings, fly_jobs, run_fly_job
 from training.world.mesh.map_job import MapSettings, map_jobs, run_map_job
 from training.world.mesh.orientation import Unit, Up
-from training.world.mesh.source import MeshOptions, check_upright, open_mesh, pack_mesh, placed
+from training.world.mesh.source import (
+    MeshOptions,
+    check_upright,
+    known_degrees,
+    open_mesh,
+    pack_mesh,
+    placed,
+)
 from training.world.output.folder import STATE_FOLDER, claim
 from training.world.output.gps_csv import write_gps
 from training.world.output.view import LatLon
@@ -103,11 +110,12 @@ def fly(
     options = MeshOptions(at=_point(at), up=up, unit=unit, detail_m=detail)
     with one_line_errors(), _packed(out) as pack_folder:
         parts = open_mesh(mesh, options)
+        degrees = known_degrees(mesh, parts, options.at)
         shown = Progress("reading", parts.count, unit="files", quiet=parts.count == 1)
         pack = pack_mesh(mesh, shown.over(parts.pieces()), pack_folder)
         if up is None:
             check_upright(mesh, parts, pack)
-        where = placed(mesh, parts, pack, options.at)
+        where = placed(degrees, parts, pack)
         settings = FlySettings(
             mesh=str(mesh),
             digest=hashlib.sha256((pack_folder / "table.json").read_bytes()).hexdigest()[:16],

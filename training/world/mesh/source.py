@@ -156,21 +156,27 @@ def check_upright(path: Path, parts: Parts, pack: Pack) -> None:
         )
 
 
-def placed(path: Path, parts: Parts, pack: Pack, at: LatLon | None) -> Georeference:
-    """Return where the mesh lies on the Earth.
+def known_degrees(path: Path, parts: Parts, at: LatLon | None) -> LatLon:
+    """Return the degrees that the mesh itself or `at` gives.
 
     Raises:
-        MeshError: neither the mesh nor `at` says, or both do.
+        MeshError: neither gives any, or both do.
     """
-    if parts.located:
-        if at:
-            raise MeshError(f"{path}: is georeferenced by itself; leave out --at")
-        return Georeference(latitude=parts.located[0], longitude=parts.located[1])
-    if at is None:
+    if parts.located and at:
+        raise MeshError(f"{path}: is georeferenced by itself; leave out --at")
+    degrees = parts.located or at
+    if degrees is None:
         raise MeshError(f"{path}: is not georeferenced; add --at LAT,LON of its origin")
+    return degrees
+
+
+def placed(degrees: LatLon, parts: Parts, pack: Pack) -> Georeference:
+    """Return where the mesh lies on the Earth, from the degrees that are known of it."""
+    if parts.located:
+        return Georeference(latitude=degrees[0], longitude=degrees[1])
     origin_2 = -parts.middle_3[:2]
     low_2, high_2 = pack.low_3[:2], pack.high_3[:2]
     if not ((low_2 <= origin_2) & (origin_2 <= high_2)).all():
         origin_2 = (low_2 + high_2) / 2
     anchor = float(origin_2[0]), float(origin_2[1])
-    return Georeference(latitude=at[0], longitude=at[1], anchor_m=anchor)
+    return Georeference(latitude=degrees[0], longitude=degrees[1], anchor_m=anchor)

@@ -62,7 +62,7 @@ def _inference(network: SafeNet, images_B3SS: Tensor) -> Callable[[], None]:
 
 def _training_step(learner: Learner, images_B3SS: Tensor) -> Callable[[], None]:
     """Half of the batch as satellite images, half as drone images: loss, gradient, step."""
-    optimizer = build_optimizer(learner, learner.recipe)
+    optimizer = build_optimizer(learner, learner.recipe.optimization)
     satellite, drone = images_B3SS.chunk(2)
     classes_N = torch.arange(len(satellite), device=DEVICE)
 

@@ -165,7 +165,7 @@ def test_frozen_stages_need_a_backbone_that_has_some() -> None:
 
 
 def test_the_papers_learning_rates_fall_tenfold_after_70_and_110_epochs(tiny: SafeNet) -> None:
-    paper = recipe("paper")
+    paper = recipe("paper").optimization
     optimizer = build_optimizer(tiny, paper)
     assert [group["lr"] for group in optimizer.param_groups] == [0.003, 0.0001, 0.01]
     assert {group["weight_decay"] for group in optimizer.param_groups} == {5e-4}
@@ -179,7 +179,7 @@ def test_the_papers_learning_rates_fall_tenfold_after_70_and_110_epochs(tiny: Sa
 
 
 def test_the_cosine_schedule_warms_up_and_ends_at_zero(tiny: SafeNet) -> None:
-    modern = recipe("modern", ["epochs=10", "warmup_epochs=1"])
+    modern = recipe("modern", ["epochs=10", "warmup_epochs=1"]).optimization
     factor = build_scheduler(build_optimizer(tiny, modern), modern, 20).lr_lambdas[0]
     assert factor(0) == pytest.approx(1 / 20)
     assert factor(20) == pytest.approx(1.0)

@@ -114,7 +114,7 @@ def test_a_run_is_never_overwritten(university: Path, tmp_path: Path) -> None:
 
 def test_the_papers_175_steps_and_multiple_sampling(university: Path) -> None:
     places = training_places(university) * 117
-    draws = draw_epoch(places[:701], recipe("paper"), torch.Generator().manual_seed(0))
+    draws = draw_epoch(places[:701], recipe("paper").sampling, torch.Generator().manual_seed(0))
     assert len(draws) // 8 == 175
     assert all(a.place == b.place for a, b in zip(draws[::2], draws[1::2], strict=True))
     assert len({draw.place for draw in draws}) == 701
@@ -126,7 +126,7 @@ def test_ranks_draw_disjoint_places(university: Path) -> None:
         {
             draw.place
             for draw in draw_epoch(
-                places, recipe("paper"), torch.Generator().manual_seed(5), rank, 2
+                places, recipe("paper").sampling, torch.Generator().manual_seed(5), rank, 2
             )
         }
         for rank in (0, 1)
@@ -138,7 +138,7 @@ def test_ranks_draw_disjoint_places(university: Path) -> None:
 def test_flights_may_outweigh_flat_places_without_doubles_in_a_round(university: Path) -> None:
     flown = training_places(university)
     flat = [dataclasses.replace(place, flat=True) for place in flown * 2]
-    mixed = recipe("modern", ["flight_weight=4"])
+    mixed = recipe("modern", ["flight_weight=4"]).sampling
     draws = draw_epoch([*flown, *flat], mixed, torch.Generator().manual_seed(2))
     count = Counter(draw.place for draw in draws)
     assert [count[number] for number in range(18)] == [4] * 6 + [1] * 12
@@ -180,6 +180,27 @@ def test_a_bad_change_is_refused(change: str, words: str) -> None:
         recipe("paper", [change])
 
 
+def test_every_setting_can_be_changed_by_its_name_alone() -> None:
+    values = {
+        "pretrained": "none", "frozen_stages": 2, "loss": "infonce", "metric_loss": "none",
+        "auxiliary_cross_entropy": 0.5, "head_reduction": "sum", "label_smoothing": 0.2,
+        "temperature": 0.1, "augmentation": "strong", "appearance": "two-sources",
+        "palettes": 7, "bad_weather": 0.25, "batch": 6, "repeats": 1, "joint_batch": "true",
+        "flight_weight": 3, "hard_negatives": 4, "accumulate": 2, "epochs": 9, "passes": 2,
+        "optimizer": "adamw", "lr_backbone": 0.1, "lr_localization": 0.2, "lr_rest": 0.3,
+        "weight_decay": 0.4, "schedule": "cosine", "milestones": "3,5", "warmup_epochs": 0.5,
+        "max_grad_norm": 1.5, "ema_decay": 0.9, "precision": "full", "seed": 4,
+        "name": "own", "model.parts": 2,
+    }  # fmt: skip
+    for order in (1, -1):  # no order of the changes is refused
+        changes = [f"{key}={value}" for key, value in values.items()][::order]
+        found = recipe("paper", changes).to_dict()
+        expected = {**values, "joint_batch": True, "milestones": (3, 5)}
+        del expected["model.parts"]
+        assert found.pop("model")["parts"] == 2
+        assert found == expected
+
+
 def test_an_unknown_recipe_lists_the_known() -> None:
     with pytest.raises(RecipeError, match="paper, modern"):
         recipe("best")
@@ -189,7 +210,7 @@ def test_hard_negatives_put_alike_places_in_a_row(university: Path) -> None:
     places = training_places(university) * 4
     direction = torch.arange(24) % 6  # place n looks like n + 6, n + 12 and n + 18 alone
     descriptors = torch.eye(6)[direction]
-    chosen = recipe("modern", ["hard_negatives=4"])
+    chosen = recipe("modern", ["hard_negatives=4"]).sampling
     draws = draw_epoch(places, chosen, torch.Generator().manual_seed(3), descriptors_ND=descriptors)
     assert sorted(draw.place for draw in draws) == list(range(24))
     runs = [{draw.place % 6 for draw in draws[start : start + 4]} for start in range(0, 24, 4)]

@@ -13,8 +13,10 @@ from evaluation_samples import save
 from model.checkpoint import load_checkpoint
 from training.data.training_data import training_places
 from training.errors import DataError
+from training.learning.loading import PairBatch
 from training.learning.loop import RunOptions, start, train
-from training.learning.recipes import Recipe, recipe
+from training.learning.recipe import Recipe
+from training.learning.recipes import recipe
 
 TINY = [
     "model.backbone=test_efficientnet",
@@ -57,7 +59,7 @@ def test_accumulation_moves_the_weights_every_nth_batch(data: Path, tmp_path: Pa
     weight = run.learner.network.global_head.linear.weight
     before = weight.detach().clone()
     pixels = torch.randint(0, 255, (4, 3, 128, 128), dtype=torch.uint8)
-    batch = (pixels, pixels, torch.tensor([0, 0, 1, 1]), torch.zeros(4, dtype=torch.bool))
+    batch = PairBatch(pixels, pixels, torch.tensor([0, 0, 1, 1]), torch.zeros(4, dtype=torch.bool))
     run.module.train()
     run._step(batch, torch.Generator(), last=False)
     first = weight.grad.clone()

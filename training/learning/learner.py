@@ -16,7 +16,7 @@ from training.errors import RecipeError
 from training.learning.cpu_speed import speed_up_depthwise
 from training.learning.losses import GeoTagClassifiers, SymmetricInfoNCE, cross_entropy_over_heads
 from training.learning.metric_losses import MetricLoss
-from training.learning.recipes import Recipe
+from training.learning.recipe import Recipe
 
 
 class Learner(nn.Module):
@@ -27,42 +27,42 @@ class Learner(nn.Module):
         self.recipe = recipe
         self.network = SafeNet(recipe.model)
         self.criterion: nn.Module = (
-            SymmetricInfoNCE(recipe.temperature, recipe.label_smoothing)
-            if recipe.loss == "infonce"
+            SymmetricInfoNCE(recipe.objective.temperature, recipe.objective.label_smoothing)
+            if recipe.objective.loss == "infonce"
             else GeoTagClassifiers(recipe.model, classes)
         )
-        if recipe.auxiliary_cross_entropy:
+        if recipe.objective.auxiliary_cross_entropy:
             self.auxiliary = GeoTagClassifiers(recipe.model, classes)
-        if recipe.metric_loss != "none":
-            self.metric = MetricLoss(recipe.metric_loss, recipe.model.embedding_dim)
+        if recipe.objective.metric_loss != "none":
+            self.metric = MetricLoss(recipe.objective.metric_loss, recipe.model.embedding_dim)
 
     def forward(self, satellite_N3SS: Tensor, drone_N3SS: Tensor, classes_N: Tensor) -> Tensor:
         """Return the scalar loss of a batch of normalised pairs."""
         satellite_NPE, drone_NPE = self._embeddings(satellite_N3SS, drone_N3SS)
         views_NPE = (satellite_NPE, drone_NPE)
-        if self.recipe.loss == "infonce":
+        if self.recipe.objective.loss == "infonce":
             loss: Tensor = self.criterion(*views_NPE)
-            weight = self.recipe.auxiliary_cross_entropy
+            weight = self.recipe.objective.auxiliary_cross_entropy
             if weight:
                 logits = [self.auxiliary(view_NPE) for view_NPE in views_NPE]
                 loss = loss + weight * self._cross_entropy(logits, classes_N)
             return loss
         logits = [self.criterion(view_NPE) for view_NPE in views_NPE]
         loss = self._cross_entropy(logits, classes_N)
-        if self.recipe.metric_loss != "none":
+        if self.recipe.objective.metric_loss != "none":
             loss = loss + self.metric(views_NPE, logits, classes_N)
         return loss
 
     def _cross_entropy(self, logits: list[Tensor], classes_N: Tensor) -> Tensor:
         """Return the sum of both views' cross-entropy."""
-        reduction = self.recipe.head_reduction
+        reduction = self.recipe.objective.head_reduction
         satellite, drone = (
             cross_entropy_over_heads(view_NPK, classes_N, reduction) for view_NPK in logits
         )
         return satellite + drone
 
     def _embeddings(self, satellite_N3SS: Tensor, drone_N3SS: Tensor) -> tuple[Tensor, Tensor]:
-        if self.recipe.joint_batch and self.recipe.model.shared_backbone:
+        if self.recipe.sampling.joint_batch and self.recipe.model.shared_backbone:
             both_NPE: Tensor = self.network(torch.cat((satellite_N3SS, drone_N3SS)))
             satellite_NPE, drone_NPE = both_NPE.chunk(2)
             return satellite_NPE, drone_NPE
@@ -79,11 +79,11 @@ def build_learner(recipe: Recipe, classes: int, initial_weights: Path | None) ->
     if initial_weights is not None:
         checkpoint = load_checkpoint(initial_weights)
         load_trained(learner.network, checkpoint.network().state_dict())
-    elif recipe.pretrained == "imagenet":
+    elif recipe.start.pretrained == "imagenet":
         for backbone in learner.network.backbones.values():
             load_imagenet(backbone, recipe.model)  # type: ignore[arg-type]
     for backbone in learner.network.backbones.values():
-        freeze_stages(backbone, recipe.frozen_stages)
+        freeze_stages(backbone, recipe.start.frozen_stages)
         speed_up_depthwise(backbone)
     return learner.to(memory_format=torch.channels_last)
 

@@ -17,7 +17,7 @@ from model.preprocessing import to_pixels
 from training.data.places import Place
 from training.errors import DataError
 from training.learning.hard_negatives import similar_runs
-from training.learning.recipes import Recipe
+from training.learning.recipe import Sampling
 
 EMBED_BATCH = 32
 """Images per forward pass without gradients. Our choice: as fast as larger ones at 256 px."""
@@ -34,7 +34,7 @@ class Draw:
 
 def draw_epoch(
     places: list[Place],
-    recipe: Recipe,
+    sampling: Sampling,
     generator: torch.Generator,
     rank: int = 0,
     ranks: int = 1,
@@ -47,33 +47,33 @@ def draw_epoch(
 
     Args:
         places: the data.
-        recipe: repeats, passes, weights, hard negatives.
+        sampling: repeats, passes, weights, hard negatives.
         generator: source of random numbers; the same on all ranks.
         rank: this process of `ranks`.
         ranks: processes that share the epoch.
         descriptors_ND: the places' satellite descriptors [N, D], for hard negatives.
     """
     draws = []
-    for numbers in _rounds(places, recipe, generator):
+    for numbers in _rounds(places, sampling, generator):
         if descriptors_ND is None:
             order = torch.randperm(len(numbers), generator=generator).tolist()
         else:
-            order = similar_runs(descriptors_ND[numbers], recipe.hard_negatives, generator)
+            order = similar_runs(descriptors_ND[numbers], sampling.hard_negatives, generator)
         share = len(numbers) // ranks
-        picks = torch.rand((len(numbers), recipe.repeats, 2), generator=generator).tolist()
+        picks = torch.rand((len(numbers), sampling.repeats, 2), generator=generator).tolist()
         own = slice(rank * share, (rank + 1) * share)
         for index, pick in zip(order[own], picks[own], strict=True):
             draws += [_draw(places, numbers[index], above, flown) for above, flown in pick]
     return draws
 
 
-def _rounds(places: list[Place], recipe: Recipe, generator: torch.Generator) -> list[list[int]]:
+def _rounds(places: list[Place], sampling: Sampling, generator: torch.Generator) -> list[list[int]]:
     """Return rounds that each hold all places with flown images and an equal share of flat ones."""
     flat = [number for number, place in enumerate(places) if place.flat]
     flown = [number for number, place in enumerate(places) if not place.flat]
-    weight = recipe.flight_weight if flown and flat else 1
+    weight = sampling.flight_weight if flown and flat else 1
     rounds = []
-    for _ in range(recipe.passes):
+    for _ in range(sampling.passes):
         shuffled = [flat[i] for i in torch.randperm(len(flat), generator=generator).tolist()]
         rounds += [[*flown, *shuffled[part::weight]] for part in range(weight)]
     return rounds

@@ -37,7 +37,7 @@ from training.learning.loading import (
 )
 from training.learning.optimization import build_optimizer, build_scheduler
 from training.learning.palettes import Palettes
-from training.learning.recipes import Recipe
+from training.learning.recipe import Recipe
 from training.learning.whitening import fit_whitening
 
 
@@ -76,8 +76,10 @@ def start(recipe: Recipe, places: list[Place], options: RunOptions) -> "Run":
     _check(recipe, places, options, fabric)
     torch.manual_seed(recipe.seed)
     learner = build_learner(recipe, len(places), options.initial_weights)
-    optimizer = build_optimizer(learner, recipe)
-    scheduler = build_scheduler(optimizer, recipe, _steps_per_epoch(recipe, places, fabric))
+    optimizer = build_optimizer(learner, recipe.optimization)
+    scheduler = build_scheduler(
+        optimizer, recipe.optimization, _steps_per_epoch(recipe, places, fabric)
+    )
     module, wrapped = fabric.setup(learner, optimizer)
     return Run(fabric, recipe, places, options, module, wrapped, scheduler)
 
@@ -98,13 +100,13 @@ class Run:
         self.fabric, self.recipe, self.places, self.options = fabric, recipe, places, options
         self.module, self.optimizer, self.scheduler = module, optimizer, scheduler
         self.augment = _augmentation(recipe, places)
-        self.average = Average(self.learner.network, recipe.ema_decay)
+        self.average = Average(self.learner.network, recipe.optimization.ema_decay)
         self.first_epoch = self._resume() if options.resume else 0
 
     def epochs(self) -> None:
         """Train from the first unfinished epoch to the last."""
         logs = SummaryWriter(str(self.options.out / "tensorboard")) if self._main else None
-        for epoch in range(self.first_epoch, self.recipe.epochs):
+        for epoch in range(self.first_epoch, self.recipe.optimization.epochs):
             started = time.perf_counter()
             losses, pairs = self._epoch(epoch)
             seconds = time.perf_counter() - started
@@ -150,21 +152,22 @@ class Run:
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=own)))
         draws = draw_epoch(
             self.places,
-            recipe,
+            recipe.sampling,
             shared,
             fabric.global_rank,
             fabric.world_size,
-            self._satellite_descriptors() if recipe.hard_negatives else None,
+            self._satellite_descriptors() if recipe.sampling.hard_negatives else None,
         )
         side = recipe.model.input_size
-        dataset = PairDataset(self.places, draws, side if recipe.augmentation == "paper" else 256)
+        decoded_side = side if recipe.images.augmentation == "paper" else 256
+        dataset = PairDataset(self.places, draws, decoded_side)
         self.module.train()
         total = torch.zeros((), device=fabric.device)
         steps = 0
         for batch in self._batches(dataset, epoch):
             steps += 1
-            total += self._step(batch, own, last=steps % recipe.accumulate == 0)
-        return float(total) / max(steps, 1), steps * recipe.batch
+            total += self._step(batch, own, last=steps % recipe.optimization.accumulate == 0)
+        return float(total) / max(steps, 1), steps * recipe.sampling.batch
 
     @torch.inference_mode()
     def _satellite_descriptors(self) -> Tensor:
@@ -187,9 +190,9 @@ class Run:
 
     def _batches(self, dataset: PairDataset, epoch: int) -> Iterator[Any]:
         recipe = self.recipe
-        steps = len(dataset) // (recipe.batch * recipe.accumulate) * recipe.accumulate
-        loader = islice(batches(dataset, recipe.batch, self.options.workers), steps)
-        title = f"epoch {epoch + 1}/{recipe.epochs}"
+        steps = len(dataset) // recipe.pairs_per_update * recipe.optimization.accumulate
+        loader = islice(batches(dataset, recipe.sampling.batch, self.options.workers), steps)
+        title = f"epoch {epoch + 1}/{recipe.optimization.epochs}"
         return Progress(title, steps, unit="step", quiet=not self._main).over(loader)
 
     def _step(self, batch: PairBatch, generator: torch.Generator, *, last: bool) -> Tensor:
@@ -203,16 +206,16 @@ class Run:
                 normalise(flown.to(device), kind),
                 batch.places_N.to(device),
             )
-            self.fabric.backward(loss / self.recipe.accumulate)
+            self.fabric.backward(loss / self.recipe.optimization.accumulate)
         if last:
             self._update_weights()
         detached: Tensor = loss.detach()
         return detached
 
     def _update_weights(self) -> None:
-        if self.recipe.max_grad_norm:
+        if self.recipe.optimization.max_grad_norm:
             self.fabric.clip_gradients(
-                self.module, self.optimizer, max_norm=self.recipe.max_grad_norm
+                self.module, self.optimizer, max_norm=self.recipe.optimization.max_grad_norm
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -271,14 +274,14 @@ class Run:
 def _augmentation(recipe: Recipe, places: list[Place]) -> PaperAugmentation | StrongAugmentation:
     """Return the recipe's augmentation; palettes depend on the seed only."""
     side = recipe.model.input_size
-    if recipe.augmentation == "paper":
+    if recipe.images.augmentation == "paper":
         return PaperAugmentation(side)
-    if recipe.appearance == "one-source":
-        return StrongAugmentation(side, recipe.bad_weather)
+    if recipe.images.appearance == "one-source":
+        return StrongAugmentation(side, recipe.images.bad_weather)
     files = [file for place in places for file in (place.satellite[0], place.drone[0])]
     drawn = torch.Generator().manual_seed(recipe.seed)
-    palettes = Palettes.read(files, recipe.palettes, drawn)
-    return StrongAugmentation(side, recipe.bad_weather, Appearance(palettes=palettes))
+    palettes = Palettes.read(files, recipe.images.palettes, drawn)
+    return StrongAugmentation(side, recipe.images.bad_weather, Appearance(palettes=palettes))
 
 
 def git_commit() -> str:
@@ -296,7 +299,8 @@ def git_commit() -> str:
 def _check(recipe: Recipe, places: list[Place], options: RunOptions, fabric: Fabric) -> None:
     if _steps_per_epoch(recipe, places, fabric) < 1:
         raise RecipeError(
-            f"{len(places)} places are too few for batches of {recipe.batch}; set a smaller batch"
+            f"{len(places)} places are too few for batches of {recipe.sampling.batch}; "
+            "set a smaller batch"
         )
     if (options.out / "last.ckpt").exists() and not options.resume:
         raise RunError(f"{options.out} holds a run; use --resume, or another --out")
@@ -308,8 +312,8 @@ def _check(recipe: Recipe, places: list[Place], options: RunOptions, fabric: Fab
 
 
 def _steps_per_epoch(recipe: Recipe, places: list[Place], fabric: Fabric) -> int:
-    draws = draw_epoch(places, recipe, torch.Generator(), 0, fabric.world_size)
-    return len(draws) // (recipe.batch * recipe.accumulate)
+    draws = draw_epoch(places, recipe.sampling, torch.Generator(), 0, fabric.world_size)
+    return len(draws) // recipe.pairs_per_update
 
 
 def _completed(saved: str) -> Any:
@@ -329,6 +333,6 @@ def _processes() -> dict[str, Any]:
 
 
 def _precision(recipe: Recipe) -> Any:
-    if recipe.precision == "full":
+    if recipe.optimization.precision == "full":
         return "32-true"
     return "16-mixed" if torch.cuda.is_available() else "bf16-mixed"

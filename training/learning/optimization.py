@@ -1,4 +1,4 @@
-"""Optimizer groups and learning-rate schedules of a recipe."""
+"""Optimizer groups and learning-rate schedules of a run."""
 
 import math
 
@@ -6,10 +6,10 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from training.learning.recipes import Recipe
+from training.learning.recipe import Optimization
 
 
-def build_optimizer(learner: nn.Module, recipe: Recipe) -> Optimizer:
+def build_optimizer(learner: nn.Module, chosen: Optimization) -> Optimizer:
     """Return an optimizer of three groups: backbone, localization net, rest. Source: Sec. IV-B.
 
     Weight decay also covers batch normalization and biases, as in the authors' code.
@@ -26,32 +26,32 @@ def build_optimizer(learner: nn.Module, recipe: Recipe) -> Optimizer:
             kind = "localization"
         groups[kind].append(parameter)
     rates = {
-        "backbone": recipe.lr_backbone,
-        "localization": recipe.lr_localization,
-        "rest": recipe.lr_rest,
+        "backbone": chosen.lr_backbone,
+        "localization": chosen.lr_localization,
+        "rest": chosen.lr_rest,
     }
     settings = [
         {"params": parameters, "lr": rates[kind]}
         for kind, parameters in groups.items()
         if parameters
     ]
-    if recipe.optimizer == "sgd":
-        return SGD(settings, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay)
-    return AdamW(settings, weight_decay=recipe.weight_decay)
+    if chosen.optimizer == "sgd":
+        return SGD(settings, momentum=0.9, nesterov=True, weight_decay=chosen.weight_decay)
+    return AdamW(settings, weight_decay=chosen.weight_decay)
 
 
-def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int) -> LambdaLR:
+def build_scheduler(optimizer: Optimizer, chosen: Optimization, steps_per_epoch: int) -> LambdaLR:
     """Return a schedule of all learning rates: linear warm-up, then steps or half a cosine."""
-    total = recipe.epochs * steps_per_epoch
-    warmup = max(round(recipe.warmup_epochs * steps_per_epoch), 1) if recipe.warmup_epochs else 0
+    total = chosen.epochs * steps_per_epoch
+    warmup = max(round(chosen.warmup_epochs * steps_per_epoch), 1) if chosen.warmup_epochs else 0
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
-        if recipe.schedule == "cosine":
+        if chosen.schedule == "cosine":
             done = (step - warmup) / max(total - warmup, 1)
             return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
         epoch = step // steps_per_epoch
-        return 0.1 ** sum(epoch >= milestone for milestone in recipe.milestones)
+        return 0.1 ** sum(epoch >= milestone for milestone in chosen.milestones)
 
     return LambdaLR(optimizer, factor)

@@ -22,7 +22,8 @@ from training.evaluation.descriptor_cache import DescriptorCache
 from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
 from training.evaluation.evaluation import Protocol, Rules, evaluate
 from training.learning.loop import RunOptions, git_commit, train
-from training.learning.recipes import Recipe, recipe
+from training.learning.recipe import Recipe
+from training.learning.recipes import recipe
 from training.paper.paper_tables import PaperTable, Row
 
 TIMED_RUNS = 5

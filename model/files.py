@@ -36,17 +36,19 @@ def sync_file(path: Path) -> None:
 
 
 @contextmanager
-def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
+def atomic_file(path: Path, *, sync: bool = False, one_writer: bool = False) -> Iterator[Path]:
     """Give a temporary path to write; it becomes `path` when the block ends without an error.
 
-    Readers see the old file or the new one. Threads may write the same path at once: each has a
-    temporary file of its own, in the same folder.
+    Readers see the old file or the new one.
 
     Args:
         path: the file to replace; its folder exists.
         sync: make bytes and name survive a power cut.
+        one_writer: nothing else writes this path now, so that the temporary file can have a fixed
+            name and that of a killed run is overwritten. False: each thread has one of its own.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    owner = "" if one_writer else f"{os.getpid()}-{threading.get_ident()}."
+    partial = path.with_name(f".{path.name}.{owner}partial")
     try:
         yield partial
         if sync:
@@ -60,7 +62,9 @@ def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
-def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Replace a file whole: readers see the old bytes or the new ones."""
-    with atomic_file(path, sync=sync) as partial:
+def write_atomically(
+    path: Path, data: bytes, *, sync: bool = True, one_writer: bool = False
+) -> None:
+    """Replace a file whole, as `atomic_file` does: readers see the old bytes or the new ones."""
+    with atomic_file(path, sync=sync, one_writer=one_writer) as partial:
         partial.write_bytes(data)

@@ -1,6 +1,7 @@
 """Geometries that leave as GeoJSON, against worked values."""
 
 import json
+import math
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,11 @@ def test_a_footprint_across_the_antimeridian_is_cut_at_it() -> None:
     shape = geojson.area(corners)
     assert shape["type"] == "MultiPolygon"
     spans = [sorted({x for x, _ in polygon[0]}) for polygon in shape["coordinates"]]
-    assert spans == [[179.9991007, 180.0], [-180.0, -179.9991007]]
+    edge = 180 - math.degrees(100 / 6_378_137)  # 100 m along the equator of WGS 84
+    assert spans == [
+        [pytest.approx(edge, abs=1e-7), 180.0],
+        [-180.0, pytest.approx(-edge, abs=1e-7)],
+    ]
 
 
 def test_a_turned_footprint_across_the_antimeridian_keeps_its_area() -> None:

@@ -234,7 +234,7 @@ class Run:
         last = self.options.out / "last.ckpt"
         if self._main:
             try:
-                with atomic_file(last) as partial:
+                with atomic_file(last, one_writer=True) as partial:
                     torch.save(state, partial)
             except (OSError, RuntimeError) as error:
                 raise RunError(

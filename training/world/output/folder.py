@@ -19,7 +19,7 @@ STATE_FOLDER = ".render"
 def write_output(path: Path, data: bytes) -> None:
     """Write a file as a whole; create its folder if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, data, sync=False)
+    write_atomically(path, data, sync=False, one_writer=True)
 
 
 def claim(out: Path, seed: int, settings: "DataclassInstance") -> None:

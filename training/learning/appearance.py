@@ -1,7 +1,7 @@
-"""The look that another provider's picture of the same ground would have, for whole batches.
+"""Augmentation of a batch as if its images came from other providers.
 
-Each side of a pair gets a look of its own: another picture's palette, season, sun, sensor and web
-compression, and ground that has changed. Nothing here moves the ground.
+Each view of a pair gets a palette, season, sun, sensor and web compression of its own, and changed
+patches of ground. Positions in the image stay the same.
 
 Shapes: N images, S side. Images are float32 [N, 3, S, S] in 0..1, and so are all results.
 """
@@ -43,10 +43,10 @@ _LUMA_STEPS = torch.tensor(
 
 @dataclass(frozen=True, kw_only=True)
 class Appearance:
-    """Draws a look for each image.
+    """Draws the appearance of each image.
 
-    Our choice of shares: about one image in ten keeps its own palette, season and sun, so that
-    pictures of one source stay in the training.
+    Our choice: about one image in ten keeps its own palette, season and sun, so that training still
+    has pairs of one source.
     """
 
     palettes: Palettes
@@ -59,7 +59,7 @@ class Appearance:
     change_share: float = 0.4
 
     def __call__(self, images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-        """The images in looks of their own, before the sensor's colours and blur."""
+        """Return the images with new appearances, before the sensor's colours and blur."""
         count = len(images_N3SS)
 
         def by_chance(share: float) -> Tensor:
@@ -79,7 +79,7 @@ class Appearance:
         return looks
 
     def published(self, images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-        """The images as a map service or a camera stores them: sharpened, compressed."""
+        """Return the images as a map service or a camera stores them: sharpened, compressed."""
         count = len(images_N3SS)
         stored = images_N3SS.clone()
         for share, change in ((self.sharpen_share, sharpened), (self.jpeg_share, compressed)):
@@ -92,7 +92,7 @@ class Appearance:
         return torch.randint(len(self.palettes), (count,), generator=generator)
 
     def _palette(self, images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-        """Another picture's histogram, and in half of the images a second one's in some regions."""
+        """Return images with another image's histogram, half of them with a second in places."""
         count, side = len(images_N3SS), images_N3SS.shape[-1]
         tones_P3Q = self.palettes.quantiles_P3Q
         first, second = (
@@ -113,17 +113,17 @@ class Appearance:
 
 
 def column(values_N: Tensor) -> Tensor:
-    """One value per image as [N, 1, 1, 1]."""
+    """Return one value per image as [N, 1, 1, 1]."""
     return values_N[:, None, None, None]
 
 
 def luminance(images_N3SS: Tensor) -> Tensor:
-    """Brightness [N, 1, S, S] (ITU-R BT.601)."""
+    """Return brightness [N, 1, S, S] (ITU-R BT.601)."""
     return (images_N3SS * _LUMINANCE[:, None, None]).sum(dim=1, keepdim=True)
 
 
 def vegetation(images_N3SS: Tensor) -> Tensor:
-    """How green each pixel is, 0..1, [N, 1, S, S]: the excess-green index, softly cut.
+    """Return how green each pixel is, 0..1, [N, 1, S, S]: the excess-green index, softly cut.
 
     Source: Woebbecke et al., Color indices for weed identification, 1995; the cut is our choice.
     """
@@ -139,11 +139,11 @@ SEASONS = (
     (1.05, 1.0, 0.92),  # bare, grey
     (0.9, 1.1, 0.8),  # pale green
 )
-"""Colours of vegetation relative to its brightness, red, green and blue. Our choice."""
+"""Red, green and blue of vegetation relative to its brightness. Our choice."""
 
 
 def another_season(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Vegetation in another season's colour and brightness; one image in eight under snow."""
+    """Return images with vegetation of another season; one image in eight under snow."""
     count = len(images_N3SS)
     tint_N3 = torch.tensor(SEASONS)[torch.randint(len(SEASONS), (count,), generator=generator)]
     tint_N3 = tint_N3 * uniform(count, 0.65, 1.5, generator)[:, None]
@@ -159,7 +159,7 @@ def another_season(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def another_sun(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Shadows lifted where they are and laid some pixels off: dark regions, not true geometry."""
+    """Return images with brightened shadows, and new ones some pixels away; no true geometry."""
     count, side = len(images_N3SS), images_N3SS.shape[-1]
     light_N1SS = luminance(images_N3SS)
     mean_N111 = light_N1SS.mean(dim=(1, 2, 3), keepdim=True)
@@ -175,7 +175,7 @@ def another_sun(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def changed_ground(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """Parts of another image of the batch in up to a tenth of a 12 x 12 grid, as if rebuilt."""
+    """Return images with up to a tenth of a 12 x 12 grid from another image, as if rebuilt."""
     count, side = len(images_N3SS), images_N3SS.shape[-1]
     share_N111 = column(uniform(count, 0.02, 0.1, generator))
     new_N1CC = (torch.rand((count, 1, 12, 12), generator=generator) < share_N111).float()
@@ -184,14 +184,14 @@ def changed_ground(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def sharpened(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """An unsharp mask, as web maps have: halos of one to two pixels."""
+    """Return images after an unsharp mask as in web maps: halos of one to two pixels."""
     soft_N3SS = functional.avg_pool2d(images_N3SS, 3, 1, 1, count_include_pad=False)
     strength_N111 = column(uniform(len(images_N3SS), 0.3, 1.6, generator))
     return images_N3SS + strength_N111 * (images_N3SS - soft_N3SS)
 
 
 def compressed(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
-    """JPEG's loss at a quality of 20 to 80: 8 x 8 cosine transforms, rounded; all at full size.
+    """Return images with JPEG's losses at a quality of 20 to 80: rounded 8 x 8 cosine transforms.
 
     Source: ITU-T T.81; brightness and both colour differences take the table of brightness.
     """
@@ -201,7 +201,7 @@ def compressed(images_N3SS: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def quantised(images_N3SS: Tensor, scale_N: Tensor) -> Tensor:
-    """Images after JPEG's rounding with its table of brightness times `scale_N`."""
+    """Return images after JPEG's rounding with its table of brightness times `scale_N`."""
     count, _, height, width = images_N3SS.shape
     pad = (0, -width % _BLOCK, 0, -height % _BLOCK)
     padded = functional.pad(images_N3SS, pad, mode="replicate") if any(pad) else images_N3SS
@@ -225,7 +225,7 @@ def quantised(images_N3SS: Tensor, scale_N: Tensor) -> Tensor:
 
 
 def cosine_basis() -> Tensor:
-    """The orthonormal cosine transform of 8 values, [8, 8]."""
+    """Return the orthonormal cosine transform of 8 values, [8, 8]."""
     wave_81 = torch.arange(_BLOCK)[:, None]
     at_8 = torch.arange(_BLOCK) + 0.5
     basis = (math.pi / _BLOCK * wave_81 * at_8).cos() * math.sqrt(2 / _BLOCK)

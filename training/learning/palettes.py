@@ -1,7 +1,7 @@
-"""Looks of other real pictures, to be put on a picture: its histogram, and its low frequencies.
+"""Transfer of colours between images: histograms and low frequencies of other real images.
 
-A palette keeps what the two transfers need of a picture and nothing else, so that hundreds fit
-into memory. Shapes: N images, P palettes, S side, Q quantiles, F low frequencies a way.
+A palette keeps only what the two transfers need of an image, so that hundreds fit into memory.
+Shapes: N images, P palettes, S side, Q quantiles, F low frequencies a way.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from torch.nn import functional
 from training.learning.loading import decode
 
 QUANTILES = 33
-"""Our choice: a tone curve of 33 knots; more only copies the noise of one picture."""
+"""Number of knots of a tone curve. Our choice: more knots only copy the noise of one image."""
 LOW = 6
-"""Our choice: waves of a sixth of the picture's side and longer are light, haze and land cover;
-the amplitude of shorter ones belongs to the things on the ground."""
+"""Our choice: waves of a sixth of the image's side and longer are light, haze and land cover; the
+amplitude of shorter ones belongs to objects on the ground."""
 _LEVELS = 256
 _DECODED_PX = 128
 _SAMPLED = 64
@@ -26,7 +26,7 @@ _SAMPLED = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Palettes:
-    """The looks of P pictures."""
+    """Tones and low frequencies of P images."""
 
     quantiles_P3Q: Tensor
     """Ascending tones of each channel at equal shares of the pixels, 0..1."""
@@ -38,7 +38,7 @@ class Palettes:
 
     @classmethod
     def of(cls, images_P3SS: Tensor) -> "Palettes":
-        """The looks of float32 images [P, 3, S, S] in 0..1."""
+        """Return the palettes of float32 images [P, 3, S, S] in 0..1."""
         return cls(
             quantiles_P3Q=tone_quantiles(images_P3SS),
             amplitudes_P3FF=_low(torch.fft.rfft2(images_P3SS, norm="forward")).abs(),
@@ -46,10 +46,10 @@ class Palettes:
 
     @classmethod
     def read(cls, files: Sequence[Path], most: int, generator: torch.Generator) -> "Palettes":
-        """The looks of at most `most` of these pictures, drawn at random.
+        """Return palettes of at most `most` of these images, drawn at random.
 
         Raises:
-            DataError: a picture is unreadable; names it.
+            DataError: an image is unreadable.
         """
         chosen = torch.randperm(len(files), generator=generator)[:most].tolist()
         pictures = [torch.from_numpy(decode(files[k], _DECODED_PX)) for k in chosen]
@@ -57,7 +57,7 @@ class Palettes:
 
 
 def tone_quantiles(images_N3SS: Tensor) -> Tensor:
-    """Tones [N, 3, Q] at equal shares of the pixels of [N, 3, S, S], from 64 x 64 of them."""
+    """Return tones [N, 3, Q] at equal shares of the pixels of [N, 3, S, S], from 64 x 64 pixels."""
     side = images_N3SS.shape[-1]
     row_T = torch.linspace(0, side - 1, min(side, _SAMPLED)).round().long()
     sampled_N3L = images_N3SS[:, :, row_T][:, :, :, row_T].flatten(2).sort(dim=2).values
@@ -66,7 +66,7 @@ def tone_quantiles(images_N3SS: Tensor) -> Tensor:
 
 
 def with_tones(images_N3SS: Tensor, wanted_N3Q: Tensor) -> Tensor:
-    """Images in 0..1 whose channels have the wanted tones: histogram transfer, in [N, 3, S, S].
+    """Return images [N, 3, S, S] in 0..1 with the wanted tones in each channel, by histograms.
 
     Piecewise linear between the knots, through a table of 256 levels.
     """
@@ -82,14 +82,14 @@ def with_tones(images_N3SS: Tensor, wanted_N3Q: Tensor) -> Tensor:
 
 
 def with_amplitudes(images_N3SS: Tensor, wanted_N3FF: Tensor, weight_NFF: Tensor) -> Tensor:
-    """Images whose low waves have the wanted amplitudes and their own phases; not clamped.
+    """Return images whose low waves have the wanted amplitudes, and phases of their own; unclamped.
 
     Source: Yang and Soatto, FDA: Fourier domain adaptation for semantic segmentation, 2020.
 
     Args:
         images_N3SS: float32, 0..1.
-        wanted_N3FF: amplitudes of other pictures, as in `Palettes`.
-        weight_NFF: how far each wave goes there, 0..1.
+        wanted_N3FF: amplitudes of other images, as in `Palettes`.
+        weight_NFF: weight of the wanted amplitude of each wave, 0..1.
     """
     waves = torch.fft.rfft2(images_N3SS, norm="forward")
     low_N3FF = _low(waves)
@@ -103,18 +103,18 @@ def with_amplitudes(images_N3SS: Tensor, wanted_N3FF: Tensor, weight_NFF: Tensor
 
 
 def within(radius_N: Tensor) -> Tensor:
-    """Weights [N, F, F]: 1 on the waves of at most this many periods either way, 0 beyond."""
+    """Return weights [N, F, F]: 1 on waves of at most this many periods each way, 0 beyond."""
     down_F1 = torch.arange(-LOW, LOW + 1).abs()[:, None]
     across_F = torch.arange(LOW + 1)[None]
     return (torch.maximum(down_F1, across_F) <= radius_N[:, None, None]).float()
 
 
 def smooth_field(count: int, cells: int, side: int, generator: torch.Generator) -> Tensor:
-    """Random fields [N, 1, S, S] in 0..1 that change slowly: noise of `cells` a side, enlarged."""
+    """Return smooth random fields [N, 1, S, S] in 0..1: enlarged noise of `cells` a side."""
     noise = torch.rand((count, 1, cells, cells), generator=generator)
     return functional.interpolate(noise, size=side, mode="bicubic").clamp(0, 1)
 
 
 def _low(waves: Tensor) -> Tensor:
-    """The waves from -LOW to LOW down and 0 to LOW across."""
+    """Return the waves from -LOW to LOW down and 0 to LOW across."""
     return waves[:, :, torch.arange(-LOW, LOW + 1), : LOW + 1]

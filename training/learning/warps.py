@@ -14,32 +14,32 @@ from torch.nn import functional
 
 @dataclass(frozen=True, kw_only=True)
 class WarpRange:
-    """How far a random warp may go."""
+    """Range of a random warp."""
 
     yaw_deg: float = 0.0
     zoom: tuple[float, float] = (1.0, 1.0)
-    """Side of the seen area as a share of the image's, log-uniform."""
+    """Side of the visible area relative to the image's, drawn log-uniformly."""
     shift: float = 0.0
-    """Of the centre, as a share of the half side."""
+    """Largest shift of the centre, as a share of the half side."""
     tilt: float = 0.0
     """Largest perspective coefficient: 0.4 makes the far edge 2.3 times the near one."""
 
 
 SATELLITE = WarpRange(yaw_deg=8.0, zoom=(0.6, 1.0), shift=0.1)
-"""A tile that shows less than the drone sees, as often as the other way round."""
+"""Range for satellite tiles: a tile covers less than the drone view as often as more."""
 FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.8, 1.2), shift=0.15, tilt=0.1)
-"""For drone images that already hold a perspective."""
+"""Range for drone images, which already have a perspective."""
 FLAT_AS_FLOWN = WarpRange(yaw_deg=180.0, zoom=(0.45, 1.15), shift=0.35, tilt=0.4)
-"""For overhead images that stand in for drone images."""
+"""Range for overhead images that stand in for drone images."""
 
 
 def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """`count` samples in [low, high)."""
+    """Return `count` samples in [low, high)."""
     return low + (high - low) * torch.rand(count, generator=generator)
 
 
 def random_homography(count: int, bounds: WarpRange, generator: torch.Generator) -> Tensor:
-    """Random warps [N, 3, 3]: perspective, then zoom and yaw, then shift."""
+    """Return random warps [N, 3, 3]: perspective, then zoom and yaw, then shift."""
     yaw_N = torch.deg2rad(uniform(count, -bounds.yaw_deg, bounds.yaw_deg, generator))
     low, high = (math.log(value) for value in bounds.zoom)
     zoom_N = uniform(count, low, high, generator).exp()
@@ -58,14 +58,14 @@ def random_homography(count: int, bounds: WarpRange, generator: torch.Generator)
 
 
 def random_flip(count: int, generator: torch.Generator) -> Tensor:
-    """A horizontal flip for half of the images, the identity for the others: [N, 3, 3]."""
+    """Return a horizontal flip for half of the images, the identity for the rest: [N, 3, 3]."""
     flip_N33 = torch.eye(3).repeat(count, 1, 1)
     flip_N33[:, 0, 0] -= 2.0 * (torch.rand(count, generator=generator) < 0.5)
     return flip_N33
 
 
 def rotation(count: int, angle_deg: float) -> Tensor:
-    """The same turn for all: [N, 3, 3]."""
+    """Return the same rotation for all images: [N, 3, 3]."""
     matrix_N33 = torch.eye(3).repeat(count, 1, 1)
     cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
     matrix_N33[:, 0, 0] = matrix_N33[:, 1, 1] = cosine
@@ -74,7 +74,7 @@ def rotation(count: int, angle_deg: float) -> Tensor:
 
 
 def warp(images_N3SS: Tensor, matrix_N33: Tensor, side: int, padding: str = "zeros") -> Tensor:
-    """Resample through homographies: float32 [N, 3, side, side], bilinear."""
+    """Return images resampled through homographies: float32 [N, 3, side, side], bilinear."""
     axis_S = (torch.arange(side) + 0.5) * 2 / side - 1
     y_SS, x_SS = torch.meshgrid(axis_S, axis_S, indexing="ij")
     points_3L = torch.stack((x_SS, y_SS, torch.ones_like(x_SS))).flatten(1)

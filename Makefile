@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The service, the galleries and the rendered world need a tenth of what training needs.
+DEMO_STAMP := $(VENV)/.demo_installed
 DOCS_STAMP := $(VENV)/.docs_installed
 BENCH ?=
 PORT ?= 8000
@@ -16,10 +18,14 @@ help: ## list the targets
 
 setup: $(STAMP) ## create .venv and install the pinned packages into it
 
-$(STAMP): pyproject.toml constraints.txt
+$(DEMO_STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make setup PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[world]'
+	@touch $@
+
+$(STAMP): $(DEMO_STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,dev]'
 	@touch $@
 
@@ -37,10 +43,10 @@ lint: $(STAMP) ## formatting, lint, types and import direction, without the test
 
 check: lint test ## the developer's gate: lint, then test
 
-demo: $(STAMP) ## build the demo world and galleries, start the service, print one curl to try
+demo: $(DEMO_STAMP) ## build the demo world and galleries, start the service, print one curl to try
 	$(BIN)/python -m service.demo start --port $(PORT)
 
-demo-check: $(STAMP) ## the demo, asked one /localize and one /navigate question whose truth is known
+demo-check: $(DEMO_STAMP) ## the demo, asked one /localize and one /navigate question whose truth is known
 	$(BIN)/python -m service.demo check --port $(PORT)
 
 demo-stop: ## stop the service that `make demo` left running

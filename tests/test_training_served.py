@@ -16,6 +16,7 @@ from indexer.sources.detect import open_source
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder
+from model.matching.choice import NONE
 from model.network import SafeNet
 from training.data.layouts import read_benchmark
 from training.evaluation.descriptor_cache import DescriptorCache
@@ -50,7 +51,7 @@ def test_rows_and_scores_of_an_evaluation_are_those_of_a_gallery(
         name = f"test/gallery_satellite/{place:04d}/{place:04d}.jpg"
         lines.append(f"{name},{place:04d},satellite,{47 + place / 100},8.0")
     (root / "places.csv").write_text("\n".join(lines) + "\n")
-    embedder, store = Embedder.load(weights), tmp_path / "store"
+    embedder, store = Embedder.load(weights, matcher=NONE), tmp_path / "store"
     operations.build(store, "map", open_source(root, SourceOptions()), embedder)
     gallery = Gallery.open(store, "map", embedder=embedder)
     options = EmbeddingOptions(

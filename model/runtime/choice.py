@@ -50,7 +50,7 @@ def _torch_runtime(weights: Path, device: str, precision: Precision, threads: in
     if precision != "fp32":
         raise ConfigError(
             f"precision = {precision!r} needs a CPU and {export_path(weights, precision).name} "
-            f"beside the weights; use fp32, or safenet-export {weights} --precision {precision}"
+            f"beside the weights; use fp32"
         )
     if not torch_is_installed():
         raise CheckpointError(

@@ -21,6 +21,7 @@ from model.descriptor_model import FusedQuery
 from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.fusion import as_query
 from model.images import DECODED_SIDE_PX
+from model.matching.choice import NONE
 from model.network import View
 from model.normalisation import unit_range
 from model.preprocessing import decode_side
@@ -92,7 +93,10 @@ class EmbeddingOptions:
 
 
 class ImageSetEmbedder:
-    """Embeds image sets as a service and a gallery do, and keeps the results."""
+    """Embeds image sets as a service and a gallery do, and keeps the results.
+
+    What the optional matcher adds after a search is not part of an evaluation.
+    """
 
     def __init__(
         self, embedders: Mapping[View, Embedder], workers: int, cache: DescriptorCache | None
@@ -115,7 +119,7 @@ class ImageSetEmbedder:
         if options.input_size not in (None, checkpoint.config.input_size):
             checkpoint = at_input_size(checkpoint, options.input_size)
         elif checkpoint.config.shared_backbone and not options.flip:
-            served = Embedder.load(options.weights)
+            served = Embedder.load(options.weights, matcher=NONE)
             both = Embedder(options.configured(checkpoint), served.runtime)
             return cls({"drone": both, "satellite": both}, options.workers, options.cache)
         info, shared = options.configured(checkpoint), checkpoint.config.shared_backbone

@@ -88,7 +88,8 @@ def choose_rows(store: TileStore, zoom: int, wanted: str | None) -> tuple[TileSt
     if wanted is None and bounds is not None:
         fit, other_fit = _shared(as_said.bounds, bounds), _shared(other.bounds, bounds)
         if other_fit >= FITS and other_fit > fit + FITS / 2:
-            scheme, as_said = ("xyz" if scheme == "tms" else "tms"), other
+            scheme = "xyz" if scheme == "tms" else "tms"
+            as_said, other = other, as_said
             notes.append(
                 f"rows are counted from the {_END[scheme]}: only so do the tiles lie in the bounds "
                 f"that the source gives ({_text(bounds)}); --rows xyz or tms decides"

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import socket
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
+from service.connections import BoundedProtocol, ConnectionLimits, OpenConnections
 from service.settings import Settings
 from service.state import state_of
 
@@ -15,13 +17,31 @@ QUIET_S = 0.25
 """Our choice: how long a request may take to arrive on a connection that was accepted, s."""
 
 
+def _bounded_protocol(limits: ConnectionLimits) -> type[BoundedProtocol]:
+    """Return the protocol class of one server, whose connections share one count."""
+    shared = OpenConnections(limits)
+
+    class ServerProtocol(BoundedProtocol):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(shared, **options)
+
+    return ServerProtocol
+
+
 class Server(uvicorn.Server):
     """A uvicorn server that drains on SIGTERM and exits when the app cannot start."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         """Configure uvicorn; nothing listens yet."""
+        limits = ConnectionLimits(
+            max_head_bytes=settings.max_head_kib * 2**10,
+            head_timeout_s=settings.head_s,
+            max_connections=settings.max_connections,
+            max_per_address=settings.max_connections_per_address,
+        )
         config = uvicorn.Config(
             app,
+            http=_bounded_protocol(limits),
             host=settings.host,
             port=settings.port,
             log_config=None,

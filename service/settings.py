@@ -62,6 +62,18 @@ class Settings(BaseSettings):
         0, ge=0, description="Questions one key may send per minute; 0: unlimited."
     )
 
+    max_head_kib: int = Field(
+        32, ge=1, le=1024, description="Largest request head (request line and headers), KiB."
+    )
+    head_s: float = Field(
+        10.0, gt=0, le=600, description="Longest time for a request head to arrive, s."
+    )
+    max_connections: int = Field(
+        512, ge=1, le=100_000, description="Most open connections; idle ones make room."
+    )
+    max_connections_per_address: int = Field(
+        256, ge=1, le=100_000, description="Most open connections of one client address."
+    )
     max_body_mib: int = Field(64, ge=1, le=4096, description="Largest request body, MiB.")
     max_pending_mib: int = Field(
         512, ge=1, description="Upload bytes held in memory by all requests together, MiB."

@@ -80,3 +80,17 @@ def test_new_key_prints_the_key_and_the_entry_for_it() -> None:
     lines = CliRunner().invoke(cli.app, ["new-key", "tower"]).stdout.splitlines()
     key = lines[0].split(": ")[1]
     assert lines[1].endswith(f"tower=sha256:{key_digest(key)}")
+
+
+def test_help_names_every_setting_as_an_option() -> None:
+    text = CliRunner().invoke(cli.app, ["--help"]).stdout
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')} VALUE" in text
+        assert f"{PREFIX}{name.upper()}" in text.replace("\n", "")
+
+
+def test_an_option_comes_before_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFENET_PORT", "8000")
+    result = CliRunner().invoke(cli.app, ["--port", "70000", "--store", "somewhere"])
+    assert result.exit_code == 1
+    assert "SAFENET_PORT: '70000'" in result.stderr

@@ -18,7 +18,7 @@ SafeNetError
     │   └── RateLimitedError         this key sent too many requests
     ├── DeadlineError            the answer was not ready in time
     ├── NotReadyError            the model or the galleries are still loading
-    ├── GalleryRefusedError      the published gallery does not fit the weights
+    ├── GalleryRefusedError      the published gallery does not fit the weights or is damaged
     └── UnknownExplanationError  no such explanation, or it was dropped for newer ones
 """
 
@@ -98,7 +98,7 @@ class NotReadyError(ServiceError):
 
 
 class GalleryRefusedError(ServiceError):
-    """The published gallery does not fit the weights."""
+    """The published gallery does not fit the weights or is damaged."""
 
 
 class UnknownExplanationError(ServiceError):

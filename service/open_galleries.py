@@ -44,8 +44,13 @@ class OpenGalleries:
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
 
-    def refresh(self) -> dict[str, str | None]:
+    def refresh(self, *, retry: bool = False) -> dict[str, str | None]:
         """Open what is newly published, retire what is replaced or gone.
+
+        One gallery that cannot be opened never keeps the others from being served.
+
+        Args:
+            retry: look again at versions that were refused.
 
         Returns:
             The new version by name of each gallery that changed; None where it is gone.
@@ -56,7 +61,8 @@ class OpenGalleries:
             for name in sorted(self.names() - set(names)):
                 self._put(name, None)
                 changed[name] = None
-            self._refused = {name: why for name, why in self._refused.items() if name in names}
+            kept = {} if retry else self._refused
+            self._refused = {name: why for name, why in kept.items() if name in names}
             for name in names:
                 version = self._load(name)
                 if version is not None:
@@ -73,9 +79,9 @@ class OpenGalleries:
             if self._refused.get(name, ("", ""))[0] == version:
                 return None
             gallery = Gallery.open(self._store, name, embedder=self._embedder)
-        except UnknownGalleryError:
-            return None  # removed between the listing and the look
-        except (SafeNetError, OSError) as error:
+        except Exception as error:  # whatever is wrong with one gallery, the others are served
+            if not (self._store / name / "CURRENT").exists():
+                return None  # removed between the listing and the look
             self._refuse(name, error)
             return None
         self._put(name, gallery)
@@ -86,9 +92,11 @@ class OpenGalleries:
     def _refuse(self, name: str, error: Exception) -> None:
         try:
             version = current_version(self._store, name)
-        except (SafeNetError, OSError):
+        except Exception:
             version = ""
         reason = str(error) if isinstance(error, SafeNetError) else "its files cannot be read"
+        if not isinstance(error, SafeNetError):
+            _log.error("gallery %s cannot be read", name, exc_info=error)
         reason = reason.replace(str(self._store.resolve()), "STORE").replace(
             str(self._store), "STORE"
         )
@@ -113,7 +121,8 @@ class OpenGalleries:
 
         Raises:
             UnknownGalleryError: no such gallery is open.
-            GalleryRefusedError: it is published and does not fit the weights.
+            GalleryRefusedError: it is published and does not fit the weights, or its files are
+                found to be damaged while the block runs; then it is no longer served.
         """
         with self._lock:
             entry = self._open.get(name)
@@ -123,12 +132,29 @@ class OpenGalleries:
             raise self._missing(name)
         try:
             yield entry.gallery
+        except SafeNetError:
+            raise
+        except Exception as error:
+            reason = entry.gallery.damage(error)
+            if reason is None:
+                raise
+            self._withdraw(name, entry, reason)
+            raise self._missing(name) from error
         finally:
             with self._lock:
                 entry.readers -= 1
                 closable = entry.retired and entry.readers == 0
             if closable:
                 entry.gallery.close()
+
+    def _withdraw(self, name: str, entry: _Open, reason: str) -> None:
+        """Stop serving a version whose files are damaged."""
+        with self._lock:
+            is_current = self._open.get(name) is entry
+        if is_current:
+            _log.error("gallery withdrawn", extra={"gallery": name, "reason": reason})
+            self._refused[name] = (entry.gallery.version, reason)
+            self._put(name, None)
 
     def _missing(self, name: str) -> Exception:
         if name in self._refused:

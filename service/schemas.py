@@ -292,6 +292,9 @@ class HealthBody(BaseModel):
     """Whether the service is alive."""
 
     status: Literal["alive", "ready"]
+    refused_galleries: int | None = Field(
+        default=None, description="Galleries that are refused or damaged; null where there is none."
+    )
 
 
 class ReloadBody(BaseModel):

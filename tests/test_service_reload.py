@@ -1,8 +1,11 @@
 """Galleries come, change and go under a running service; no request sees it happen."""
 
 import contextlib
+import json
+import os
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -11,6 +14,7 @@ from conftest import ColourEmbedder
 from service_live import encoded, picture, publish, serving, settings_of
 
 from indexer.errors import UnknownGalleryError
+from model.files import file_sha256
 from model.fusion import plain_query
 from service.app import create_app
 from service.errors import GalleryRefusedError
@@ -179,3 +183,100 @@ def test_twenty_reloads_under_load_fail_no_request_and_mix_no_versions(
         assert body["gallery"]["size"] == size
         assert len(body["matches"]) == size
     assert len({body["gallery"]["version"] for body in seen}) > 10
+
+
+def break_current(folder: Path) -> None:
+    (folder / "CURRENT").write_bytes(b"\xff\xfe\x00")
+
+
+def empty_current(folder: Path) -> None:
+    (folder / "CURRENT").write_bytes(b"")
+
+
+def point_outside(folder: Path) -> None:
+    (folder / "CURRENT").write_text("../../elsewhere")
+
+
+def link_outside(folder: Path) -> None:
+    (version,) = (folder / "versions").iterdir()
+    moved = folder.parent.parent / "outside"
+    version.rename(moved)
+    version.symlink_to(moved)
+
+
+def spoil_row(folder: Path) -> None:
+    """Write a row that no gallery has, with a manifest that claims it."""
+    (version,) = (folder / "versions").iterdir()
+    with sqlite3.connect(version / "gallery.sqlite") as database:
+        database.execute("UPDATE image SET picture_sha256 = '../../../etc/passwd' WHERE id = 1")
+    database.close()
+    claim_database(version)
+
+
+def drop_row(folder: Path) -> None:
+    (version,) = (folder / "versions").iterdir()
+    with sqlite3.connect(version / "gallery.sqlite") as database:
+        database.execute("DELETE FROM image WHERE id = 2")
+    database.close()
+    claim_database(version)
+
+
+def claim_database(version: Path) -> None:
+    manifest = json.loads((version / "manifest.json").read_text())
+    manifest["database_sha256"] = file_sha256(version / "gallery.sqlite")
+    (version / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (break_current, "CURRENT is empty or damaged"),
+        (empty_current, "CURRENT is empty or damaged"),
+        (point_outside, "CURRENT is empty or damaged"),
+        (link_outside, "is a link or lies outside the store"),
+        (spoil_row, "has a value that no gallery has"),
+        (drop_row, "the database has 3 images, the manifest 4"),
+    ],
+)
+def test_one_spoilt_gallery_is_refused_with_its_reason_and_the_others_are_served(
+    own_store: Path, tmp_path: Path, spoil: Callable[[Path], None], reason: str
+) -> None:
+    publish(own_store, "good", "satellite", range(4), tmp_path / "good")
+    spoil(own_store / "map")
+    opened = OpenGalleries(own_store, ColourEmbedder())
+    assert list(opened.refresh()) == ["good"]
+    assert reason in opened.refused["map"]
+    assert str(own_store) not in opened.refused["map"]
+    with opened.lease("good") as gallery:
+        assert gallery.size == 4
+    opened.close()
+
+
+def test_damage_found_while_serving_withdraws_the_gallery_and_a_reload_tries_again(
+    own_store: Path, tmp_path: Path
+) -> None:
+    publish(own_store, "good", "satellite", range(4), tmp_path / "good")
+    settings = settings_of(own_store, api_keys=ENTRY)
+    headers = {**JPEG, "X-API-Key": KEY}
+    (version,) = (own_store / "map" / "versions").iterdir()
+    rows = version / "descriptors.f16"
+    content = rows.read_bytes()
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        os.truncate(rows, 10)
+        for _ in range(2):
+            response = client.post(
+                "/localize?gallery=map", content=encoded(picture(1)), headers=headers
+            )
+            assert response.status_code == 503
+            assert "safenet-index rebuild map" in response.json()["detail"]
+        refused = client.get("/galleries", headers=headers).json()["refused"]
+        assert [one["name"] for one in refused] == ["map"]
+        assert client.get("/readyz").json() == {"status": "ready", "refused_galleries": 1}
+        metrics = client.get("/metrics", headers=headers).text
+        assert "safenet_galleries_refused 1.0" in metrics
+        good = client.post("/localize", content=encoded(picture(1)), headers=headers)
+        assert good.status_code == 200
+        rows.write_bytes(content)
+        assert client.post("/admin/reload", headers=headers).json()["refused"] == []
+        again = client.post("/localize?gallery=map", content=encoded(picture(1)), headers=headers)
+        assert again.status_code == 200

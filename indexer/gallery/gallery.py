@@ -15,6 +15,7 @@ from indexer.gallery.layout import GalleryFolder, current_version, gallery_folde
 from indexer.gallery.manifest import Manifest, read_manifest
 from indexer.gallery.matcher_rows import MatcherRows
 from indexer.gallery.pictures import PictureStore
+from indexer.gallery.soundness import damage, refuse_bad_rows, refuse_links
 from indexer.gallery.vector_search import Searcher
 from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
 from model.descriptor_model import DescriptorModel, FusedQuery
@@ -52,6 +53,7 @@ class Gallery:
         self.local_bytes = manifest.local_bytes
         self.weights_sha256 = manifest.weights_sha256
         self.manifest = manifest
+        self._place = place
         self.database: Database = Database.open_snapshot(place / "gallery.sqlite")
         path = place / "descriptors.f16"
         self._descriptors = DescriptorFile(path, self.descriptor_dim, self.local_bytes)
@@ -76,10 +78,17 @@ class Gallery:
         store = Path(store)
         version = current_version(store, name)
         folder = gallery_folder(store, name)
-        manifest = read_manifest(folder.version(version) / "manifest.json")
+        place = folder.version(version)
+        refuse_links(store, place)
+        manifest = read_manifest(place / "manifest.json")
         _check_weights(manifest, embedder)
-        _check_files(folder.version(version), manifest)
+        _check_files(place, manifest)
         gallery = cls(folder, manifest)
+        try:
+            refuse_bad_rows(gallery.database, manifest)
+        except GalleryMismatchError:
+            gallery.close()
+            raise
         if gallery._index.size != manifest.size:
             gallery.close()
             raise GalleryMismatchError(
@@ -245,6 +254,10 @@ class Gallery:
     def extent(self) -> Bounds | None:
         """Return (west, south, east, north) of all image centres; None for an empty gallery."""
         return metadata_search.extent(self.database)
+
+    def damage(self, error: Exception) -> str | None:
+        """Return what an error while reading says about the files; None if they are whole."""
+        return damage(self._place, self.manifest, error)
 
     def close(self) -> None:
         """Free the index and the database; no search may run or follow."""

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.errors import UnknownGalleryError
+from indexer.errors import GalleryMismatchError, UnknownGalleryError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -94,12 +94,20 @@ def current_version(store: Path, name: str) -> str:
 
     Raises:
         UnknownGalleryError: nothing is published under that name.
+        GalleryMismatchError: the file holds no version's name.
     """
     try:
-        return gallery_folder(store, name).current.read_text().strip()
+        version = (
+            gallery_folder(store, name).current.read_bytes().strip().decode("ascii", "replace")
+        )
     except OSError as error:
         known = ", ".join(list_galleries(store)) or "none"
         raise UnknownGalleryError(
             f"no gallery {name!r} is published here (there are: {known}); "
             "build it with: safenet-index build"
         ) from error
+    if not _NAME.fullmatch(version):
+        raise GalleryMismatchError(
+            f"gallery {name!r}: CURRENT is empty or damaged; run: safenet-index rebuild {name}"
+        )
+    return version

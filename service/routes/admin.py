@@ -13,7 +13,7 @@ router = APIRouter(tags=["operation"])
 @router.post("/admin/reload", responses=problem_responses(401, 405, 503))
 def reload(running: RunningService) -> ReloadBody:
     """Open newly published gallery versions now; always needs a key."""
-    changed = running.galleries.refresh()
+    changed = running.galleries.refresh(retry=True)
     refused = [RefusedGallery(name=n, reason=why) for n, why in running.galleries.refused.items()]
     return ReloadBody(changed=changed, refused=refused)
 

@@ -9,8 +9,10 @@ from model.descriptor_model import DescriptorModel
 from service import problems
 from service.errors import SettingsError
 from service.lifespan import lifespan_of
+from service.middleware.allowed_hosts import AllowedHosts
 from service.middleware.api_keys import ApiKeys, RequireApiKey
 from service.middleware.body_drain import DrainBody
+from service.middleware.head_requests import HeadRequests
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.routes import (
@@ -76,6 +78,9 @@ def _add_middleware(app: FastAPI, settings: Settings, keys: ApiKeys, state: Serv
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(DrainBody)
+    app.add_middleware(HeadRequests)
+    if settings.answered_hosts:
+        app.add_middleware(AllowedHosts, hosts=settings.answered_hosts)
     app.add_middleware(
         RequestLog,
         metrics=state.metrics,

@@ -1,6 +1,6 @@
 """The fields of requests and responses."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +11,18 @@ from service.bounds import checked_bounds, parse_bounds
 Format = Literal["json", "geojson", "gpx", "kml", "csv"]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+
+def _in_range(moment: datetime) -> datetime:
+    """Refuse a moment that UTC cannot express."""
+    try:
+        (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the moment is out of range; send a year from 1 to 9999 in UTC") from None
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_in_range)]
 
 BoundsText = Annotated[
     str,
@@ -67,8 +79,8 @@ class QuestionParameters(BaseModel):
         False, description="Add links to pictures of how the model aligned and divided the images."
     )
     format: Format = Field("json", description="Format of the answer.")
-    captured_after: datetime | None = Field(None, description="Only images taken at or after this.")
-    captured_before: datetime | None = Field(None, description="Only images taken before this.")
+    captured_after: Moment | None = Field(None, description="Only images taken at or after this.")
+    captured_before: Moment | None = Field(None, description="Only images taken before this.")
     source: str | None = Field(None, max_length=500, description="Only images of this source.")
     flight_id: str | None = Field(None, max_length=200, description="Only images of this flight.")
 

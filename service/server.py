@@ -46,6 +46,8 @@ class Server(uvicorn.Server):
             port=settings.port,
             log_config=None,
             access_log=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
             server_header=False,
             timeout_graceful_shutdown=settings.shutdown_s,
         )

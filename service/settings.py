@@ -14,6 +14,8 @@ from service.errors import SettingsError
 
 PREFIX = "SAFENET_"
 
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 class Settings(BaseSettings):
     """The service's configuration; units are in the names."""
@@ -49,11 +51,22 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any free one.")
+    allowed_hosts: str = Field(
+        "",
+        description="Comma-separated host names that are answered, `*` for all; empty: on loopback "
+        "only this machine's names, elsewhere all.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Comma-separated addresses of proxies whose X-Forwarded-For names the client.",
+    )
     cors_origins: str = Field(
         "", description="Comma-separated origins whose pages may call the service; empty: none."
     )
     api_keys: str = Field(
-        "", description="Comma-separated NAME=sha256:HEX, as `safenet-serve new-key NAME` prints."
+        "",
+        description="Comma-separated NAME[:read|:admin][@LAST-DAY]=sha256:HEX; see "
+        "`safenet-serve new-key`.",
     )
     keys: Literal["auto", "required", "off"] = Field(
         "auto", description="auto: keys are required unless none is set and the host is loopback."
@@ -142,6 +155,14 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def answered_hosts(self) -> frozenset[str]:
+        """Host names that are answered; empty: all."""
+        named = frozenset(part.strip().lower() for part in self.allowed_hosts.split(",")) - {""}
+        if "*" in named or (not named and not self.is_loopback):
+            return frozenset()
+        return named | LOOPBACK_NAMES if self.is_loopback else named
 
     @property
     def keys_required(self) -> bool:

@@ -73,7 +73,7 @@ def test_every_setting_is_one_that_the_service_knows(dockerfile: Path) -> None:
 def test_one_port_runs_through_all_files(dockerfile: Path) -> None:
     port = instructions(dockerfile, "EXPOSE")[0]
     assert f"{PREFIX}PORT={port}" in instructions(dockerfile, "ENV")[-1]
-    assert "os.environ['SAFENET_PORT'] + '/readyz'" in instructions(dockerfile, "HEALTHCHECK")[0]
+    assert "os.environ['SAFENET_PORT'] + '/healthz'" in instructions(dockerfile, "HEALTHCHECK")[0]
     for name in ("service", "service-gpu"):
         assert [mapping.rpartition(":")[2] for mapping in SERVICES[name]["ports"]] == [port]
     assert PROMETHEUS["scrape_configs"][0]["static_configs"][0]["targets"] == [f"service:{port}"]

@@ -13,7 +13,7 @@ from service_live import serving, settings_of
 
 from service.app import create_app
 
-HEAD_START = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+HEAD_START = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import httpx
@@ -141,4 +142,27 @@ def test_malformed_entries_are_refused_without_repeating_them(entries: str) -> N
 
 def test_wrong_key_is_refused() -> None:
     with pytest.raises(AccessError):
-        ApiKeys(ENTRIES).name_of("sng_wrong")
+        ApiKeys(ENTRIES).find("sng_wrong")
+
+
+def test_a_read_key_may_not_administer_and_an_expired_one_opens_nothing(store: Path) -> None:
+    entries = f"tower:read=sha256:{key_digest(KEY)},old@2020-01-31=sha256:{key_digest(OTHER)}"
+    settings = settings_of(store, api_keys=entries)
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        headers = {"X-API-Key": KEY}
+        assert client.get("/galleries", headers=headers).status_code == 200
+        refused = client.post("/admin/reload", headers=headers)
+        assert refused.status_code == 401
+        assert "may only read" in refused.json()["detail"]
+        expired = client.get("/galleries", headers={"X-API-Key": OTHER})
+        assert expired.status_code == 401
+        assert "expired on 2020-01-31" in expired.json()["detail"]
+
+
+def test_a_key_is_valid_to_the_end_of_its_last_day() -> None:
+    keys = ApiKeys(f"a@2026-11-30=sha256:{key_digest(KEY)}")
+    assert keys.find(KEY, today=date(2026, 11, 30)).name == "a"
+    with pytest.raises(AccessError, match="expired"):
+        keys.find(KEY, today=date(2026, 12, 1))
+    with pytest.raises(SettingsError):
+        ApiKeys(f"a@2026-02-30=sha256:{key_digest(KEY)}")

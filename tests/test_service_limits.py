@@ -88,7 +88,7 @@ def test_body_that_does_not_arrive_is_given_up(small: httpx.Client) -> None:
     assert small.base_url.port is not None
     with socket.create_connection(("127.0.0.1", small.base_url.port), timeout=10) as raw:
         raw.sendall(
-            b"POST /localize HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"POST /localize HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
             b"Content-Length: 1000\r\n\r\nabc"
         )
         answer = raw.recv(100)

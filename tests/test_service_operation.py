@@ -13,7 +13,8 @@ from PIL import Image
 from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
-from service.telemetry.logs import JsonFormatter
+from service.settings import Settings
+from service.telemetry.logs import JsonFormatter, TextFormatter
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -148,3 +149,60 @@ def test_galleries_list_says_what_each_holds(live: httpx.Client) -> None:
     assert (west, east) == pytest.approx((14.0, 14.0))
     assert (south, north) == pytest.approx((50.0, 50.011))
     assert body["refused"] == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/galleries", "/healthz", "/galleries/map/images/satellite-001", "/", "/openapi.json"]
+)
+def test_head_gives_the_headers_of_get_without_a_body(live: httpx.Client, path: str) -> None:
+    whole, head = live.get(path), live.head(path)
+    assert head.status_code == whole.status_code == 200
+    assert head.content == b""
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == whole.headers[name]
+
+
+def test_answers_and_problems_are_not_stored_by_caches(live: httpx.Client) -> None:
+    answer = live.post("/localize", content=encoded(picture(1)), headers=JPEG)
+    assert answer.headers["cache-control"] == "no-store"
+    assert live.get("/nothing").headers["cache-control"] == "no-store"
+    shown = live.get(answer.json()["matches"][0]["image_url"])
+    assert "max-age" in shown.headers["cache-control"]
+
+
+def test_other_host_names_are_refused_on_loopback(live: httpx.Client) -> None:
+    for host in ("evil.example", "evil.example:8000", "", "127.0.0.1.evil.example"):
+        response = live.get("/galleries", headers={"Host": host})
+        assert response.status_code in (400, 421), host
+    for host in ("localhost", "LOCALHOST:8000", "[::1]:8000", "127.0.0.1:1"):
+        assert live.get("/galleries", headers={"Host": host}).status_code == 200, host
+
+
+def test_allowed_hosts_follow_the_settings() -> None:
+    assert "localhost" in Settings().answered_hosts
+    assert Settings(host="0.0.0.0").answered_hosts == frozenset()
+    assert Settings(host="0.0.0.0", allowed_hosts="a.org, B.org").answered_hosts == {
+        "a.org",
+        "b.org",
+    }
+    assert Settings(allowed_hosts="*").answered_hosts == frozenset()
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B23:59", "9999-12-31T23:59:59-23:59"])
+def test_extreme_dates_are_refused_with_422(live: httpx.Client, moment: str) -> None:
+    response = live.post(
+        f"/localize?captured_after={moment}", content=encoded(picture(1)), headers=JPEG
+    )
+    assert response.status_code == 422
+    assert "out of range" in response.json()["detail"]
+
+
+def test_text_logs_name_the_request_on_one_line() -> None:
+    record = logging.makeLogRecord(
+        {"name": "service", "levelname": "INFO", "msg": "request", "path": "/a\nb", "status": 404}
+    )
+    line = TextFormatter().format(record)
+    assert "service: request" in line
+    assert "status=404" in line
+    assert "path=/a\\nb" in line
+    assert "\n" not in line

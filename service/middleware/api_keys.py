@@ -9,6 +9,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -21,7 +23,26 @@ OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
 OPEN_PREFIX = "/static/"
 """Paths that never need a key: health, and the page, which holds no data and prompts for a key."""
 
-_ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64})=sha256:([0-9a-f]{64})")
+_ENTRY = re.compile(
+    r"([A-Za-z0-9._-]{1,64})(?::(read|admin))?(?:@(\d{4}-\d{2}-\d{2}))?=sha256:([0-9a-f]{64})"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """One key: `read` keys may not use /admin; a key is valid to the end of `expires_on`, UTC."""
+
+    name: str
+    digest: bytes
+    may_administer: bool
+    expires_on: date | None
+
+
+def _is_date(text: str | None) -> bool:
+    try:
+        return text is None or date.fromisoformat(text) is not None
+    except ValueError:
+        return False
 
 
 def new_key() -> str:
@@ -43,39 +64,53 @@ class ApiKeys:
         """Read SAFENET_API_KEYS.
 
         Args:
-            entries: comma-separated NAME=sha256:HEX.
+            entries: comma-separated NAME[:ROLE][@DATE]=sha256:HEX, with ROLE read or admin (the
+                default), and DATE the last day on which the key is valid, UTC.
             rate_per_minute: questions per key and minute; 0: unlimited.
             clock: seconds, monotonic.
 
         Raises:
             SettingsError: an entry has another form, or a name comes twice.
         """
-        self._digests: dict[str, bytes] = {}
+        self._keys: dict[str, ApiKey] = {}
         for number, entry in enumerate(filter(None, map(str.strip, entries.split(","))), start=1):
             parsed = _ENTRY.fullmatch(entry)
-            if parsed is None or parsed[1] in self._digests:
+            if parsed is None or parsed[1] in self._keys or not _is_date(parsed[3]):
                 raise SettingsError(
-                    f"SAFENET_API_KEYS: entry {number} is not a new NAME=sha256:HEX; "
+                    f"SAFENET_API_KEYS: entry {number} is not a new "
+                    "NAME[:read|:admin][@YYYY-MM-DD]=sha256:HEX; "
                     "make one with safenet-serve new-key NAME"
                 )
-            self._digests[parsed[1]] = bytes.fromhex(parsed[2])
+            self._keys[parsed[1]] = ApiKey(
+                name=parsed[1],
+                digest=bytes.fromhex(parsed[4]),
+                may_administer=parsed[2] != "read",
+                expires_on=date.fromisoformat(parsed[3]) if parsed[3] else None,
+            )
         self._rate, self._clock = rate_per_minute, clock
         self._tokens: dict[str, tuple[float, float]] = {}
 
     def __len__(self) -> int:
-        return len(self._digests)
+        return len(self._keys)
 
-    def name_of(self, key: str) -> str:
-        """Return the name of a key; every digest is compared, in constant time.
+    def find(self, key: str, *, today: date | None = None) -> ApiKey:
+        """Return a key's entry; every digest is compared, in constant time.
+
+        Args:
+            key: as it was sent.
+            today: the date; None: that of the clock, UTC.
 
         Raises:
-            AccessError: no such key.
+            AccessError: there is no such key, or it has expired.
         """
         digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-        names = [n for n, known in self._digests.items() if hmac.compare_digest(known, digest)]
-        if not names:
+        found = [one for one in self._keys.values() if hmac.compare_digest(one.digest, digest)]
+        if not found:
             raise AccessError("the key is wrong; send one that the operator gave out")
-        return names[0]
+        expires_on = found[0].expires_on
+        if expires_on is not None and (today or datetime.now(UTC).date()) > expires_on:
+            raise AccessError(f"the key expired on {expires_on}; ask the operator for a new one")
+        return found[0]
 
     def spend(self, name: str) -> None:
         """Count one question of a key.
@@ -135,10 +170,13 @@ class RequireApiKey:
             return
         if not len(self._keys) and not is_admin:
             return
-        name = self._keys.name_of(key)
-        scope["state"]["key_name"] = name
-        if scope["method"] == "POST" and not is_admin:
-            self._keys.spend(name)
+        found = self._keys.find(key)
+        if is_admin and not found.may_administer:
+            raise AccessError(f"key {found.name!r} may only read; /admin needs an admin key")
+        scope["state"]["key_name"] = found.name
+        computes = scope["method"] == "POST" or scope["path"].startswith("/explanations/")
+        if computes and not is_admin:
+            self._keys.spend(found.name)
 
 
 def _challenge(path: str) -> str:

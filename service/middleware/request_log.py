@@ -78,6 +78,7 @@ class RequestLog:
             "status": status,
             "ms": round(seconds * 1e3, 1),
             "key": scope["state"].get("key_name"),
+            "client": (scope.get("client") or (None,))[0],
         }
         _log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=extra)
 

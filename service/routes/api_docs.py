@@ -50,8 +50,11 @@ def _document(app: FastAPI, *, keys_required: bool) -> dict[str, Any]:
             schemas.pop(unused, None)
         schemas["Problem"] = Problem.model_json_schema()
         if keys_required:
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{"key": []}]
+            components["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            }
+            document["security"] = [{"bearer": []}, {"header": []}]
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,9 @@ _DECODERS = tuple(name for name in FORMATS if name != "MPO")
 
 MAX_PIXELS = 200_000_000
 """Ours: twice the largest common survey camera (100 Mpx), 600 MB as RGB."""
+
+BAND_ROWS = 256
+"""Rows of an image that are converted at a time. Our choice."""
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -78,7 +83,11 @@ def open_image(
 
 
 def open_picture(
-    source: bytes | Path, *, max_pixels: int = MAX_PIXELS, min_side: int | None = None
+    source: bytes | Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    min_side: int | None = None,
+    decoding: Callable[[Image.Image], AbstractContextManager[None]] | None = None,
 ) -> Picture:
     """Decode one image to upright RGB and keep what its header says.
 
@@ -90,6 +99,8 @@ def open_picture(
         max_pixels: refuse a larger width x height, checked before any pixel is decoded.
         min_side: let a JPEG be decoded at a reduced scale (a power of two) whose sides stay at
             least this long, px; several times faster for large photos. None: full size.
+        decoding: context manager around the decoding, given the opened image at the scale at
+            which it is decoded; it may wait for memory, or refuse.
 
     Raises:
         NotAnImageError: unknown format, or a header that cannot be read.
@@ -114,18 +125,22 @@ def open_picture(
         with image:
             if image.width * image.height > max_pixels:
                 raise TooManyPixelsError(_too_many(name, image.size, max_pixels))
-            try:
-                return _decoded(image, min_side)
-            except Exception as error:
-                raise TruncatedImageError(
-                    f"{name} is truncated or damaged: its pixels cannot be decoded; send it again"
-                ) from error
+            size = image.size
+            if min_side is not None:
+                image.draft("RGB", (min_side, min_side))
+            with nullcontext() if decoding is None else decoding(image):
+                try:
+                    return _decoded(image, size)
+                except Exception as error:
+                    raise TruncatedImageError(
+                        f"{name} is truncated or damaged: its pixels cannot be decoded; "
+                        "send it again"
+                    ) from error
 
 
-def _decoded(image: Image.Image, min_side: int | None) -> Picture:
-    exif, size, kind = _exif(image), image.size, image.format or ""
-    if min_side is not None:
-        image.draft("RGB", (min_side, min_side))
+def _decoded(image: Image.Image, size: tuple[int, int]) -> Picture:
+    """Decode an opened image whose size before any draft was `size`."""
+    exif, kind = _exif(image), image.format or ""
     image.load()
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     as_stored = image.mode == "RGB" and not image.has_transparency_data and orientation == 1
@@ -165,20 +180,41 @@ def _too_many(name: str, size: tuple[int, int] | None, max_pixels: int) -> str:
 
 
 def _to_rgb(image: Image.Image) -> tuple[Image.Image, float]:
-    """The image as RGB, and its opaque share."""
+    """Return the image as RGB, and its opaque share; in bands, to hold it only twice."""
     if image.mode.startswith(("I", "F")):
         return _stretched(image), 1.0
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        counts = rgba.getchannel("A").histogram()
-        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        opaque = sum(counts[1:]) / (image.width * image.height)
-        return Image.alpha_composite(black, rgba).convert("RGB"), opaque
+        return _over_black(image)
     return image if image.mode == "RGB" else image.convert("RGB"), 1.0
 
 
+def _over_black(image: Image.Image) -> tuple[Image.Image, float]:
+    rgb, opaque = Image.new("RGB", image.size), 0
+    for box in _bands(image):
+        rgba = image.crop(box).convert("RGBA")
+        opaque += sum(rgba.getchannel("A").histogram()[1:])
+        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        rgb.paste(Image.alpha_composite(black, rgba).convert("RGB"), box)
+    return rgb, opaque / (image.width * image.height)
+
+
 def _stretched(image: Image.Image) -> Image.Image:
-    samples = np.asarray(image, dtype=np.float32)
-    low, high = float(samples.min()), float(samples.max())
-    scaled = (samples - low) * (255.0 / max(high - low, 1e-6))
-    return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
+    limits = [_extremes(image.crop(box)) for box in _bands(image)]
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    rgb = Image.new("RGB", image.size)
+    for box in _bands(image):
+        samples = np.asarray(image.crop(box), dtype=np.float32)
+        scaled = (samples - low) * (255.0 / max(high - low, 1e-6))
+        rgb.paste(Image.fromarray(scaled.astype(np.uint8)).convert("RGB"), box)
+    return rgb
+
+
+def _extremes(band: Image.Image) -> tuple[float, float]:
+    samples = np.asarray(band, dtype=np.float32)
+    return float(samples.min()), float(samples.max())
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Yield boxes of BAND_ROWS rows that cover the image from top to bottom."""
+    for top in range(0, image.height, BAND_ROWS):
+        yield 0, top, image.width, min(image.height, top + BAND_ROWS)

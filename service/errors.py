@@ -9,6 +9,7 @@ SafeNetError
     │   ├── BadMultipartError        the multipart body cannot be parsed
     │   ├── TooManyViewsError        more images than one question may have
     │   ├── TooSmallImageError       a side of the image is below the limit
+    │   ├── TooMuchMetadataError     the metadata of an image is larger than the limit
     │   ├── BodyTooLargeError        more bytes than one request may have
     │   ├── UnsupportedTypeError     the content type is neither multipart nor image/*
     │   └── SlowUploadError          the body did not arrive in time
@@ -55,6 +56,10 @@ class TooManyViewsError(UploadError):
 
 class TooSmallImageError(UploadError):
     """A side of the image is below the limit."""
+
+
+class TooMuchMetadataError(UploadError):
+    """The metadata of an image is larger than the limit."""
 
 
 class BodyTooLargeError(UploadError):

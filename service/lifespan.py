@@ -134,6 +134,7 @@ def _pipeline(
             threads=settings.decode_threads,
             max_pixels=int(settings.max_megapixels * 1e6),
             min_side_px=settings.min_side_px,
+            max_bytes=settings.max_decode_mib * 2**20,
         ),
         searchers=ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search"),
         tracing=state.tracing,

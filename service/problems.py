@@ -48,6 +48,7 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     ),
     image_errors.TooManyPixelsError: ProblemKind(400, "too-many-pixels", "Too many pixels"),
     errors.TooSmallImageError: ProblemKind(400, "image-too-small", "Image too small"),
+    errors.TooMuchMetadataError: ProblemKind(400, "too-much-metadata", "Too much metadata"),
     errors.EmptyUploadError: ProblemKind(400, "no-image", "No image in the request"),
     errors.BadMultipartError: ProblemKind(400, "bad-multipart", "Unreadable multipart body"),
     errors.AccessError: ProblemKind(401, "key-needed", "Key missing or wrong"),

@@ -94,6 +94,11 @@ class Settings(BaseSettings):
     max_megapixels: float = Field(
         100.0, gt=0, le=1000, description="Largest image, megapixels; checked before decoding."
     )
+    max_decode_mib: int = Field(
+        2048,
+        ge=16,
+        description="Memory of images being decoded, MiB; others wait, larger ones are refused.",
+    )
     min_side_px: int = Field(16, ge=1, le=1024, description="Smallest accepted image side, px.")
     max_views: int = Field(54, ge=1, le=54, description="Most images in one question.")
     max_top_k: int = Field(100, ge=1, le=100, description="Largest top_k that a request may set.")

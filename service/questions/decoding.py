@@ -14,6 +14,7 @@ from model.descriptor_model import DescriptorModel
 from model.images import open_picture
 from model.preprocessing import decode_side
 from service.errors import TooSmallImageError
+from service.questions.decode_memory import DecodeMemory, refuse_much_metadata
 
 KEPT_SIDE_PX = 1024
 """Our choice: longer side of the query image that an explanation keeps; a few MB a question."""
@@ -37,7 +38,13 @@ class Decoder:
     """A bounded pool of decoding threads."""
 
     def __init__(
-        self, embedder: DescriptorModel, *, threads: int, max_pixels: int, min_side_px: int
+        self,
+        embedder: DescriptorModel,
+        *,
+        threads: int,
+        max_pixels: int,
+        min_side_px: int,
+        max_bytes: int = 2**31,
     ) -> None:
         """Start no thread yet; each starts with its first image.
 
@@ -46,9 +53,11 @@ class Decoder:
             threads: most images decoded at a time.
             max_pixels: refuse larger images before decoding.
             min_side_px: refuse images with a shorter side.
+            max_bytes: most memory of images that are being decoded.
         """
         self._embedder = embedder
         self._max_pixels, self._min_side_px = max_pixels, min_side_px
+        self._memory = DecodeMemory(max_bytes)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     async def decode(
@@ -72,8 +81,12 @@ class Decoder:
 
     def decode_one(self, data: bytes, keep: bool = False, gps: bool = False) -> Decoded:
         """Decode one image in the calling thread; its header is read once."""
+        refuse_much_metadata(data)
         picture = open_picture(
-            data, max_pixels=self._max_pixels, min_side=decode_side(self._embedder.input_size)
+            data,
+            max_pixels=self._max_pixels,
+            min_side=decode_side(self._embedder.input_size),
+            decoding=self._memory.hold,
         )
         if min(picture.width_px, picture.height_px) < self._min_side_px:
             raise TooSmallImageError(

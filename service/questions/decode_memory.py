@@ -1,0 +1,121 @@
+"""A bound on the memory of images that are being decoded, and on their metadata."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from model.errors import TooManyPixelsError
+from service.errors import TooMuchMetadataError
+
+BYTES_PER_PIXEL = {"1": 6, "L": 6, "P": 6, "RGB": 5, "RGBX": 5, "CMYK": 9}
+OTHER_BYTES_PER_PIXEL = 10
+WEBP_BYTES_PER_PIXEL = 18
+"""Peak memory of decoding and conversion to RGB for each pixel, measured on 16 Mpx images."""
+
+MAX_METADATA_BYTES = 8 * 2**20
+"""Our choice: ten times what cameras write; Pillow joins EXIF segments in quadratic time."""
+
+MAX_SEGMENTS = 20_000
+"""Our choice: most segments or chunks of a file that are looked at."""
+
+
+class DecodeMemory:
+    """Lets images be decoded while they fit into a number of bytes together; others wait."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """Nothing is being decoded.
+
+        Args:
+            max_bytes: most bytes of all images that are being decoded.
+        """
+        self._max_bytes, self._held = max_bytes, 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, image: Image.Image) -> Iterator[None]:
+        """Hold the memory that decoding an opened image takes while the block runs.
+
+        Raises:
+            TooManyPixelsError: it takes more than may be held at all.
+        """
+        needed = decoding_bytes(image)
+        if needed > self._max_bytes:
+            raise TooManyPixelsError(
+                f"the image of {image.width} x {image.height} pixels ({image.mode}) needs "
+                f"{needed >> 20} MiB to be decoded, more than the limit of "
+                f"{self._max_bytes >> 20} MiB; send a smaller one, or a JPEG"
+            )
+        with self._changed:
+            self._changed.wait_for(lambda: self._held + needed <= self._max_bytes)
+            self._held += needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= needed
+                self._changed.notify_all()
+
+
+def decoding_bytes(image: Image.Image) -> int:
+    """Return the peak memory of decoding an opened image to RGB, bytes."""
+    per_pixel = BYTES_PER_PIXEL.get(image.mode, OTHER_BYTES_PER_PIXEL)
+    if image.format in ("WEBP", "AVIF", "HEIF"):
+        per_pixel = WEBP_BYTES_PER_PIXEL
+    return image.width * image.height * per_pixel
+
+
+def refuse_much_metadata(data: bytes) -> None:
+    """Refuse a file whose metadata is larger than `MAX_METADATA_BYTES`, before anything reads it.
+
+    Raises:
+        TooMuchMetadataError: it is, or it has more segments than `MAX_SEGMENTS`.
+    """
+    total = count = 0
+    for size in _metadata_sizes(data):
+        total, count = total + size, count + 1
+        if total > MAX_METADATA_BYTES or count > MAX_SEGMENTS:
+            raise TooMuchMetadataError(
+                f"the image has more than {MAX_METADATA_BYTES >> 20} MiB or {MAX_SEGMENTS} parts "
+                "of metadata; remove its metadata and send it again"
+            )
+
+
+def _metadata_sizes(data: bytes) -> Iterator[int]:
+    if data.startswith(b"\xff\xd8"):
+        return _jpeg_segments(data)
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png_chunks(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return _webp_chunks(data)
+    return iter(())
+
+
+def _jpeg_segments(data: bytes) -> Iterator[int]:
+    """Yield the sizes of the segments before the first scan."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        is_application = 0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == 0xFE
+        yield size if is_application else 0
+        at += 2 + max(2, size)
+
+
+def _png_chunks(data: bytes) -> Iterator[int]:
+    """Yield the sizes of the ancillary chunks; 0 for critical ones, pixels among them."""
+    at = 8
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        is_ancillary = bool(data[at + 4] & 0x20)
+        yield size if is_ancillary else 0
+        at += 12 + size
+
+
+def _webp_chunks(data: bytes) -> Iterator[int]:
+    """Yield the sizes of the chunks that hold no pixels; 0 for the others."""
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        yield size if data[at : at + 4] in (b"EXIF", b"XMP ", b"ICCP") else 0
+        at += 8 + size + size % 2

@@ -34,10 +34,52 @@ def test_a_tile_of_the_gallery_is_the_picture_that_was_indexed(client: httpx.Cli
     assert np.abs(np.asarray(shown, int) - np.asarray(truth, int)).mean() < 6
 
 
-def test_tiles_beyond_the_gallery_are_transparent(client: httpx.Client) -> None:
+def test_tiles_beyond_the_gallery_are_empty(client: httpx.Client) -> None:
     response = client.get(tile_path(ZOOM, FIRST_X + 50, FIRST_Y))
-    assert response.headers["content-type"] == "image/png"
-    assert Image.open(io.BytesIO(response.content)).getextrema()[3] == (0, 0)
+    assert response.status_code == 204
+    assert response.content == b""
+
+
+def test_tiles_answer_with_an_extension_too(client: httpx.Client) -> None:
+    path = tile_path(ZOOM, FIRST_X + 3, FIRST_Y + 4)
+    plain = client.get(path)
+    for extension in ("png", "jpg"):
+        assert client.get(f"{path}.{extension}").content == plain.content
+    assert client.get(f"{path}.gif").status_code == 422
+
+
+def test_tilejson_describes_the_layer(client: httpx.Client) -> None:
+    layer = client.get("/galleries/town/tiles.json").json()
+    west, _, _, north = tile_box(0, 0)
+    _, south, east, _ = tile_box(COLUMNS - 1, ROWS - 1)
+    assert layer["bounds"] == pytest.approx([west, south, east, north], abs=1e-6)
+    assert layer["maxzoom"] >= ZOOM - 1
+    template = layer["tiles"][0]
+    address = template.format(z=ZOOM, x=FIRST_X + 3, y=FIRST_Y + 4)
+    assert httpx.get(address).headers["content-type"] == "image/jpeg"
+
+
+def test_gdal_reads_the_gallery_as_wmts_at_the_right_place(address: str) -> None:
+    side = MERCATOR_EQUATOR_M / 2**ZOOM
+    half = MERCATOR_EQUATOR_M / 2
+    west, north = FIRST_X * side - half, half - FIRST_Y * side
+    with rasterio.open(f"WMTS:{address}/galleries/town/wmts") as layer:
+        assert layer.crs.to_epsg() == 3857
+        place = from_bounds(
+            west, north - ROWS * side, west + COLUMNS * side, north, layer.transform
+        )
+        bands = layer.read(window=place, out_shape=(layer.count, ROWS * 64, COLUMNS * 64))
+    truth = ground().resize((COLUMNS * 64, ROWS * 64), Image.Resampling.BILINEAR)
+    shown = bands[:3].transpose(1, 2, 0).astype(int)
+    assert np.abs(shown - np.asarray(truth, int)).mean() < 12
+
+
+def test_footprints_are_compressed_for_clients_that_can_read_it(client: httpx.Client) -> None:
+    plain = client.get("/galleries/town/footprints", headers={"Accept-Encoding": "identity"})
+    packed = client.get("/galleries/town/footprints", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < len(plain.content) / 3
 
 
 def test_tiles_are_kept_and_asked_for_only_when_the_gallery_changed(client: httpx.Client) -> None:
@@ -86,7 +128,7 @@ def test_gdal_reads_the_gallery_as_an_xyz_layer_at_the_right_place(address: str)
         <TileLevel>{ZOOM}</TileLevel><TileCountX>1</TileCountX><TileCountY>1</TileCountY>
         <YOrigin>top</YOrigin></DataWindow>
       <Projection>EPSG:3857</Projection><BlockSizeX>256</BlockSizeX><BlockSizeY>256</BlockSizeY>
-      <BandsCount>4</BandsCount><ZeroBlockHttpCodes>404</ZeroBlockHttpCodes>
+      <BandsCount>4</BandsCount><ZeroBlockHttpCodes>204</ZeroBlockHttpCodes>
     </GDAL_WMS>"""
     side = MERCATOR_EQUATOR_M / 2**ZOOM
     west, north = FIRST_X * side - half, half - FIRST_Y * side

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from indexer.geo import tile_address
+from indexer.geo import tile_address, tile_corner
 from indexer.records import ImageRecord
 from model.images import open_image
 
@@ -50,9 +50,11 @@ class GroundTable:
 
     def __init__(self, records: Iterable[ImageRecord]) -> None:
         """Read the records once; those without corners are left out."""
-        corners = [
-            (record.image_id, _world_corners(record)) for record in records if record.corners
-        ]
+        placed = [record for record in records if record.corners]
+        corners = [(record.image_id, _world_corners(record)) for record in placed]
+        known = [(r.gsd_m, r.latitude) for r in placed if r.gsd_m is not None and r.gsd_m > 0]
+        self.finest: tuple[float, float] | None = min(known, default=None)
+        """(ground metres per pixel, latitude) of the finest image; None where unknown."""
         self.image_ids = [image_id for image_id, _ in corners]
         self.boxes_N4: NDArray[np.float64] = np.array(
             [_box(corners_42) for _, corners_42 in corners], dtype=np.float64
@@ -60,6 +62,20 @@ class GroundTable:
         self.upright_N = np.array(
             [_is_upright(corners_42) for _, corners_42 in corners], dtype=bool
         )
+
+    def extent(self) -> tuple[float, float, float, float]:
+        """Return (west, south, east, north) of all ground areas, degrees; the world if none."""
+        if not len(self.boxes_N4) or self.boxes_N4[:, 2].max() > 1:
+            left, right = 0.0, 1.0
+        else:
+            left, right = self.boxes_N4[:, 0].min(), self.boxes_N4[:, 2].max()
+        top = self.boxes_N4[:, 1].min(initial=1.0)
+        bottom = self.boxes_N4[:, 3].max(initial=0.0)
+        if top >= bottom:
+            top, bottom = 0.0, 1.0
+        north, west = tile_corner(0, float(left), float(top))
+        south, east = tile_corner(0, float(right), float(bottom))
+        return west, south, east, north
 
     def touching(self, tile: TileAddress) -> NDArray[np.intp]:
         """Return the rows of the images whose box shares area with the tile: int [K]."""

@@ -7,8 +7,10 @@ import anyio
 from cachetools import LRUCache
 
 from indexer.gallery.gallery import Gallery
+from service.maps.layer_documents import MapLayer, finest_zoom
 from service.maps.mosaic import (
     MAX_PICTURES,
+    MAX_ZOOM,
     GroundTable,
     TileAddress,
     draw_flat,
@@ -23,6 +25,9 @@ CACHE_BYTES = 64 * 2**20
 KEPT_TABLES = 8
 """Our choice: gallery versions whose footprints stay in memory (33 bytes and the id an image)."""
 
+USUAL_ZOOM = 20
+"""Our choice: finest zoom where no image has a known ground resolution."""
+
 THREADS = 2
 """Our choice: tiles drawn at a time, so that panning a map never starves questions of cores."""
 
@@ -33,6 +38,10 @@ class Tile:
 
     content: bytes
     media_type: str
+
+
+EMPTY = Tile(b"", "image/png")
+"""A tile on which no image lies."""
 
 
 class TileMaker:
@@ -52,6 +61,32 @@ class TileMaker:
         self._tables: LRUCache[tuple[str, str], GroundTable] = LRUCache(KEPT_TABLES)
         self._tables_lock = threading.Lock()
         self._threads = anyio.CapacityLimiter(THREADS)
+
+    async def layer(self, name: str, path: str, url: str) -> MapLayer:
+        """Return the map layer of a gallery's current version.
+
+        Args:
+            name: the gallery.
+            path: path of the gallery on the service.
+            url: the service's root, without a final slash.
+
+        Raises:
+            UnknownGalleryError: no such gallery is open.
+        """
+        return await anyio.to_thread.run_sync(self._layer, name, path, url, limiter=self._threads)
+
+    def _layer(self, name: str, path: str, url: str) -> MapLayer:
+        with self._galleries.lease(name) as gallery:
+            table = self._table(gallery)
+            zoom = USUAL_ZOOM if table.finest is None else finest_zoom(*table.finest)
+            return MapLayer(
+                name=name,
+                version=gallery.version,
+                path=path,
+                url=url,
+                bounds=table.extent(),
+                max_zoom=min(zoom, MAX_ZOOM),
+            )
 
     async def tile(self, name: str, version: str, address: TileAddress) -> Tile:
         """Return one tile of a gallery version, from the cache or newly drawn.
@@ -73,6 +108,8 @@ class TileMaker:
         with self._galleries.lease(name) as gallery:
             table = self._table(gallery)
             rows = table.needed(address)
+            if not len(rows):
+                return EMPTY
             if len(rows) > MAX_PICTURES:
                 return Tile(*encode(draw_flat(address, table.boxes_N4[table.touching(address)])))
             records = [gallery.record(table.image_ids[row]) for row in rows]

@@ -1,5 +1,6 @@
 """Footprints of a gallery's images as GeoJSON (RFC 7946): for our page, QGIS and other maps."""
 
+import gzip
 import json
 from typing import Annotated, Any
 
@@ -60,6 +61,10 @@ def footprints(
     if extent is not None:
         collection["bbox"] = [round(value, DECIMALS) for value in extent]
     text = json.dumps(collection, separators=(",", ":"))
+    headers["Vary"] = "Accept-Encoding"
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(gzip.compress(text.encode(), 5), media_type=MEDIA_TYPE, headers=headers)
     return Response(text, media_type=MEDIA_TYPE, headers=headers)
 
 

@@ -23,6 +23,10 @@ const GalleryTiles = L.GridLayer.extend({
     tile.stop = new AbortController();
     getBlob(tilePath(this.gallery, z, x, y), tile.stop.signal).then(
       (blob) => {
+        if (blob.size === 0) {
+          done(null, tile); // 204: no image lies here
+          return;
+        }
         tile.onload = () => done(null, tile);
         tile.src = URL.createObjectURL(blob);
       },

@@ -55,7 +55,7 @@ def write_source(folder: Path, view: str, seeds: range) -> Path:
         (folder / name).write_bytes(encoded(picture(seed)))
         latitude, longitude = position(seed)
         row: dict[str, object] = {"path": name, "view": view, "latitude": latitude}
-        row |= {"longitude": longitude, "id": f"{seed:03d}"}
+        row |= {"longitude": longitude, "id": f"{view}-{seed:03d}"}
         if view == "satellite":
             row |= {"ground_m": 100, "gsd_m": 0.3}
         else:

@@ -16,7 +16,7 @@ from service.state import Running, RunningService
 router = APIRouter(tags=["map"])
 
 
-DOCUMENT_ERRORS = problem_responses(401, 404, 405, 503)
+DOCUMENT_ERRORS = problem_responses(401, 404, 405, 422, 503)
 Extension = Literal["png", "jpg", "jpeg"]
 
 

@@ -86,9 +86,9 @@ def test_every_answer_about_what_is_there_fits_the_document(
 
 
 def test_fuzzing_reached_real_answers() -> None:
-    assert len(REACHED) == 7
+    assert len(REACHED) == 10
     for path, statuses in REACHED.items():
-        assert 200 in statuses, path
+        assert statuses & {200, 204}, path
 
 
 def test_service_lives_after_the_fuzzing(running: httpx.Client) -> None:

@@ -24,7 +24,12 @@ def test_the_file_tree_is_the_tree() -> None:
 
 
 def test_the_answer_shown_has_the_fields_that_the_service_gives() -> None:
-    from service.schemas import AnswerBody
+    from service.schemas import AnswerBody, EstimateBody, MatchBody
 
     (shown,) = (json.loads(text) for kind, text in BLOCKS if kind == "json")
-    AnswerBody.model_validate(shown)
+    assert set(shown) <= set(AnswerBody.model_fields)
+    assert set(shown["estimate"]) == set(EstimateBody.model_fields)
+    EstimateBody.model_validate(shown["estimate"])
+    for match in shown["matches"]:
+        assert set(match) == set(MatchBody.model_fields)
+        MatchBody.model_validate(match)

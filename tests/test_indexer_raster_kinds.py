@@ -19,6 +19,7 @@ from indexer.errors import (
     EmptySourceError,
     NoPictureError,
     NotGeoreferencedError,
+    SourceError,
     TooManyTilesError,
 )
 from indexer.sources.candidate import SourceOptions
@@ -180,6 +181,18 @@ def test_ground_control_points_place_a_map(tmp_path) -> None:
         assert shown[middle, middle, 1] == pytest.approx(20 + 200 * down, abs=2)
         checked += 1
     assert checked >= 10
+
+
+def test_control_points_on_one_line_are_refused_in_one_line(tmp_path) -> None:
+    points = [GroundControlPoint(at, at, 15.0 + at / 1e4, 50.0 + at / 1e4) for at in (0, 200, 400)]
+    path = tmp_path / "line.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=3, height=SIDE, width=SIDE, dtype="uint8", gcps=points,
+        crs="EPSG:4326", photometric="RGB",
+    ) as dataset:  # fmt: skip
+        dataset.write(rgb())
+    with pytest.raises(SourceError, match=r"^line\.tif "):
+        tiles(path)
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from indexer.errors import SourceError
@@ -16,7 +15,12 @@ from indexer.sources.candidate import file_fingerprint
 from indexer.sources.grids import Span, Window
 from indexer.sources.names import shown
 from indexer.sources.raster_colours import Colours
-from indexer.sources.raster_opening import check_georeferenced, opened_raster, reference_system
+from indexer.sources.raster_opening import (
+    RASTER_ERRORS,
+    check_georeferenced,
+    opened_raster,
+    reference_system,
+)
 from indexer.sources.tile_pixels import Pixels
 
 ROWS_CHECKED = 2_048
@@ -46,7 +50,7 @@ class RasterGrid:
             self.captured_at = _moment(dataset.tags().get("TIFFTAG_DATETIME"))
             try:
                 self._colours = Colours(dataset)
-            except RasterioError as error:
+            except RASTER_ERRORS as error:
                 raise _damaged(path) from error
         self._mark = file_fingerprint(path)
 
@@ -71,7 +75,7 @@ class RasterGrid:
             shape = rows.stop - rows.start, columns.stop - columns.start
             try:
                 rgb_HW3[rows, columns], opaque_HW[rows, columns] = self._read_inside(area, shape)
-            except RasterioError as error:
+            except RASTER_ERRORS as error:
                 raise _damaged(self.path) from error
         return rgb_HW3, opaque_HW
 
@@ -94,7 +98,8 @@ def _damaged(path: Path) -> SourceError:
 
 def _check_whole(dataset: Any, path: Path) -> None:
     size = path.stat().st_size
-    rows, columns = dataset.block_shapes[0]
+    # A warped raster has no blocks of its own in the file.
+    rows, columns = (max(1, side) for side in dataset.block_shapes[0])
     last_column = (dataset.width - 1) // columns
     block_rows = (dataset.height - 1) // rows + 1
     # Pixels are cut off at the end, so the last rows of blocks and a sample of the others tell.

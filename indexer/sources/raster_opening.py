@@ -8,12 +8,17 @@ from typing import Any
 
 import rasterio
 from pyproj import CRS
-from pyproj.exceptions import CRSError
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from pyproj.exceptions import CRSError as UnknownCrsError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 
 from indexer.errors import NotGeoreferencedError, SourceError
 from indexer.sources.names import is_utf8, shown
+
+RASTER_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
+"""What rasterio raises: its own errors, one that is none of them, and GDAL's where it lets them
+through, such as for control points on a line."""
 
 _ASSIGN = "assign one, for example: gdal_edit.py -a_srs EPSG:32633"
 
@@ -34,7 +39,7 @@ def opened_raster(path: Path) -> Iterator[Any]:
                 dataset = stack.enter_context(rasterio.open(name))
                 if has_control_points(dataset):
                     dataset = stack.enter_context(_warped(dataset))
-        except RasterioError as error:
+        except RASTER_ERRORS as error:
             raise SourceError(
                 f"{shown(path.name)} cannot be read as a raster map (damaged or cut off?); "
                 "copy it again"
@@ -86,7 +91,7 @@ def reference_system(dataset: Any, name: str) -> CRS:
     """
     try:
         return CRS.from_wkt(dataset.crs.to_wkt())
-    except (CRSError, RasterioError) as error:
+    except (UnknownCrsError, *RASTER_ERRORS) as error:
         raise NotGeoreferencedError(
             f"{name}: its coordinate reference system cannot be understood; {_ASSIGN}"
         ) from error

@@ -1,10 +1,11 @@
 """The fields of requests and responses."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from indexer.geojson import area
 from indexer.records import Filters, Prior
 from service.bounds import checked_bounds, parse_bounds
 
@@ -139,6 +140,16 @@ class EstimateBody(BaseModel):
         description="Where the top of the (first) photo points, degrees clockwise from true north; "
         "null where the matches disagree, and where weights or gallery have no local features.",
     )
+    footprint: dict[str, Any] | None = Field(
+        default=None,
+        description="The (first) photo's outline on the ground, a GeoJSON Polygon (MultiPolygon "
+        "across the antimeridian); null where no keypoints correspond or the horizon is in view.",
+    )
+
+    @field_validator("footprint", mode="before")
+    @classmethod
+    def _as_geojson(cls, ring: Any) -> Any:
+        return area(ring) if isinstance(ring, tuple) else ring
 
 
 class ImageBody(BaseModel):

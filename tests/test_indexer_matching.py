@@ -14,18 +14,19 @@ from rasterio import Affine
 from indexer.building.compact import compact
 from indexer.building.operations import build, remove
 from indexer.gallery.gallery import Gallery
-from indexer.geo import distance_m
+from indexer.geo import distance_m, offset
 from indexer.localization.answer import Answer
 from indexer.localization.confidence import Calibration, Evidence, confidence
 from indexer.localization.localize import localize
-from indexer.localization.matching import outline, pose_of
+from indexer.localization.matching import pose_of
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.errors import ConfigError
 from model.matching.choice import load_matcher
-from model.matching.geometry import rotation
+from model.matching.geometry import outline, rotation
 from model.matching.interface import Geometry, Matcher
 from model.matching.xfeat_matcher import XFeatMatcher
+from model.preprocessing import to_pixels
 
 GSD_M, EAST_M, NORTH_M, SIDE_PX = 0.5, 500_000.0, 5_200_000.0, 448
 
@@ -38,7 +39,7 @@ class MatchingEmbedder(ColourEmbedder):
         self.input_size = 224
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
-        return np.asarray(image.convert("RGB").resize((224, 224))).transpose(2, 0, 1)
+        return to_pixels(image, 224)
 
     def embed_pixels(self, pixels_N3SS: np.ndarray) -> np.ndarray:
         return super().embed_pixels(pixels_N3SS[:, :, 7::14, 7::14])
@@ -232,3 +233,18 @@ def test_calibrations_without_keypoints_are_read_and_ignore_them() -> None:
         score=1.0, margin=0.0, agreement=0.0, steadiness=0.0, inliers=40, lead=20, spread=0.5
     )
     assert confidence(plain, calibration) == confidence(matched, calibration) == 0.5
+
+
+def test_the_footprint_is_the_photos_outline_on_the_ground(
+    store: Path, matching: MatchingEmbedder
+) -> None:
+    image, truth = photo(0.0)
+    wide = image.crop((0, 15, 150, 135))  # 75 m wide, 60 m high, about the same centre
+    found = answer(store, "matched", matching, wide)
+    assert found.estimate is not None
+    ring = found.estimate.footprint
+    assert ring is not None
+    for corner, (right_m, up_m) in zip(
+        ring, [(-37.5, 30.0), (37.5, 30.0), (37.5, -30.0), (-37.5, -30.0)], strict=True
+    ):
+        assert distance_m(*corner, *offset(*truth, up_m, right_m)) < 3.0

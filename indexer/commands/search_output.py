@@ -3,9 +3,12 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 from indexer.gallery.export import properties
+from indexer.geojson import area
 from indexer.localization.answer import Answer
+from indexer.localization.estimate import Estimate
 
 COLUMNS = (
     "query\trank\tscore\timage_id\tlatitude\tlongitude\tconfidence\tstatus\t"
@@ -46,7 +49,12 @@ def json_line(query: str, answer: Answer) -> str:
             "query": query,
             "status": answer.status,
             "confidence": round(answer.confidence, 4),
-            "estimate": None if answer.estimate is None else asdict(answer.estimate),
+            "estimate": None if answer.estimate is None else _estimate(answer.estimate),
             "matches": matches,
         }
     )
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    ring = estimate.footprint
+    return {**asdict(estimate), "footprint": None if ring is None else area(ring)}

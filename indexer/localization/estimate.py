@@ -14,7 +14,7 @@ from indexer.localization.confidence import (
     Evidence,
 )
 from indexer.localization.pose import Placement, placement
-from indexer.records import Match
+from indexer.records import Match, Ring
 
 POSED_TEMPERATURE = 0.02
 """Softmax temperature for matches whose pose is known. Our choice: on the map of
@@ -61,6 +61,9 @@ class Estimate:
     accuracy_m_68: float
     accuracy_m_95: float
     heading_deg: float | None
+    footprint: Ring | None = None
+    """The (first) photo's outline on the ground where its keypoints correspond: clockwise from its
+    top left, (latitude, longitude); None where the photo shows the horizon."""
 
 
 @dataclass(frozen=True, kw_only=True)

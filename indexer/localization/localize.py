@@ -13,6 +13,7 @@ from indexer.localization.answer import Answer, Status
 from indexer.localization.confidence import Calibration, calibration_of, confidence
 from indexer.localization.estimate import Neighbourhood
 from indexer.localization.matching import rerank_by_matcher
+from indexer.localization.pose import footprint
 from indexer.records import Filters, Match, Prior
 from model.descriptor_model import DescriptorModel, FusedQuery, ImageEmbedding
 from model.errors import ImageError
@@ -40,13 +41,15 @@ class Search:
     """What to search for.
 
     `top_k` matches are returned. `prior` is a circle that they lie in, `filters` are other
-    conditions. An answer below `min_confidence` (0..1) has the status `no_match`.
+    conditions. An answer below `min_confidence` (0..1) has the status `no_match`. `photo_aspect` is
+    width divided by height of the (first) photo, for its footprint.
     """
 
     top_k: int = 5
     prior: Prior | None = None
     filters: Filters | None = None
     min_confidence: float = 0.0
+    photo_aspect: float = 1.0
 
 
 def localize(
@@ -78,10 +81,15 @@ def localize(
     """
     photos = [images] if isinstance(images, str | Path | bytes | Image.Image) else list(images)
     gallery.require_weights(embedder)
-    pixels_N3SS = np.stack(
-        [embedder.preprocess(_decoded(photo, embedder.input_size)) for photo in photos]
+    decoded = [_decoded(photo, embedder.input_size) for photo in photos]
+    pixels_N3SS = np.stack([embedder.preprocess(image) for image in decoded])
+    search = Search(
+        top_k=top_k,
+        prior=prior,
+        filters=filters,
+        min_confidence=min_confidence,
+        photo_aspect=decoded[0].width / decoded[0].height,
     )
-    search = Search(top_k=top_k, prior=prior, filters=filters, min_confidence=min_confidence)
     return localize_embeddings(embedder.embed_query_pixels(pixels_N3SS), gallery, embedder, search)
 
 
@@ -143,10 +151,13 @@ def judge(
     status: Status = "match" if is_sure else "uncertain"
     if probability < max(search.min_confidence, calibration.no_match_below):
         status = "no_match"
+    estimate = replace(
+        fused.estimate(calibration), footprint=footprint(matches[0], search.photo_aspect)
+    )
     return Answer(
         status=status,
         confidence=probability,
-        estimate=None if status == "no_match" else fused.estimate(calibration),
+        estimate=None if status == "no_match" else estimate,
         matches=list(matches[: search.top_k]),
         evidence=evidence,
         fused=fused,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.gallery.gallery import Gallery
 from indexer.records import Match, Pose
@@ -65,21 +64,3 @@ def pose_of(geometry: Geometry | None) -> Pose | None:
     (x, y), above_2 = mapped(geometry.homography_33, line_22)
     right, down = above_2[0] - x, above_2[1] - y
     return Pose(up=-float(y), right=float(x), turn_deg=math.degrees(math.atan2(right, -down)))
-
-
-def outline(
-    geometry: Geometry, half_width: float, half_height: float
-) -> NDArray[np.float64] | None:
-    """Return the photo's corners in the match [4, 2], clockwise from its top left.
-
-    None where a part of the photo lies beyond the horizon.
-
-    Args:
-        geometry: of the match.
-        half_width: of the photo, in sides of its centre square; 0.5 for a square photo.
-        half_height: the same for its height.
-    """
-    x, y = half_width, half_height
-    corners_42 = np.array([[-x, -y], [x, -y], [x, y], [-x, y]])
-    depth_4 = np.hstack((corners_42, np.ones((4, 1)))) @ geometry.homography_33[2]
-    return None if depth_4.min() <= 0 else mapped(geometry.homography_33, corners_42)

@@ -4,8 +4,9 @@ import cmath
 import math
 from dataclasses import dataclass
 
-from indexer.geo import metres_between
-from indexer.records import Match
+from indexer.geo import metres_between, offset
+from indexer.records import Match, Ring
+from model.matching.geometry import outline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,45 @@ def placement(match: Match) -> Placement:
 
     The pose is in the frame of the tile's centre square, whose side is the tile's shorter one.
     """
-    record, pose = match.record, match.pose
-    if pose is None or record.corners is None or record.view != "satellite":
+    pose, axes = match.pose, _axes_m(match)
+    if pose is None or axes is None:
         return Placement()
+    up, right = axes
+    moved = pose.up * up + pose.right * right
+    return Placement(
+        north_m=moved.real,
+        east_m=moved.imag,
+        heading_deg=(math.degrees(cmath.phase(up)) + pose.turn_deg) % 360,
+    )
+
+
+def footprint(match: Match, aspect: float) -> Ring | None:
+    """Return the photo's outline on the ground, clockwise from its top left.
+
+    None where no keypoints correspond, where the match is no map tile whose corners are known, and
+    where the photo shows the horizon.
+
+    Args:
+        match: with a geometry.
+        aspect: width of the photo divided by its height.
+    """
+    geometry, axes = match.geometry, _axes_m(match)
+    if geometry is None or axes is None:
+        return None
+    corners_42 = outline(geometry, max(1.0, aspect) / 2, max(1.0, 1 / aspect) / 2)
+    if corners_42 is None:
+        return None
+    up, right = axes
+    moved = [x * right - y * up for x, y in corners_42.tolist()]
+    centre = match.record.latitude, match.record.longitude
+    return tuple(offset(*centre, one.real, one.imag) for one in moved)
+
+
+def _axes_m(match: Match) -> tuple[complex, complex] | None:
+    """Up and right sides of the centre square of a map tile, m: north + i east."""
+    record = match.record
+    if record.corners is None or record.view != "satellite":
+        return None
     top_left, top_right, bottom_right, bottom_left = (
         complex(*metres_between(record.latitude, record.longitude, *corner))
         for corner in record.corners
@@ -35,11 +72,4 @@ def placement(match: Match) -> Placement:
     up = (top_left + top_right - bottom_left - bottom_right) / 2
     right = (top_right + bottom_right - top_left - bottom_left) / 2
     side_m = min(abs(up), abs(right))
-    if not side_m:
-        return Placement()
-    moved = side_m * (pose.up * up / abs(up) + pose.right * right / abs(right))
-    return Placement(
-        north_m=moved.real,
-        east_m=moved.imag,
-        heading_deg=(math.degrees(cmath.phase(up)) + pose.turn_deg) % 360,
-    )
+    return (side_m * up / abs(up), side_m * right / abs(right)) if side_m else None

@@ -50,6 +50,9 @@ _RANSAC = {
     "seed": 0,
 }
 
+HORIZON = 0.1
+"""Least depth of a corner of the photo, of the centre's: beyond, the ground is ten times as far."""
+
 SQUARE_42 = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 """Corners of the centre square, clockwise from the top left."""
 
@@ -89,7 +92,7 @@ def is_plausible(homography_33: NDArray[np.float64]) -> bool:
     if not np.isfinite(homography_33).all() or abs(homography_33[2, 2]) < 1e-9:
         return False
     depth_4 = np.hstack((SQUARE_42, np.ones((4, 1)))) @ (homography_33 / homography_33[2, 2])[2]
-    if depth_4.min() <= 0.1:
+    if depth_4.min() <= HORIZON:
         return False
     corners_42 = mapped(homography_33, SQUARE_42)
     edges_42 = np.roll(corners_42, -1, axis=0) - corners_42
@@ -116,6 +119,25 @@ def mapped(
     places_N3 = np.hstack((places_N2, np.ones((len(places_N2), 1)))) @ homography_33.T
     moved_N2: NDArray[np.float64] = places_N3[:, :2] / places_N3[:, 2:]
     return moved_N2
+
+
+def outline(
+    geometry: Geometry, half_width: float, half_height: float
+) -> NDArray[np.float64] | None:
+    """Return the photo's corners in the gallery image [4, 2], clockwise from its top left.
+
+    None where a part of the photo lies beyond the horizon.
+
+    Args:
+        geometry: of the gallery image.
+        half_width: of the photo, in sides of its centre square; 0.5 for a square photo.
+        half_height: the same for its height.
+    """
+    corners_42 = SQUARE_42 * 2 * np.array([half_width, half_height])
+    depth_4 = np.hstack((corners_42, np.ones((4, 1)))) @ geometry.homography_33[2]
+    if depth_4.min() <= HORIZON:
+        return None
+    return mapped(geometry.homography_33, corners_42)
 
 
 def spread(places_I2: NDArray[np.float64]) -> float:

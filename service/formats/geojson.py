@@ -1,6 +1,7 @@
 """An answer as GeoJSON (RFC 7946): positions are [longitude, latitude]."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from indexer.geojson import DECIMALS, box, line, point
@@ -14,6 +15,7 @@ def geojson(answer: AnswerBody) -> str:
     Status and confidence stand in every feature, because few programs show those of a collection.
     """
     features = [_estimate(place) for place in places(answer)]
+    features += _footprints(places(answer))
     features += [_match(match, answer) for match in found_matches(answer)]
     if answer.status != "no_match":
         features += [_flight(flight) for flight in answer.flights or [] if len(flight.track) > 1]
@@ -28,12 +30,24 @@ def _estimate(place: Place) -> dict[str, Any]:
         "name": place.name,
         "status": place.status,
         "confidence": place.confidence,
-        **estimate.model_dump(mode="json"),
+        **estimate.model_dump(mode="json", exclude={"footprint"}),
     }
     if place.image is not None:
         properties["image"] = place.image
     geometry = point(estimate.latitude, estimate.longitude)
     return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def _footprints(places_found: Iterable[Place]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "Feature",
+            "geometry": place.estimate.footprint,
+            "properties": {"role": "footprint", "name": place.name, "status": place.status},
+        }
+        for place in places_found
+        if place.estimate.footprint is not None
+    ]
 
 
 def _match(match: MatchBody, answer: AnswerBody) -> dict[str, Any]:

@@ -43,6 +43,10 @@ def _add_estimate(content: ET.Element, place: Place) -> None:
     }
     _add_data(mark, facts)
     _add_point(mark, estimate.latitude, estimate.longitude)
+    if estimate.footprint is not None:
+        shown = _placemark(content, f"{place.name}: ground in the photo")
+        _add_style(shown, ESTIMATE)
+        _add_polygons(shown, estimate.footprint)
     radii = ((estimate.accuracy_m_68, "68"), (estimate.accuracy_m_95, "95"))
     for radius_m, share in radii:
         ring = circle(estimate.latitude, estimate.longitude, radius_m)

@@ -77,7 +77,14 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         with self.tracing.stage("search"):
             answer, tracks = await loop.run_in_executor(
-                self.searchers, _search, self.embedder, gallery, embedded.images, parameters, prior
+                self.searchers,
+                _search,
+                self.embedder,
+                gallery,
+                embedded.images,
+                parameters,
+                prior,
+                decoded[0].width / decoded[0].height,
             )
         search_ms = (time.perf_counter() - started_at) * 1e3
         return QuestionResult(
@@ -108,6 +115,7 @@ def _search(
     images: list[ImageEmbedding],
     parameters: QuestionParameters,
     prior: Prior | None,
+    photo_aspect: float,
 ) -> tuple[Answer, list[SubTrack] | None]:
     """Return the answer and, for a flight archive, the flights of its matches."""
     search = Search(
@@ -115,6 +123,7 @@ def _search(
         prior=prior,
         filters=parameters.filters,
         min_confidence=parameters.min_confidence,
+        photo_aspect=photo_aspect,
     )
     answer = localize_embeddings(images, gallery, embedder, search)
     if gallery.view != "drone":

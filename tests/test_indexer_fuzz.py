@@ -175,6 +175,7 @@ def test_whole_samples_are_read(tmp_path, name) -> None:
         look_at(tmp_path, name, samples()[name])
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize("name", KINDS)
 def test_a_damaged_header_ends_in_an_answer_or_in_one_line(name) -> None:
     run = settings(

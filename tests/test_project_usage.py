@@ -65,7 +65,7 @@ def test_an_interrupted_command_says_how_to_go_on(monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.world.cli.places_sheet", interrupted)
+    monkeypatch.setattr("training.world.commands.sheet.places_sheet", interrupted)
     result = CliRunner().invoke(world_app, ["sheet", "folder", "sheet.jpg"])
     assert result.exit_code == 1
     assert result.stderr.split() == [

@@ -14,6 +14,7 @@ import typer
 
 from console.errors import one_line_errors
 from console.progress import Progress
+from training.world.commands.options import Split
 from training.world.job_runner import run_jobs
 from training.world.mesh.flights import FREE, FlightRanges
 from training.world.mesh.fly_job import FlySettings, fly_jobs, run_fly_job
@@ -39,14 +40,6 @@ class Flight(StrEnum):
     UNIVERSITY = "university-1652"
     SUES = "sues-200"
     NADIR = "nadir"
-
-
-class Split(StrEnum):
-    """Which folders to write."""
-
-    TRAIN = "train"
-    TEST = "test"
-    BOTH = "both"
 
 
 def fly(

@@ -1,11 +1,28 @@
-"""Parsing of `safenet-world`'s text options; a text that cannot be parsed is a usage error."""
+"""Options of several commands: choices, and texts; a text that cannot be parsed is bad usage."""
 
 import re
+from enum import StrEnum
 
 import typer
 
 from training.world.errors import FarPointError
 from training.world.geo import point_within_reach
+
+
+class Split(StrEnum):
+    """Which folders to write."""
+
+    TRAIN = "train"
+    TEST = "test"
+    BOTH = "both"
+
+
+class Preset(StrEnum):
+    """A named drone flight."""
+
+    UNIVERSITY = "university-1652"
+    SUES = "sues-200"
+    NADIR = "nadir"
 
 
 def grid_of(text: str) -> tuple[int, int]:

@@ -50,6 +50,9 @@ _RANSAC = {
     "seed": 0,
 }
 
+CENTRE_LINES_32 = np.array([[0.0, 0.0], [0.05, 0.0], [0.0, 0.05]])
+"""The centre, and the ends of short lines to the right and down from it."""
+
 HORIZON = 0.1
 """Least depth of a corner of the photo, of the centre's: beyond, the ground is ten times as far."""
 
@@ -101,9 +104,8 @@ def is_plausible(homography_33: NDArray[np.float64]) -> bool:
     if bends_4.min() <= 0:  # mirrored, or not convex
         return False
     sides_4 = np.linalg.norm(edges_42, axis=1)
-    right, down = mapped(homography_33, np.array([[0.05, 0.0], [0.0, 0.05]])) - mapped(
-        homography_33, np.zeros((1, 2))
-    )
+    centre, right, down = mapped(homography_33, CENTRE_LINES_32)
+    right, down = right - centre, down - centre
     angle_deg = math.degrees(math.atan2(right[1] - down[0], right[0] + down[1]))
     if abs(angle_deg) > MOST_ROTATION_DEG:
         return False
@@ -143,7 +145,7 @@ def outline(
 def spread(places_I2: NDArray[np.float64]) -> float:
     """Return the share of the cells of a grid over the square that hold a position, 0..1."""
     cells_I2 = np.clip(((places_I2 + 0.5) * GRID).astype(int), 0, GRID - 1)
-    return len(np.unique(cells_I2, axis=0)) / GRID**2
+    return len(set((cells_I2 @ (GRID, 1)).tolist())) / GRID**2
 
 
 def rotation(angle_deg: float) -> NDArray[np.float64]:

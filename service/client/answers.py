@@ -38,6 +38,7 @@ class Estimate:
     accuracy_m_68: float
     accuracy_m_95: float
     heading_deg: float | None = None
+    footprint: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

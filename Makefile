@@ -29,8 +29,9 @@ $(STAMP): $(DEMO_STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,dev]'
 	@touch $@
 
-test: $(STAMP) ## run the whole test suite
-	$(BIN)/pytest -q
+test: $(STAMP) ## run the whole test suite; training, which loads PyTorch, in a process of its own
+	$(BIN)/pytest -q --ignore-glob='*/test_training_*' --ignore-glob='*/test_world_*'
+	$(BIN)/pytest -q tests/test_training_*.py tests/test_world_*.py
 
 test-quick: $(STAMP) ## the tests without browsers, killed processes, fuzzing and the documents' code
 	$(BIN)/pytest -q $(SLOW:%='--ignore-glob=*/%')

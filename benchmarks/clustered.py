@@ -21,7 +21,7 @@ from model.images import open_image
 
 Rows = NDArray[np.float32]
 OVERLAP_COSINE = 0.9
-"""Ours: between the tiles of one place."""
+"""Our choice: between the tiles of one place."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ MARKS = (
 """Colours of scores, estimates, the photo's own place, flights and buttons."""
 
 SETTLE_MS = 2500
-"""Ours: tiles and thumbnails have arrived by then."""
+"""Our choice: tiles and thumbnails have arrived by then."""
 
 
 def main(address: str) -> None:

@@ -22,7 +22,7 @@ _DECODERS = tuple(name for name in FORMATS if name != "MPO")
 """Pillow's JPEG decoder opens MPO too and has no other name for it."""
 
 MAX_PIXELS = 200_000_000
-"""Ours: twice the largest common survey camera (100 Mpx), 600 MB as RGB."""
+"""Our choice: twice the largest common survey camera (100 Mpx), 600 MB as RGB."""
 
 BAND_ROWS = 256
 """Rows of an image that are converted at a time. Our choice."""

@@ -14,8 +14,8 @@ from model.errors import ConfigError
 TIE = 1e-5
 """Gaps closer than this share of the largest saliency are one gap.
 
-Ours: every ring outside the span of its region's ends has the same gap in exact arithmetic, and
-rounding, which varies with the batch, must not choose between them.
+Our choice: every ring outside the span of its region's ends has the same gap in exact
+arithmetic, and rounding, which varies with the batch, must not choose between them.
 """
 
 

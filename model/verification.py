@@ -21,7 +21,7 @@ from model.config import LOCAL_SIDE
 SIDE = LOCAL_SIDE
 
 TURNS = 16
-"""Headings tried, evenly apart. Ours: 8 miss in rain."""
+"""Number of headings that are tried. Our choice: with 8, matches in rain are missed."""
 
 SHIFT = 3
 """Cells that the query may be off the candidate's centre in each direction."""
@@ -30,13 +30,14 @@ PERIOD = SIDE + SHIFT
 """Cells after which a transform repeats, so that no shift brings an edge round."""
 
 WEIGHT = 2.0
-"""Of the agreement beside the cosine. Ours: 1 to 4 differ by 2 points, 4 in rain (weights.md)."""
+"""Weight of the agreement relative to the cosine. Our choice: 1 to 4 change R@1 by at most 2
+points (4 in rain); see docs/training-runs.md."""
 
 VERIFIED = 30
 """Candidates that are verified; more where more are asked for."""
 
 LARGEST = 0.5
-"""Feature that an int8 holds at most. Ours: four standard deviations of a unit vector's of 64."""
+"""Largest feature that an int8 holds. Our choice: four standard deviations at 64 features."""
 
 
 def quantised(local_NL: NDArray[np.float32]) -> NDArray[np.int8]:

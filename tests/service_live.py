@@ -73,7 +73,7 @@ def write_source(folder: Path, view: str, seeds: range) -> Path:
 def publish(store: Path, name: str, view: str, seeds: range, work: Path) -> str:
     """Build or rebuild a gallery of synthetic pictures; returns the version."""
     source = open_source(write_source(work, view, seeds), SourceOptions())
-    return build(store, name, source, ColourEmbedder(), anew=True).version
+    return build(store, name, source, ColourEmbedder(), start_over=True).version
 
 
 @pytest.fixture(scope="session")

@@ -161,7 +161,7 @@ def replace_all(root: Path) -> None:
     source = open_source(root / "c", SourceOptions(id_prefix="c-"))
     store = root / "store"
     if current_version(store, "map") == (root / "old").read_text():
-        operations.build(store, "map", source, SlowEmbedder(), anew=True)
+        operations.build(store, "map", source, SlowEmbedder(), start_over=True)
     compact(store, "map")
 
 

@@ -75,7 +75,7 @@ def test_another_source_needs_add_or_replace(store, embedder, tmp_path) -> None:
     other = open_source(tile_folder(tmp_path / "other", 1, 2), SourceOptions())
     with pytest.raises(GalleryExistsError, match="--replace"):
         operations.build(store, "map", other, embedder)
-    assert operations.build(store, "map", other, embedder, anew=True).size == 2
+    assert operations.build(store, "map", other, embedder, start_over=True).size == 2
     assert verify(store, "map") == []
 
 

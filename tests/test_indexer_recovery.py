@@ -74,7 +74,7 @@ def test_a_source_without_a_usable_image_replaces_nothing(store, embedder, tmp_p
     before = current_version(store, "map")
     source = open_source(bad, SourceOptions(view="satellite"))
     with pytest.raises(EmptySourceError, match=r"none of the 1 images of bad .* stays as it is"):
-        operations.build(store, "map", source, embedder, anew=True)
+        operations.build(store, "map", source, embedder, start_over=True)
     assert (current_version(store, "map"), verify(store, "map")) == (before, [])
     assert rebuild(store, "map", embedder).size == 12
 
@@ -87,12 +87,12 @@ def test_an_interrupted_replacing_is_published_by_nothing_but_its_end(
     more = tiles(tmp_path / "more", 1, 1, id_prefix="more-")
     before = current_version(store, "map")
     with pytest.raises(KeyboardInterrupt):
-        operations.build(store, "map", other, Stopping(batches), anew=True)
+        operations.build(store, "map", other, Stopping(batches), start_over=True)
     for act in writers(store, embedder, more).values():
         with pytest.raises(GalleryBusyError, match="finish with: safenet-index build --replace"):
             act()
     assert (current_version(store, "map"), size(store)) == (before, 12)
-    outcome = operations.build(store, "map", other, embedder, anew=True)
+    outcome = operations.build(store, "map", other, embedder, start_over=True)
     assert (outcome.size, outcome.tally.unchanged) == (40, 32 * batches)
     assert verify(store, "map") == []
     assert compact(store, "map").rows == 0
@@ -100,7 +100,7 @@ def test_an_interrupted_replacing_is_published_by_nothing_but_its_end(
 
 def test_an_interrupted_replacing_can_be_given_up(store, embedder, tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        operations.build(store, "map", tiles(tmp_path / "o", 10, 4), Stopping(1), anew=True)
+        operations.build(store, "map", tiles(tmp_path / "o", 10, 4), Stopping(1), start_over=True)
     shutil.rmtree(gallery_folder(store, "map").work)
     done = rebuild(store, "map", embedder)
     assert (done.size, done.descriptors, done.lost) == (12, 0, ())
@@ -114,7 +114,7 @@ def test_an_emptied_gallery_can_be_replaced_under_other_weights(store, embedder,
     everything = [f"19-{287284 + x}-{178880 + y}" for x in range(4) for y in range(3)]
     assert operations.remove(store, "map", everything).size == 0
     other = tiles(tmp_path / "other", 1, 2)
-    assert operations.build(store, "map", other, Other(), anew=True).size == 2
+    assert operations.build(store, "map", other, Other(), start_over=True).size == 2
 
 
 def spoil_database(folder) -> None:
@@ -189,7 +189,7 @@ def test_a_build_beside_a_lost_half_publishes_itself_and_never_the_old_version(
     before = current_version(store, "map")
     with pytest.raises(GalleryMismatchError, match="safenet-index rebuild map"):
         operations.build(store, "map", other, embedder)
-    outcome = operations.build(store, "map", other, embedder, anew=True)
+    outcome = operations.build(store, "map", other, embedder, start_over=True)
     assert outcome.version > before
     gallery = Gallery.open(store, "map", embedder=embedder)
     assert all(record.image_id.startswith("o-") for record in gallery.records())

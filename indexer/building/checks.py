@@ -1,4 +1,4 @@
-"""What is looked at before a gallery changes: is it there, and does the source fit into it?"""
+"""Checks before a gallery is modified: existence, weights, view, unfinished builds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from model.errors import SafeNetError
 
 
 def require(store: Path, name: str) -> None:
-    """Refuse to work on a gallery that is not there.
+    """Refuse to work on a gallery that does not exist.
 
     Raises:
         UnknownGalleryError: it was never built.
@@ -39,12 +39,12 @@ def require(store: Path, name: str) -> None:
 
 @contextmanager
 def changing(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
-    """Hold a gallery that was built, to change it.
+    """Open an existing gallery for writing.
 
     Raises:
-        UnknownGalleryError: it was never built, or its first build stored nothing.
-        GalleryMismatchError: the writer's half is lost or damaged.
-        GalleryBusyError: another process writes it, or a replacing build waits to be finished.
+        UnknownGalleryError: it was never built, or its first build stored no image.
+        GalleryMismatchError: the writer's files are lost or damaged.
+        GalleryBusyError: another process writes it, or a replacing build is unfinished.
     """
     require(store, name)
     with open_writer(store, name, progress) as writer:
@@ -54,7 +54,7 @@ def changing(store: Path, name: str, progress: Progress) -> Iterator[Writer]:
 
 
 def refuse_unfinished(writer: Writer) -> None:
-    """Keep what is published until a replacing build is whole, and publish nothing empty.
+    """Refuse to change a gallery whose replacing or first build is unfinished.
 
     Raises:
         UnknownGalleryError: the first build stored nothing.
@@ -76,10 +76,10 @@ def refuse_unfinished(writer: Writer) -> None:
 
 
 def refuse_unusable(source: Source, name: str) -> None:
-    """Let a source replace nothing unless one of its images can be read.
+    """Refuse to replace a gallery by a source of which no image can be read.
 
     Raises:
-        EmptySourceError: none can.
+        EmptySourceError: no image can be read.
     """
     reasons: list[str] = []
     for candidate in source.candidates():
@@ -95,7 +95,7 @@ def refuse_unusable(source: Source, name: str) -> None:
 
 
 def new_row(name: str, source: Source, embedder: DescriptorModel, index_kind: str) -> GalleryRow:
-    """A new gallery's own row."""
+    """Return the row of a new gallery."""
     return GalleryRow(
         id=1,
         name=name,
@@ -112,7 +112,7 @@ def new_row(name: str, source: Source, embedder: DescriptorModel, index_kind: st
 
 
 def check_fits(row: GalleryRow, source: Source, embedder: DescriptorModel) -> None:
-    """Refuse weights or a view that the gallery was not made with.
+    """Refuse weights or a view other than the gallery's.
 
     Raises:
         GalleryMismatchError: they differ.
@@ -131,21 +131,23 @@ def check_fits(row: GalleryRow, source: Source, embedder: DescriptorModel) -> No
         )
 
 
-def starts_anew(writer: Writer, source: Source, embedder: DescriptorModel, anew: bool) -> bool:
-    """Whether a build has to forget what the gallery holds.
+def must_start_over(
+    writer: Writer, source: Source, embedder: DescriptorModel, start_over: bool
+) -> bool:
+    """Return whether a build has to delete what the gallery holds.
 
     Raises:
-        GalleryExistsError: it holds something else, and `anew` does not allow to forget that.
-        GalleryMismatchError: the writer's half is lost, and `anew` does not allow to go on.
+        GalleryExistsError: it holds another source and `start_over` is False.
+        GalleryMismatchError: the writer's files are lost and `start_over` is False.
     """
     row, sources = writer.database.gallery(), writer.database.sources()
     if row is None:
-        if writer.folder.current.exists() and not anew:
+        if writer.folder.current.exists() and not start_over:
             raise lost(writer.folder)
         return True
     own = identity(source)
     others = [info for info in sources if (info.location, info.options) != own]
-    if anew:
+    if start_over:
         fits = (row.weights_sha256, row.view) == (embedder.sha256, source.view)
         return bool(others) or not (fits and any(info.state != DONE for info in sources))
     if len(others) == len(sources) > 0:
@@ -159,8 +161,8 @@ def starts_anew(writer: Writer, source: Source, embedder: DescriptorModel, anew:
     return False
 
 
-def start_anew(writer: Writer, source: Source, row: GalleryRow) -> None:
-    """Forget what the writer's half holds; the source will fill it, beside what is published."""
+def begin_over(writer: Writer, source: Source, row: GalleryRow) -> None:
+    """Delete the writer's rows; the source fills them again beside the published version."""
     location, options = identity(source)
     state = REPLACING if writer.folder.current.exists() else RUNNING
     row.revision = newest_revision(writer.folder)

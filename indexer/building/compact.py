@@ -82,7 +82,7 @@ def _drop_pictures(writer: Writer) -> tuple[int, int]:
     freed = sum(path.stat().st_size for path in unused)
     for path in unused:
         path.unlink()
-    return sum(path.suffix == ".jpg" for path in unused), freed
+    return sum(path.suffix != ".row" for path in unused), freed
 
 
 def _version_databases(folder: GalleryFolder) -> Iterator[Database]:

@@ -25,10 +25,10 @@ from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
 
 WORKERS = min(8, os.cpu_count() or 1)
-"""Ours: one decoder per core; decoding lets go of the interpreter lock."""
+"""Number of decoding threads. Our choice: one per core; decoding releases the interpreter lock."""
 
 AHEAD = 64
-"""Ours: at most that many decoded images wait for the model, 13 MB at 256 px."""
+"""Number of decoded images that may wait for the model. Our choice: 13 MB at 256 px."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True)
 class Unchanged:
-    """An image whose content is what the gallery has."""
+    """An image whose content is unchanged."""
 
     image_id: str
     fingerprint: str

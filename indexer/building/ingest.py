@@ -1,7 +1,7 @@
-"""Brings a source's images into a gallery, a batch at a time.
+"""Adds a source's images to a gallery in batches.
 
 Order within a batch: pictures, then descriptors, then one database transaction. A process that
-dies in between leaves rows that no committed slot names; the next run writes over them.
+dies in between leaves rows without a committed slot; the next run overwrites them.
 """
 
 import csv
@@ -23,12 +23,12 @@ from model.descriptor_model import DescriptorModel
 from model.files import write_atomically
 
 BATCH = 32
-"""Images per forward pass and per transaction; what a kill can cost at most."""
+"""Number of images per forward pass and per transaction: the most that a killed run loses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """How many images a run looked at, by outcome."""
+    """Number of images of a run by outcome."""
 
     added: int = 0
     skipped: int = 0

@@ -1,4 +1,4 @@
-"""What a user can do to a gallery's images: build, add, update, remove."""
+"""Operations on a gallery's images: build, add, update, remove."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import cast
 
 from indexer.building.checks import (
+    begin_over,
     changing,
     check_fits,
+    must_start_over,
     new_row,
     refuse_unusable,
     require,
-    start_anew,
-    starts_anew,
 )
 from indexer.building.ingest import Tally, ingest
 from indexer.building.progress import Progress, Silent
@@ -33,10 +33,10 @@ from model.descriptor_model import DescriptorModel
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an operation did; `size` counts the gallery's images after it.
+    """Result of an operation; `size` is the number of images in the gallery after it.
 
-    `reasons` says by cause what was skipped, failed or left aside, `extent` where the gallery's
-    images lie.
+    `reasons` counts by cause what was skipped, failed or left aside; `extent` is the box of the
+    gallery's images.
     """
 
     tally: Tally
@@ -54,11 +54,11 @@ def build(
     embedder: DescriptorModel,
     *,
     index_kind: str = "auto",
-    anew: bool = False,
+    start_over: bool = False,
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Make a gallery of one source, or go on where an interrupted run stopped.
+    """Build a gallery of one source, or continue an interrupted build.
 
     Args:
         store: folder of the galleries.
@@ -66,25 +66,25 @@ def build(
         source: where the images come from.
         embedder: the weights.
         index_kind: one of `vectors.INDEX_KINDS`.
-        anew: start anew even if the gallery holds something else; readers keep the old
-            version until the new one is published.
-        keep: how many versions stay.
-        progress: where to report.
+        start_over: delete what the gallery holds, whatever it is; readers keep the old version
+            until the new one is published.
+        keep: number of versions to keep.
+        progress: receives the reports.
 
     Raises:
-        GalleryExistsError: the gallery was made of something else.
-        GalleryMismatchError: it was made with other weights.
+        GalleryExistsError: the gallery was built from another source.
+        GalleryMismatchError: it was built with other weights.
         DuplicateIdError: two images of the source claim one id; nothing was changed.
         SourceError: the source is not usable; nothing was changed.
     """
     source.check()
     total = survey(source).count
-    prepare = drop_unreadable if anew else refuse_lost
+    prepare = drop_unreadable if start_over else refuse_lost
     with open_writer(store, name, progress or Silent(), prepare) as writer:
-        if starts_anew(writer, source, embedder, anew):
+        if must_start_over(writer, source, embedder, start_over):
             if writer.folder.current.exists():
                 refuse_unusable(source, name)
-            start_anew(writer, source, new_row(name, source, embedder, index_kind))
+            begin_over(writer, source, new_row(name, source, embedder, index_kind))
         else:
             check_fits(writer.row, source, embedder)
         return _bring_in(writer, source, embedder, total=total, reread=False, keep=keep)
@@ -100,14 +100,14 @@ def add(
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Bring another source in, or what is new in a known one; failed images are tried again.
+    """Add another source, or the new images of a known one; failed images are tried again.
 
-    `reread` also looks again at files that changed since (update).
+    `reread` also reads files again that changed (update).
 
     Raises:
         UnknownGalleryError: there is no such gallery.
-        GalleryMismatchError: it was made with other weights, or holds the other view.
-        GalleryBusyError: a replacing build waits to be finished.
+        GalleryMismatchError: it was built with other weights or holds the other view.
+        GalleryBusyError: a replacing build is unfinished.
         DuplicateIdError: an id is taken by another source; nothing was changed.
         SourceError: the source is not usable; nothing was changed.
     """
@@ -128,10 +128,10 @@ def update(
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Look at every source again: new images come in, changed files (by content) replace theirs.
+    """Read every source again: add new images, replace those whose content changed.
 
-    Images whose files are gone stay until `remove`; what `remove` took out stays out until `add`.
-    A source that is gone is passed over with a note.
+    Images whose files are missing stay until `remove`; removed images stay removed until `add`. A
+    missing source is skipped with a note.
 
     Raises:
         UnknownGalleryError: there is no such gallery.
@@ -177,14 +177,14 @@ def remove(
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Take images out, all in one transaction; ids that are gone already are no error.
+    """Remove images in one transaction; unknown ids are ignored if one is known.
 
-    A source that keeps no image is forgotten.
+    A source that has no image left is deleted.
 
     Raises:
         UnknownGalleryError: there is no such gallery.
-        UnknownImageError: none of the ids is in the gallery, and nothing waits to be published.
-        GalleryBusyError: a replacing build waits to be finished.
+        UnknownImageError: none of the ids is in the gallery and nothing is unpublished.
+        GalleryBusyError: a replacing build is unfinished.
     """
     with changing(store, name, progress or Silent()) as writer:
         removed = writer.database.remove(image_ids)
@@ -200,7 +200,7 @@ def remove(
 
 
 def select_ids(store: Path, name: str, filters: Filters) -> list[str]:
-    """Ids of the writer's images that satisfy the filters; their source by name or by path.
+    """Return the ids of the images that satisfy the filters; a source is a name or a path.
 
     Raises:
         UnknownGalleryError: there is no such gallery.

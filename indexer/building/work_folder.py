@@ -71,7 +71,7 @@ def restore_lost(folder: GalleryFolder) -> None:
         if not _readable(place / "gallery.sqlite"):
             raise GalleryMismatchError(
                 f"neither {folder.database} nor the one of version {place.name} can be read; "
-                "start anew with: safenet-index build --replace"
+                "start over with: safenet-index build --replace"
             )
         with atomic_file(folder.database, sync=True) as partial:
             shutil.copyfile(place / "gallery.sqlite", partial)
@@ -86,7 +86,7 @@ def lost(folder: GalleryFolder) -> GalleryMismatchError:
     """Return the error for a missing writer's database beside a published version."""
     return GalleryMismatchError(
         f"{folder.database} is gone and gallery {folder.root.name!r} is published; bring it back "
-        f"with: safenet-index rebuild {folder.root.name} (or start anew: build --replace)"
+        f"with: safenet-index rebuild {folder.root.name} (or start over: build --replace)"
     )
 
 

@@ -129,7 +129,7 @@ def build(
     user_agent: opt.UserAgent = "safenet-geo/0.1",
     index: opt.Index = "auto",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Start anew; readers keep the old version till then.")
+        bool, typer.Option("--replace", help="Start over; readers keep the old version until then.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print what would come: images, bytes, extent.")
@@ -162,7 +162,14 @@ def build(
             return
         embedder = opt.load_weights(weights, device, matcher)
         outcome = operations.build(
-            store, name, found, embedder, index_kind=kind, anew=replace, keep=keep, progress=report
+            store,
+            name,
+            found,
+            embedder,
+            index_kind=kind,
+            start_over=replace,
+            keep=keep,
+            progress=report,
         )
         _report(outcome, name, report)
 

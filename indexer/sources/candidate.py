@@ -39,7 +39,7 @@ class Candidate:
 
 
 USUAL_OVERLAP = 0.75
-"""Ours: inside a map some tile is then centred within an eighth of a side, along either axis."""
+"""Default overlap. Our choice: some tile is centred within an eighth of a side of any photo."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from indexer.sources.reading import RawPicture, SkippedImage, from_pixels
 from indexer.sources.upright import upright
 
 USUAL_TILE_M = 150.0
-"""Ours: what a drone at 100-150 m sees with a usual camera."""
+"""Our choice: what a drone at 100-150 m sees with a usual camera."""
 
 MIN_TILE_PX = 32
 """Our choice: a tile of fewer pixels a side shows nothing that a photo could be matched with."""
@@ -30,7 +30,7 @@ MAX_TILES = 5_000_000
 """Our choice: more tiles of one source than this are cut by mistake, or better in parts."""
 
 WHOLE_PX = 20
-"""Ours: from this size on, steps are longer than a pixel (overlap is 0.9 at most)."""
+"""Our choice: from this size on, steps are longer than a pixel (overlap is 0.9 at most)."""
 
 
 class CutSource(Source):

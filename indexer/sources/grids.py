@@ -34,7 +34,7 @@ Span = tuple[float, float]
 """(left, right) of neighbouring columns that hold data."""
 
 MARKS_KEPT = 65_536
-"""Ours: tiles whose fingerprint stays in memory; windows of one row and the next share them."""
+"""Number of tile fingerprints in memory. Our choice: enough for two neighbouring rows."""
 
 
 class PixelGrid(Protocol):

@@ -11,7 +11,7 @@ _TAKEN, _OFFSET = 0x9003, 0x9011
 _GPS_TIME, _GPS_DATE = 0x07, 0x1D
 
 WIDEST_ZONE = timedelta(hours=15)
-"""Ours: zones reach from -12 to +14 hours; a GPS stamp further off is an old or a false one."""
+"""Our choice: zones reach from -12 to +14 hours; a GPS time further off is old or false."""
 
 
 def taken(details: Mapping[int, Any], gps: Mapping[int, Any]) -> datetime | None:

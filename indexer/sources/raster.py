@@ -28,7 +28,7 @@ ROWS_CHECKED = 2_048
 
 
 class RasterGrid:
-    """One raster file; opened anew for each read, because handles are not thread-safe.
+    """One raster file; opened again for each read, because handles are not thread-safe.
 
     Raises:
         SourceError: it cannot be read, or ends early.

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 SLICE = 2
-"""Images per forward pass. Ours: more leave a core's cache."""
+"""Images per forward pass. Our choice: more leave a core's cache."""
 
 
 class CpuThreads:
     """Splits batches over threads that never wait for each other within a pass.
 
-    Ours: threads in step stop whenever one of them is interrupted. Measured with
+    Our choice: threads in step stop whenever one of them is interrupted. Measured with
     EfficientNet-Lite0 at 224 px on two cores, ms an image: 11.2 in step and 9.1 side by side; with
     a third of a core taken by other work 14.7 and 10.1.
     """

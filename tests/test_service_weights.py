@@ -55,7 +55,7 @@ def test_shipped_weights_answer_alone_as_in_company(tmp_path: Path) -> None:
         def scores(seed: int) -> list[float]:
             with httpx.Client(base_url=client.base_url, timeout=60) as own:
                 body = own.post("/localize", content=encoded(picture(seed)), headers=JPEG).json()
-            assert body["matches"][0]["image_id"] == f"{seed:03d}"
+            assert body["matches"][0]["image_id"] == f"satellite-{seed:03d}"
             return [match["score"] for match in body["matches"]]
 
         alone = [scores(seed) for seed in range(4)]

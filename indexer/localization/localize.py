@@ -12,7 +12,7 @@ from indexer.localization.agreement import combine
 from indexer.localization.answer import Answer, Status
 from indexer.localization.confidence import Calibration, calibration_of, confidence
 from indexer.localization.estimate import Neighbourhood
-from indexer.localization.matching import rerank_by_matcher
+from indexer.localization.matching import COMPARED, rerank_by_matcher
 from indexer.localization.pose import footprint
 from indexer.records import Filters, Match, Prior
 from model.descriptor_model import DescriptorModel, FusedQuery, ImageEmbedding
@@ -119,11 +119,15 @@ def localize_query(
         GalleryMismatchError: the descriptor has another length than the gallery's.
         CalibrationError: the calibration of the weights is damaged.
     """
+    matched = embedder.matcher is not None and query.pixels_N3SS is not None
     matches = gallery.search(
-        query, top_k=max(search.top_k, JUDGED), prior=search.prior, filters=search.filters
+        query,
+        top_k=max(search.top_k, COMPARED if matched else JUDGED),
+        prior=search.prior,
+        filters=search.filters,
     )
     calibration = calibration_of(embedder.calibration)
-    if embedder.matcher is not None and query.pixels_N3SS is not None:
+    if embedder.matcher is not None and matched:
         matches = rerank_by_matcher(matches, query, gallery, embedder.matcher)
         calibration = calibration_of(embedder.matcher.calibration)
     answer = judge(matches, query.steadiness, calibration, search)

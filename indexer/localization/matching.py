@@ -12,8 +12,9 @@ from model.descriptor_model import FusedQuery
 from model.matching.geometry import mapped
 from model.matching.interface import Geometry, Matcher
 
-COMPARED = 30
-"""Number of best matches that are compared; the others keep their order behind them."""
+COMPARED = 60
+"""Number of best matches that are compared; the others keep their order behind them. Our choice:
+on Helsinki's six places 30 hold the right tile for 94 %, 60 for 99 %."""
 
 STEP = 0.05
 """Length of the line at the query's centre whose direction is the heading, sides."""

@@ -29,12 +29,16 @@ $(STAMP): $(DEMO_STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,dev]'
 	@touch $@
 
-test: $(STAMP) ## run the whole test suite; training, which loads PyTorch, in a process of its own
-	$(BIN)/pytest -q --ignore-glob='*/test_training_*' --ignore-glob='*/test_world_*'
-	$(BIN)/pytest -q tests/test_training_*.py tests/test_world_*.py
+# PyTorch's tests crash in a process in which OpenVINO, browsers and servers have run before.
+TORCH := tests/test_training_*.py tests/test_world_*.py
+
+test: $(STAMP) ## run the whole test suite
+	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%')
+	$(BIN)/pytest -q $(TORCH)
 
 test-quick: $(STAMP) ## the tests without browsers, killed processes, fuzzing and the documents' code
-	$(BIN)/pytest -q $(SLOW:%='--ignore-glob=*/%')
+	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%') $(SLOW:%='--ignore-glob=*/%')
+	$(BIN)/pytest -q $(TORCH)
 
 lint: $(STAMP) ## formatting, lint, types and import direction, without the tests
 	$(BIN)/ruff format --check .

@@ -29,7 +29,7 @@ $(STAMP): $(DEMO_STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,dev]'
 	@touch $@
 
-# PyTorch's tests crash in a process in which OpenVINO, browsers and servers have run before.
+# One process of all tests crashed among PyTorch's, twice; in a process of their own they pass.
 TORCH := tests/test_training_*.py tests/test_world_*.py
 
 test: $(STAMP) ## run the whole test suite

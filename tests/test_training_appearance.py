@@ -140,6 +140,20 @@ def test_looks_depend_on_their_generator_alone_and_differ_between_the_sides() ->
     assert float((look(images, seeded(1)) - look(images, seeded(2))).abs().mean()) > 0.02
 
 
+def test_pairs_of_one_source_are_not_given_new_appearances() -> None:
+    palettes = Palettes.of(pictures(8, seed=40))
+    strong = Appearance(palettes=palettes, season_share=1.0, palette_share=1.0)
+    weak = Appearance(palettes=palettes, season_share=0.0, palette_share=0.0)
+    images, flat = pictures(6), torch.ones(6, dtype=torch.bool)
+
+    def drone(appearance: Appearance, share: float) -> Tensor:
+        augment = StrongAugmentation(64, appearance=appearance, one_source_pairs=share)
+        return augment(images, images, flat, seeded(3))[1]
+
+    assert torch.equal(drone(strong, 1.0), drone(weak, 1.0))
+    assert not torch.equal(drone(strong, 0.0), drone(weak, 0.0))
+
+
 def test_palettes_come_from_files(tmp_path: Path) -> None:
     files = []
     for number in range(3):

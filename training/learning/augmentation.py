@@ -98,6 +98,8 @@ class StrongAugmentation:
     """Share of the drone views in bad weather."""
     appearance: Appearance | None = None
     """Changes each view of a pair as if both came from different providers; None: leave them."""
+    one_source_pairs: float = 0.0
+    """Share of the pairs that `appearance` leaves as they are."""
 
     def __call__(
         self,
@@ -124,8 +126,10 @@ class StrongAugmentation:
         strength = 1.0
         if self.appearance is not None:
             strength = 0.6  # the appearance changes colours already
-            satellite = self.appearance(satellite, generator)
-            drone = self.appearance(drone, generator)
+            left_N = torch.rand(count, generator=generator) < self.one_source_pairs
+            rows = torch.nonzero(~left_N)[:, 0]
+            satellite[rows] = self.appearance(satellite[rows], generator)
+            drone[rows] = self.appearance(drone[rows], generator)
         satellite = jitter_colour(satellite, 0.7 * strength, generator)
         satellite = blur_and_noise(satellite, generator)
         drone = jitter_colour(drone, strength, generator)

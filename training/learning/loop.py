@@ -281,7 +281,12 @@ def _augmentation(recipe: Recipe, places: list[Place]) -> PaperAugmentation | St
     files = [file for place in places for file in (place.satellite[0], place.drone[0])]
     drawn = torch.Generator().manual_seed(recipe.seed)
     palettes = Palettes.read(files, recipe.images.palettes, drawn)
-    return StrongAugmentation(side, recipe.images.bad_weather, Appearance(palettes=palettes))
+    return StrongAugmentation(
+        side,
+        recipe.images.bad_weather,
+        Appearance(palettes=palettes),
+        recipe.images.one_source_pairs,
+    )
 
 
 def git_commit() -> str:

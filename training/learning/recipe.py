@@ -95,6 +95,8 @@ class Images(Settings):
     appearance: Literal["one-source", "two-sources"] = "one-source"
     """`two-sources` gives each view of a pair another image's palette, and a season, sun and
     compression of its own; goes with augmentation=strong."""
+    one_source_pairs: Annotated[float, Bound(0.0, most=1.0)] = 0.0
+    """Share of the pairs that `two-sources` leaves as they are."""
     palettes: Annotated[int, Bound(1)] = 400
     """Number of training images whose palettes `two-sources` draws from."""
     bad_weather: Annotated[float, Bound(0.0, most=1.0)] = 0.5

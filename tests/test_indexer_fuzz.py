@@ -27,12 +27,12 @@ from photo_samples import DJI, HEIC, SOUTH_EAST, photo, xmp
 from rasterio.control import GroundControlPoint
 from test_indexer_tile_kinds import BOUNDS_TEXT, mbtiles, pm_tiles
 
-from indexer.sources.areas import read_polygons
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from indexer.sources.photo_metadata import photo_position
+from indexer.sources.photos.metadata import photo_position
+from indexer.sources.photos.xmp import read_xmp
 from indexer.sources.reading import SkippedImage
-from indexer.sources.xmp import read_xmp
+from indexer.sources.tables.areas import read_polygons
 from model.errors import SafeNetError
 
 EXPECTED = (SafeNetError, SkippedImage, OSError)

@@ -9,8 +9,8 @@ from pyproj import Geod
 
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from indexer.sources.photo_metadata import photo_position, read_photo_metadata
-from indexer.sources.xmp import read_xmp
+from indexer.sources.photos.metadata import photo_position, read_photo_metadata
+from indexer.sources.photos.xmp import read_xmp
 
 SYDNEY = (-33.5, 151.25)
 EXIF_SPACE = "http://ns.adobe.com/exif/1.0/"

@@ -369,7 +369,7 @@ def test_tiles_far_apart_are_cut_without_what_lies_between(tmp_path) -> None:
 
 
 def test_windows_that_touch_a_span_are_those_that_a_full_look_finds() -> None:
-    from indexer.sources.cut_rows import starts
+    from indexer.sources.cutting.rows import starts
 
     whole = list(starts(7.0, 100.0, 0.5, [(0.0, 100.0)]))
     spans = [(0.0, 3.0), (20.0, 21.0), (24.0, 40.0), (99.0, 100.0)]

@@ -21,8 +21,8 @@ from indexer.gallery.gallery import Gallery
 from indexer.geo import tile_corner
 from indexer.sources.candidate import SourceOptions, options_from_text, options_text
 from indexer.sources.detect import open_source
-from indexer.sources.photo_metadata import read_photo_metadata
-from indexer.sources.table import read_positions
+from indexer.sources.photos.metadata import read_photo_metadata
+from indexer.sources.tables.table import read_positions
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 BRIGHTON, MORAVA = DATA / "brighton", DATA / "morava" / "tiles"

@@ -8,9 +8,9 @@ from indexer_samples import picture
 
 from indexer.building import operations
 from indexer.errors import BadTableError
-from indexer.sources.areas import read_polygons
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
+from indexer.sources.tables.areas import read_polygons
 
 HEAD = "path,latitude,longitude\n"
 

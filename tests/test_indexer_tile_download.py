@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from indexer.commands.app import app
 from indexer.errors import SourceError
 from indexer.geo import tile_corner
-from indexer.sources import tile_download
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
-from indexer.sources.tile_download import TileRequest, download
+from indexer.sources.tiles import download as tile_download
+from indexer.sources.tiles.download import TileRequest, download
 
 
 class TileServer(ThreadingHTTPServer):

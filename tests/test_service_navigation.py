@@ -6,7 +6,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from service_live import encoded, picture, position
 
-from indexer.sources.photo_metadata import header_position, photo_position
+from indexer.sources.photos.metadata import header_position, photo_position
 from model.images import open_picture
 
 JPEG = {"Content-Type": "image/jpeg"}

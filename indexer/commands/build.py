@@ -22,9 +22,9 @@ def _open(
     captured_at: str | None,
     **values: Any,
 ) -> "Source":
-    from indexer.sources.areas import read_polygons
     from indexer.sources.candidate import SourceOptions
     from indexer.sources.detect import open_source
+    from indexer.sources.tables.areas import read_polygons
 
     box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
     moment = opt.moment(captured_at, "--captured-at")
@@ -43,7 +43,7 @@ def _fetch(
     report: Any,
 ) -> bool:  # fmt: skip
     """Fetch tiles into the folder; return False where only their number is wanted."""
-    from indexer.sources.tile_download import TileRequest, download
+    from indexer.sources.tiles.download import TileRequest, download
 
     if bbox is None or zoom is None:
         raise typer.BadParameter("--url-template needs --bbox and --zoom")

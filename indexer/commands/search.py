@@ -59,7 +59,7 @@ def search(
         from indexer.localization.evaluation import errors_m, query_files, read_truth, summary
         from indexer.localization.localize import localize
         from indexer.records import Filters, Prior
-        from indexer.sources.areas import read_polygons
+        from indexer.sources.tables.areas import read_polygons
 
         box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
         filters = Filters(

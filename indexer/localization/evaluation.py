@@ -14,7 +14,7 @@ from indexer.localization.estimate import reach_m
 from indexer.localization.localize import localize
 from indexer.records import Position
 from indexer.sources.listing import image_files
-from indexer.sources.table import read_positions
+from indexer.sources.tables.table import read_positions
 from model.descriptor_model import DescriptorModel
 
 

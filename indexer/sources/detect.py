@@ -4,26 +4,26 @@ from pathlib import Path
 
 from indexer.errors import EmptySourceError, UnknownSourceError
 from indexer.sources.candidate import Source, SourceOptions
-from indexer.sources.cut import CutSource
-from indexer.sources.datasets import (
+from indexer.sources.cutting.cut_into_tiles import CutSource
+from indexer.sources.folder import open_folder
+from indexer.sources.listing import IMAGE_SUFFIXES, RASTER_SUFFIXES, image_files
+from indexer.sources.rasters.geotiff import RasterGrid
+from indexer.sources.tables.datasets import (
     DENSE_TABLES,
     TABLE_NAME,
     DatasetSource,
     find_table,
     looks_like_dataset,
 )
-from indexer.sources.folder import open_folder
-from indexer.sources.grids import TileGrid
-from indexer.sources.listing import IMAGE_SUFFIXES, RASTER_SUFFIXES, image_files
-from indexer.sources.mb_tiles import MbTiles
-from indexer.sources.pm_tiles import PmTiles
-from indexer.sources.raster import RasterGrid
-from indexer.sources.table import TableSource
-from indexer.sources.table_lines import why_no_table
-from indexer.sources.tile_folder import FolderTiles, looks_like_tiles, part_of_tiles
-from indexer.sources.tile_rows import choose_rows
-from indexer.sources.tile_stores import TileStore
-from indexer.sources.tiles import TileSource, choose_zoom, first_tile_px
+from indexer.sources.tables.lines import why_no_table
+from indexer.sources.tables.table import TableSource
+from indexer.sources.tiles.folder_tiles import FolderTiles, looks_like_tiles, part_of_tiles
+from indexer.sources.tiles.mbtiles import MbTiles
+from indexer.sources.tiles.pmtiles import PmTiles
+from indexer.sources.tiles.rows import choose_rows
+from indexer.sources.tiles.store import TileStore
+from indexer.sources.tiles.tile_grid import TileGrid
+from indexer.sources.tiles.tile_source import TileSource, choose_zoom, first_tile_px
 
 KNOWN = (
     "GeoTIFF, folder of GeoTIFFs, {z}/{x}/{y} tiles, .mbtiles, .pmtiles, folder of images with a "

@@ -9,13 +9,13 @@ from indexer.errors import SourceError
 from indexer.records import View
 from indexer.sources.candidate import Candidate, Source, SourceOptions, broken, file_id
 from indexer.sources.count import Count
-from indexer.sources.cut import CutSource
+from indexer.sources.cutting.cut_into_tiles import CutSource
 from indexer.sources.listing import RASTER_SUFFIXES, image_files
 from indexer.sources.names import shown
-from indexer.sources.photo_metadata import PhotoMetadata, read_photo_metadata
-from indexer.sources.photos import no_position, photo_candidate
-from indexer.sources.raster import RasterGrid
-from indexer.sources.raster_opening import is_georeferenced
+from indexer.sources.photos.metadata import PhotoMetadata, read_photo_metadata
+from indexer.sources.photos.photo import no_position, photo_candidate
+from indexer.sources.rasters.geotiff import RasterGrid
+from indexer.sources.rasters.opening import is_georeferenced
 
 Kind = Literal["map", "photo", "neither"]
 

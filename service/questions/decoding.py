@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.records import Position
-from indexer.sources.photo_metadata import header_position
+from indexer.sources.photos.metadata import header_position
 from model.descriptor_model import DescriptorModel
 from model.images import open_picture
 from model.preprocessing import decode_side

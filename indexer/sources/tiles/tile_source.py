@@ -15,8 +15,8 @@ from indexer.sources.candidate import Candidate, Source, SourceOptions
 from indexer.sources.count import Count
 from indexer.sources.names import shown
 from indexer.sources.reading import RawPicture, flat, is_flat, read_bytes
-from indexer.sources.tile_rows import tile_area
-from indexer.sources.tile_stores import TileStore
+from indexer.sources.tiles.rows import tile_area
+from indexer.sources.tiles.store import TileStore
 from model.images import open_header
 
 WHOLE_TILES = (

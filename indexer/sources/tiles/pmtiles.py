@@ -17,8 +17,8 @@ from pmtiles.tile import Compression, TileType
 from indexer.errors import SourceError
 from indexer.sources.candidate import file_fingerprint
 from indexer.sources.names import shown
-from indexer.sources.tile_bytes import decompressor, looks_like_vector, unpacked
-from indexer.sources.tile_stores import Declared, declared_in
+from indexer.sources.tiles.encoded import decompressor, looks_like_vector, unpacked
+from indexer.sources.tiles.store import Declared, declared_in
 
 pmtiles: Any = untyped_tile
 """The library carries no type hints."""

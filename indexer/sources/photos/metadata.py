@@ -13,16 +13,16 @@ from PIL import Image
 
 from indexer.errors import SourceError
 from indexer.records import Position
-from indexer.sources.camera_xmp import CameraXmp, read_camera
-from indexer.sources.exif_gps import (
+from indexer.sources.photos.camera_xmp import CameraXmp, read_camera
+from indexer.sources.photos.capture_time import taken
+from indexer.sources.photos.exif_gps import (
     altitude_in,
     direction_in,
     position_in,
     tags_in_xmp,
     usable,
 )
-from indexer.sources.photo_time import taken
-from indexer.sources.xmp import read_xmp
+from indexer.sources.photos.xmp import read_xmp
 from model.images import open_header
 
 _GPS_IFD, _EXIF_IFD, _ORIENTATION, _XMP_TAG = 0x8825, 0x8769, 0x0112, 700

@@ -10,12 +10,12 @@ from indexer.geo import bounds_of
 from indexer.records import Bounds, ImageRecord, View
 from indexer.sources.candidate import Candidate, Source, SourceOptions
 from indexer.sources.count import Count
-from indexer.sources.cut_rows import CutRows, Row
-from indexer.sources.grids import PixelGrid, Window
+from indexer.sources.cutting.grid import PixelGrid, Window
+from indexer.sources.cutting.placement import Placement
+from indexer.sources.cutting.rows import CutRows, Row
+from indexer.sources.cutting.upright import upright
 from indexer.sources.names import shown
-from indexer.sources.placement import Placement
 from indexer.sources.reading import RawPicture, SkippedImage, from_pixels
-from indexer.sources.upright import upright
 
 USUAL_TILE_M = 150.0
 """Our choice: what a drone at 100-150 m sees with a usual camera."""

@@ -12,8 +12,8 @@ from typing import Any
 from indexer.errors import SourceError
 from indexer.sources.candidate import file_fingerprint
 from indexer.sources.names import is_utf8, shown
-from indexer.sources.tile_bytes import looks_like_vector, unpacked
-from indexer.sources.tile_stores import MAX_ZOOM, declared_in
+from indexer.sources.tiles.encoded import looks_like_vector, unpacked
+from indexer.sources.tiles.store import MAX_ZOOM, declared_in
 
 _PAGE = 4_096
 

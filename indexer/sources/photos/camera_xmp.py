@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from indexer.sources.xmp import XmpValues, namespace_key
+from indexer.sources.photos.xmp import XmpValues, namespace_key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.records import Position
-from indexer.sources.camera_xmp import number_of
-from indexer.sources.xmp import XmpValues, namespace_key
+from indexer.sources.photos.camera_xmp import number_of
+from indexer.sources.photos.xmp import XmpValues, namespace_key
 
 _EXIF = namespace_key("http://ns.adobe.com/exif/1.0/")
 _XMP_ANGLE = re.compile(r"[+-]?[\d.]+(?:[, ]+[\d.]+){0,2}")

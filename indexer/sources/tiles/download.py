@@ -21,8 +21,8 @@ import httpx
 from indexer.errors import SourceError
 from indexer.geo import MERCATOR_EQUATOR_M, tile_address
 from indexer.records import Bounds
-from indexer.sources.tile_folder import FolderTiles
-from indexer.sources.tile_stores import MAX_ZOOM
+from indexer.sources.tiles.folder_tiles import FolderTiles
+from indexer.sources.tiles.store import MAX_ZOOM
 from model.files import write_atomically
 from model.images import open_header
 

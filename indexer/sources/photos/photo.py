@@ -8,7 +8,7 @@ from indexer.geo import square_corners
 from indexer.records import ImageRecord, Position, View
 from indexer.sources.candidate import Candidate, file_fingerprint, file_id
 from indexer.sources.names import shown
-from indexer.sources.photo_metadata import PhotoMetadata
+from indexer.sources.photos.metadata import PhotoMetadata
 from indexer.sources.reading import read_file
 
 Corners = tuple[Position, Position, Position, Position]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from indexer.sources.candidate import file_fingerprint
 from indexer.sources.names import shown
-from indexer.sources.tile_stores import MAX_ZOOM, Declared, declared_in, read_document
+from indexer.sources.tiles.store import MAX_ZOOM, Declared, declared_in, read_document
 
 _NUMBER = re.compile(r"\d{1,10}")
 _TILE = re.compile(r"(\d{1,10})(@2x)?\.(png|jpe?g|webp|avif)", re.IGNORECASE)

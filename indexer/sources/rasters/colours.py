@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
 from indexer.errors import NoPictureError
-from indexer.sources.raster_samples import sample_range
-from indexer.sources.tile_pixels import Pixels
+from indexer.sources.cutting.pixels import Pixels
+from indexer.sources.rasters.samples import sample_range
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _CMYK = (ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from indexer.geo import tile_corner
 from indexer.records import Bounds
-from indexer.sources.tile_stores import FlippedTiles, TileStore
+from indexer.sources.tiles.store import FlippedTiles, TileStore
 
 LOOK_S = 1.0
 """Our choice: seconds that listing a zoom's tiles may take before the rest is left uncounted."""

@@ -1,8 +1,4 @@
-"""Maps as one grid of pixels with a place on Earth: web-mercator tiles put together.
-
-Frames: pixel (column, row) counts from the top left corner of the top left pixel; map
-coordinates are (x, y) of the grid's coordinate reference system.
-"""
+"""Web-mercator tiles of one zoom, put together as one map that can be cut."""
 
 import hashlib
 import itertools
@@ -11,9 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
-from typing import Protocol
 
 import numpy as np
 from affine import Affine
@@ -22,51 +16,14 @@ from pyproj import CRS
 from indexer.errors import EmptySourceError, SourceError
 from indexer.geo import MERCATOR_EQUATOR_M
 from indexer.sources.candidate import SourceOptions
-from indexer.sources.tile_pixels import Pixels, decode_tile, paste, resample
-from indexer.sources.tile_stores import TileStore
-from indexer.sources.tiles import TileSource
+from indexer.sources.cutting.grid import Span, Window
+from indexer.sources.cutting.pixels import Pixels, decode_tile, paste, resample
+from indexer.sources.tiles.store import TileStore
+from indexer.sources.tiles.tile_source import TileSource
 from model.errors import ImageError
-
-Window = tuple[float, float, float, float]
-"""(column, row, width, height) in a grid's pixels; may reach beyond the grid."""
-
-Span = tuple[float, float]
-"""(left, right) of neighbouring columns that hold data."""
 
 MARKS_KEPT = 65_536
 """Number of tile fingerprints in memory. Our choice: enough for two neighbouring rows."""
-
-
-class PixelGrid(Protocol):
-    """A georeferenced picture too large to hold.
-
-    `origin` is its first pixel's (column, row) in a frame that stays when the picture grows.
-    """
-
-    path: Path
-    kind: str
-    width: int
-    height: int
-    origin: tuple[int, int]
-    crs: CRS
-    transform: Affine
-    captured_at: datetime | None
-
-    def read(self, window: Window, width_px: int, height_px: int) -> Pixels:
-        """A window, resampled; beyond the grid there is no data. Called by several threads."""
-
-    def fingerprint(self, window: Window) -> str:
-        """Changes whenever a window's pixels may have changed."""
-
-    def spans(self, top: float, bottom: float) -> list[Span]:
-        """Where there may be data between two rows; ascending, apart from each other."""
-
-    def check(self, budget_s: float = math.inf) -> None:
-        """Look at what metadata alone does not tell.
-
-        Raises:
-            SourceError: the parts do not fit together.
-        """
 
 
 class TileGrid:

@@ -26,13 +26,13 @@ from indexer.sources.candidate import (
     file_fingerprint,
     file_id,
 )
-from indexer.sources.cells import corners, degrees, moment, optional, positive
-from indexer.sources.exif_gps import usable
-from indexer.sources.file_finder import FileFinder
 from indexer.sources.listing import image_files
 from indexer.sources.names import shown
+from indexer.sources.photos.exif_gps import usable
 from indexer.sources.reading import read_file
-from indexer.sources.table_lines import NO_PLACE, Line, read_csv, read_geojson
+from indexer.sources.tables.cells import corners, degrees, moment, optional, positive
+from indexer.sources.tables.file_finder import FileFinder
+from indexer.sources.tables.lines import NO_PLACE, Line, read_csv, read_geojson
 
 NO_LINE = "image that no line of the table names"
 

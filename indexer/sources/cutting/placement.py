@@ -12,7 +12,7 @@ from pyproj.exceptions import ProjError
 from indexer.errors import NotGeoreferencedError
 from indexer.geo import wrap_longitude
 from indexer.records import Position
-from indexer.sources.grids import PixelGrid, Window
+from indexer.sources.cutting.grid import PixelGrid, Window
 
 _GEOD = Geod(ellps="WGS84")
 

@@ -10,7 +10,7 @@ from indexer.errors import BadTableError
 from indexer.geo import square_corners, wrap_longitude
 from indexer.records import Position
 from indexer.sources.candidate import check_position
-from indexer.sources.table_lines import RING
+from indexer.sources.tables.lines import RING
 
 
 def number(row: Mapping[str, str], key: str, where: str) -> float:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from indexer.geo import metres_between
-from indexer.sources.grids import PixelGrid, Span, Window
-from indexer.sources.placement import Placement
-from indexer.sources.tile_pixels import Pixels
+from indexer.sources.cutting.grid import PixelGrid, Span, Window
+from indexer.sources.cutting.pixels import Pixels
+from indexer.sources.cutting.placement import Placement
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from indexer.records import View
 from indexer.sources.candidate import SourceOptions, file_id
 from indexer.sources.listing import image_files
 from indexer.sources.names import shown
-from indexer.sources.table import TableSource
-from indexer.sources.table_lines import NO_PLACE, Line, read_csv
+from indexer.sources.tables.lines import NO_PLACE, Line, read_csv
+from indexer.sources.tables.table import TableSource
 
 TABLE_NAME = "gps.csv"
 

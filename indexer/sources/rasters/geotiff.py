@@ -12,16 +12,16 @@ from rasterio.windows import Window as RasterWindow
 
 from indexer.errors import SourceError
 from indexer.sources.candidate import file_fingerprint
-from indexer.sources.grids import Span, Window
+from indexer.sources.cutting.grid import Span, Window
+from indexer.sources.cutting.pixels import Pixels
 from indexer.sources.names import shown
-from indexer.sources.raster_colours import Colours
-from indexer.sources.raster_opening import (
+from indexer.sources.rasters.colours import Colours
+from indexer.sources.rasters.opening import (
     RASTER_ERRORS,
     check_georeferenced,
     opened_raster,
     reference_system,
 )
-from indexer.sources.tile_pixels import Pixels
 
 ROWS_CHECKED = 2_048
 """Our choice: rows of blocks whose place in the file is compared with its length; 50 ms."""

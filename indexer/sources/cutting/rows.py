@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from indexer.records import Bounds
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.count import Count
-from indexer.sources.grids import Span
-from indexer.sources.placement import Placement
+from indexer.sources.cutting.grid import Span
+from indexer.sources.cutting.placement import Placement
 
 SLACK = 0.05
 """Our choice: a rest narrower than this part of a tile gets no row or column of its own."""

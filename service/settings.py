@@ -53,8 +53,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any free one.")
     allowed_hosts: str = Field(
         "",
-        description="Comma-separated host names that are answered, `*` for all; empty: on loopback "
-        "only this machine's names, elsewhere all.",
+        description="Comma-separated host names that are answered beside this machine's own, `*` "
+        "for all; empty: on loopback only its own, elsewhere all.",
     )
     trusted_proxies: str = Field(
         "",
@@ -167,7 +167,7 @@ class Settings(BaseSettings):
         named = frozenset(part.strip().lower() for part in self.allowed_hosts.split(",")) - {""}
         if "*" in named or (not named and not self.is_loopback):
             return frozenset()
-        return named | LOOPBACK_NAMES if self.is_loopback else named
+        return named | LOOPBACK_NAMES
 
     @property
     def keys_required(self) -> bool:

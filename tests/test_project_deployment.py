@@ -97,7 +97,8 @@ def test_volumes_are_mounted_where_the_image_keeps_its_data(dockerfile: Path) ->
 
 def test_every_image_is_built_from_a_dockerfile_that_exists() -> None:
     for name, service in SERVICES.items():
-        assert (ROOT / service["build"]["dockerfile"]).is_file(), name
+        build = service["build"]
+        assert (ROOT / build["context"] / build["dockerfile"]).is_file(), name
 
 
 def test_health_and_scrape_paths_are_routes() -> None:
@@ -110,6 +111,28 @@ def test_a_bare_compose_up_starts_the_cpu_service_alone() -> None:
     started = [name for name, each in SERVICES.items() if set(each["profiles"]) & set(chosen)]
     assert started == ["service"]
     assert [name for name, each in SERVICES.items() if "gpu" in each["profiles"]] == ["service-gpu"]
+
+
+def test_only_the_proxy_faces_the_internet_and_keys_are_required_behind_it() -> None:
+    exposed = [
+        name
+        for name, service in SERVICES.items()
+        if any(
+            not mapping.startswith("${PUBLISH:-127.0.0.1") for mapping in service.get("ports", [])
+        )
+    ]
+    assert exposed == ["proxy"]
+    behind, proxy = SERVICES["service-internet"], SERVICES["proxy"]
+    assert set(behind["profiles"]) == set(proxy["profiles"]) == {"internet"}
+    assert behind["ports"] == []
+    assert behind["environment"]["SAFENET_KEYS"] == "required"
+    addresses = {
+        name: SERVICES[name]["networks"]["behind-the-proxy"]["ipv4_address"]
+        for name in ("service-internet", "proxy")
+    }
+    assert behind["environment"]["SAFENET_TRUSTED_PROXIES"] == addresses["proxy"]
+    port = instructions(ROOT / "docker" / "Dockerfile.cpu", "EXPOSE")[0]
+    assert proxy["environment"]["UPSTREAM"] == f"{addresses['service-internet']}:{port}"
 
 
 def test_only_the_gpu_service_reserves_a_gpu() -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from indexer.localization.answer import Answer
     from indexer.localization.localize import localize
     from indexer.records import Filters, Match, Prior
+    from indexer.tracking.track_flight import track
 
 _HOMES = {
     "Answer": "indexer.localization.answer",
@@ -19,9 +20,10 @@ _HOMES = {
     "Match": "indexer.records",
     "Prior": "indexer.records",
     "localize": "indexer.localization.localize",
+    "track": "indexer.tracking.track_flight",
 }
 
-__all__ = ["Answer", "Filters", "Gallery", "Match", "Prior", "localize"]
+__all__ = ["Answer", "Filters", "Gallery", "Match", "Prior", "localize", "track"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from indexer.commands.build import add, build, rebuild, update
 from indexer.commands.calibrate import calibrate
 from indexer.commands.errors import one_line_errors
 from indexer.commands.search import search
+from indexer.commands.track import track
 from model.cpu_threads import limit_blas_threads
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ def prepare() -> None:
     limit_blas_threads()
 
 
-for _command in (build, add, update, rebuild, search, calibrate):
+for _command in (build, add, update, rebuild, search, track, calibrate):
     app.command()(_command)
 
 

@@ -137,6 +137,26 @@ def numbers(text: str, option: str, count: int | None = None) -> tuple[float, ..
     return values
 
 
+def seconds(text: str, option: str) -> float:
+    """Return a time step above 0: 2, 2s or 500ms.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    units = {"ms": 0.001, "s": 1.0, "min": 60.0}
+    number, unit = text.strip(), 1.0
+    for name, size in units.items():
+        if number.endswith(name) and not (name == "s" and number.endswith("ms")):
+            number, unit = number.removesuffix(name), size
+    try:
+        step_s = float(number) * unit
+    except ValueError:
+        step_s = 0.0
+    if not 0.0 < step_s < 86_400.0:
+        raise typer.BadParameter(f"{option} {text!r}: write a time above 0, such as 1s or 500ms")
+    return step_s
+
+
 def latitude_longitude(text: str, option: str) -> tuple[float, float]:
     """Return a (latitude, longitude), degrees.
 

@@ -3,8 +3,8 @@
 from xml.etree import ElementTree as ET
 
 from indexer.geojson import DECIMALS
+from indexer.xml_text import add_texts, document
 from service.formats.places import found_matches, places, summary
-from service.formats.xml_text import add_texts, document
 from service.schemas import AnswerBody, ImageBody
 
 

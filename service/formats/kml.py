@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 from indexer.geo import circle
 from indexer.geojson import DECIMALS, area, box, line
+from indexer.xml_text import add_texts, document
 from service.formats.places import Place, found_matches, places, summary
-from service.formats.xml_text import add_texts, document
 from service.schemas import AnswerBody, MatchBody
 
 OUTLINE = "ff2fb0ff"

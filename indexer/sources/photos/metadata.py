@@ -26,6 +26,7 @@ from indexer.sources.photos.xmp import read_xmp
 from model.images import open_header
 
 _GPS_IFD, _EXIF_IFD, _ORIENTATION, _XMP_TAG = 0x8825, 0x8769, 0x0112, 700
+_MODEL = 0x0110
 _FOCAL_35MM, _FULL_WIDTH, _FULL_HEIGHT = 0xA405, 0xA002, 0xA003
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 
@@ -54,6 +55,8 @@ class PhotoMetadata:
     height_px: int
     focal_px: float | None
     orientation: int = 1
+    camera: str | None = None
+    """Model of the camera."""
 
     @property
     def ground_m(self) -> tuple[float, float] | None:
@@ -154,6 +157,7 @@ class _Metadata:
             height_px=self._size[1],
             focal_px=self._focal_px(),
             orientation=orientation if orientation in range(1, 9) else 1,
+            camera=str(self._exif.get(_MODEL) or "").strip("\0 ") or None,
         )
 
     def _altitude(self) -> tuple[float | None, str | None]:

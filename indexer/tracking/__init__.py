@@ -1,0 +1,1 @@
+"""From a flight to its track: frames, candidates of each, a motion model, smoothed positions."""

@@ -1,0 +1,164 @@
+"""Localizes the frames of a flight; what is found is kept in a file, so that a run can go on."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from indexer.errors import EmptySourceError
+from indexer.gallery.gallery import Gallery
+from indexer.localization.confidence import calibration_of
+from indexer.localization.localize import JUDGED, localize
+from indexer.records import Filters, Position, Prior
+from indexer.tracking.candidates import Sighting, sighting
+from indexer.tracking.flight import Flight, FlightFrame
+from model.descriptor_model import DescriptorModel
+from model.errors import ImageError
+from model.images import open_image
+from model.preprocessing import decode_side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where a flight's frames are searched for."""
+
+    prior: Prior | None = None
+    filters: Filters | None = None
+
+
+def origin_of(gallery: Gallery) -> Position:
+    """Return the middle of a gallery: latitude and longitude that a flight's metres count from.
+
+    Raises:
+        EmptySourceError: the gallery holds no image.
+    """
+    extent = gallery.extent()
+    if extent is None:
+        raise EmptySourceError(f"gallery {gallery.name!r} is empty; add images to it first")
+    west, south, east, north = extent
+    width = east - west if east >= west else east - west + 360.0
+    return (south + north) / 2, (west + width / 2 + 180.0) % 360.0 - 180.0
+
+
+def sightings(
+    flight: Flight,
+    gallery: Gallery,
+    embedder: DescriptorModel,
+    where: Where,
+    work: Path | None = None,
+) -> Iterator[Sighting]:
+    """Yield what each frame shows, in order of time. A frame that cannot be read shows nothing.
+
+    Args:
+        flight: the frames.
+        gallery: where to search.
+        embedder: the weights that the gallery was built with.
+        where: a circle or other conditions on the places.
+        work: file of what was found; frames that stand there are not searched for again.
+
+    Raises:
+        EmptySourceError: the gallery holds no image.
+        SourceError: a video breaks off.
+    """
+    origin = origin_of(gallery)
+    done = _Work(work, _key(flight, gallery, embedder, where))
+    try:
+        for frame in _decoded_ahead(flight, embedder.input_size):
+            yield done.take(frame) or done.keep(_found(frame, gallery, embedder, where, origin))
+    finally:
+        done.close()
+
+
+def _decoded_ahead(flight: Flight, input_size: int) -> Iterator[FlightFrame]:
+    """Yield the frames, decoded in a thread while the one before is searched for.
+
+    A photo that cannot be decoded keeps its path: searching for it gives the error.
+    """
+
+    def decoded() -> FlightFrame | None:
+        frame = next(frames, None)
+        if frame is None or not isinstance(frame.photo, Path):
+            return frame
+        try:
+            return replace(frame, photo=open_image(frame.photo, min_side=decode_side(input_size)))
+        except (ImageError, OSError):
+            return frame
+
+    frames = flight.frames()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(decoded)
+        while (frame := coming.result()) is not None:
+            coming = pool.submit(decoded)
+            yield frame
+
+
+def _found(
+    frame: FlightFrame,
+    gallery: Gallery,
+    embedder: DescriptorModel,
+    where: Where,
+    origin: Position,
+) -> Sighting:
+    try:
+        answer = localize(
+            frame.photo, gallery, embedder, top_k=JUDGED, prior=where.prior, filters=where.filters
+        )
+    except ImageError as error:
+        return Sighting(name=frame.name, time_s=frame.time_s, problem=str(error))
+    used = embedder.matcher or embedder
+    return sighting(frame.name, frame.time_s, answer, calibration_of(used.calibration), origin)
+
+
+def _key(flight: Flight, gallery: Gallery, embedder: DescriptorModel, where: Where) -> str:
+    parts = (
+        str(flight.path.resolve()),
+        gallery.name,
+        gallery.version,
+        embedder.sha256,
+        "none" if embedder.matcher is None else embedder.matcher.name,
+        json.dumps(asdict(where), default=str, sort_keys=True),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class _Work:
+    """Lines of JSON: the key of the settings, then one sighting each. Other settings begin anew."""
+
+    def __init__(self, path: Path | None, key: str) -> None:
+        self._found: dict[tuple[str, float], Sighting] = {}
+        self._stream: TextIO | None = None
+        if path is None:
+            return
+        header = json.dumps({"flight": key})
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        if not lines or lines[0] != header:
+            lines = [header]
+        for line in lines[1:]:
+            try:
+                each = Sighting.from_dict(json.loads(line))
+            except (ValueError, TypeError, KeyError):
+                continue  # the last line of a run that was cut off
+            self._found[each.name, each.time_s] = each
+        self._stream = path.open("w", encoding="utf-8")
+        self._write(header)
+        for each in self._found.values():
+            self._write(json.dumps(each.to_dict()))
+
+    def take(self, frame: FlightFrame) -> Sighting | None:
+        return self._found.get((frame.name, frame.time_s))
+
+    def keep(self, each: Sighting) -> Sighting:
+        self._write(json.dumps(each.to_dict()))
+        return each
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def _write(self, line: str) -> None:
+        if self._stream is not None:
+            self._stream.write(line + "\n")
+            self._stream.flush()

@@ -1,0 +1,41 @@
+"""A track as CSV (RFC 4180): a line for each frame, lost ones too."""
+
+import csv
+import io
+
+from indexer.tracking.outputs.json_text import fix_document
+from indexer.tracking.track import Track
+
+COLUMNS = (
+    "name",
+    "time",
+    "time_s",
+    "status",
+    "confidence",
+    "latitude",
+    "longitude",
+    "accuracy_m_68",
+    "accuracy_m_95",
+    "heading_deg",
+    "speed_m_s",
+    "segment",
+    "problem",
+)
+"""Latitude and longitude are the ground in the middle of the photo, not the drone."""
+
+
+def csv_table(track: Track) -> str:
+    """Return the table; text that a spreadsheet would run as a formula is quoted."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for fix in track.fixes:
+        values = fix_document(fix, track)
+        writer.writerow([_cell(values[column]) for column in COLUMNS])
+    return stream.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value

@@ -1,0 +1,244 @@
+"""A flight in, its track out: localize every frame, then decide over the whole flight."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.records import Position
+from indexer.tracking.candidates import Sighting, position
+from indexer.tracking.chain import Chain, Node, probabilities, same_place
+from indexer.tracking.motion import BREAK, Motion
+from indexer.tracking.smoothing import Smoothed, smooth_best
+
+FixStatus = Literal["located", "bridged", "lost"]
+"""`located`: the frame itself shows the place. `bridged`: the frame is refused as an outlier, and
+the motion between its neighbours gives the position. `lost`: neither; there is no position."""
+
+LONGEST_GAP_S = 60.0
+"""Longest time without a located frame that is bridged, s. Our choice: half a minute from either
+end at the drone's speed is hundreds of metres."""
+
+LEAST_PROBABILITY = 0.5
+"""Parts of a flight whose places are on average less probable are lost."""
+
+RADIUS_68, RADIUS_95 = 1.515, 2.448
+"""Radii that hold 68 and 95 % of a circular normal distribution, in standard deviations."""
+
+SURE_FROM = 0.8
+"""Probability from which a flight is a `match`. Our choice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """One frame's place on the track: the ground in the middle of the photo.
+
+    Latitude and longitude are degrees WGS 84, radii hold the truth in 68 and 95 % of cases, m,
+    `heading_deg` is where the photo's top points, clockwise from true north, `speed_m_s` that of
+    the ground position. All are None for a frame that is lost. `confidence` is the probability
+    that the place is right, given all frames. `segment` counts the parts between breaks, from 1.
+    """
+
+    name: str
+    time_s: float
+    status: FixStatus
+    confidence: float
+    latitude: float | None = None
+    longitude: float | None = None
+    accuracy_m_68: float | None = None
+    accuracy_m_95: float | None = None
+    heading_deg: float | None = None
+    speed_m_s: float | None = None
+    segment: int | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A flight's fixes in order of time, and what is to be said about the whole.
+
+    `status` is `match` where most frames have a place of which the flight is sure, `no_match` where
+    none has one, else `uncertain`. `confidence` is the mean of the fixes that have a position.
+    `notes` are sentences: parts of the flight that are lost, breaks, frames that cannot be read.
+    """
+
+    status: Literal["match", "uncertain", "no_match"]
+    confidence: float
+    fixes: tuple[Fix, ...]
+    notes: tuple[str, ...] = ()
+    start: datetime | None = None
+    """Moment that the fixes' seconds count from, where the frames have dates."""
+
+    @property
+    def located(self) -> int:
+        """Number of frames with a position."""
+        return sum(fix.latitude is not None for fix in self.fixes)
+
+
+def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) -> Track:
+    """Return the track that the frames' candidates give.
+
+    Args:
+        sightings: in order of time.
+        motion: how the drone moves.
+        origin: latitude and longitude that the candidates' metres count from.
+    """
+    chain = Chain(motion)
+    for sighting in sightings:
+        chain.add(sighting)
+    nodes = chain.path()
+    chances = _chances(chain, nodes, probabilities(sightings, chain))
+    fixes = [
+        Fix(
+            name=each.name,
+            time_s=each.time_s,
+            status="lost",
+            confidence=0.0,
+            problem=each.problem,
+        )
+        for each in sightings
+    ]
+    believed = [
+        part
+        for part in segments(chain, nodes)
+        if sum(chances[frame] for frame, _ in part) >= LEAST_PROBABILITY * len(part)
+    ]
+    for number, part in enumerate(believed, start=1):
+        for frame, fix in _smoothed(sightings, part, chances, origin):
+            fixes[frame] = replace(fix, segment=number)
+    return _track(fixes)
+
+
+def segments(chain: Chain, nodes: Sequence[Node]) -> Iterator[list[Node]]:
+    """Yield the parts of a path between breaks: impossible steps and gaps that are too long."""
+    part: list[Node] = []
+    for node in nodes:
+        if part and _is_break(chain, part[-1], node):
+            yield part
+            part = []
+        part.append(node)
+    if part:
+        yield part
+
+
+def _is_break(chain: Chain, before: Node, after: Node) -> bool:
+    places = [chain.frames[frame].places for frame, _ in (before, after)]
+    if places[1].time_s[after[1]] - places[0].time_s[before[1]] > LONGEST_GAP_S:
+        return True
+    gain_AB = chain.motion.log_gain(*places)
+    return bool(gain_AB[before[1], after[1]] <= math.log(BREAK))
+
+
+def _chances(
+    chain: Chain, nodes: Sequence[Node], found: Sequence[NDArray[np.float64]]
+) -> dict[int, float]:
+    """Return, by frame, the probability of the places of the path."""
+    return {
+        frame: float(min(1.0, found[frame][same_place(chain.frames[frame], candidate)].sum()))
+        for frame, candidate in nodes
+    }
+
+
+def _smoothed(
+    sightings: Sequence[Sighting],
+    part: Sequence[Node],
+    chances: dict[int, float],
+    origin: Position,
+) -> Iterator[tuple[int, Fix]]:
+    """Yield the fixes of one segment by frame; frames between its nodes are bridged."""
+    first, last = part[0][0], part[-1][0]
+    frames = sightings[first : last + 1]
+    time_T = np.array([each.time_s for each in frames])
+    measured_T2 = np.full((len(frames), 2), np.nan)
+    sigma_T = np.ones(len(frames))
+    chosen = {frame - first: sightings[frame].candidates[row] for frame, row in part}
+    for row, each in chosen.items():
+        measured_T2[row] = each.north_m, each.east_m
+        sigma_T[row] = each.sigma_m
+    smoothed = smooth_best(time_T, measured_T2, sigma_T)
+    chance = 0.0
+    later = [chances[frame] for frame, _ in part]
+    for row, frame in enumerate(range(first, last + 1)):
+        is_located = row in chosen and bool(smoothed.used_T[row])
+        if row in chosen:
+            chance = later.pop(0)
+        confidence = chance if row in chosen else min(chance, later[0])
+        yield frame, _fix(sightings[frame], smoothed, row, confidence, is_located, origin)
+
+
+def _fix(
+    sighting: Sighting,
+    smoothed: Smoothed,
+    row: int,
+    confidence: float,
+    is_located: bool,
+    origin: Position,
+) -> Fix:
+    north_m, east_m = smoothed.position_T2[row].tolist()
+    latitude, longitude = position(origin, north_m, east_m)
+    sigma_m = float(smoothed.sigma_T[row])
+    heading_deg = None
+    if is_located:
+        nearest = min(
+            sighting.candidates,
+            key=lambda each: math.hypot(each.north_m - north_m, each.east_m - east_m),
+        )
+        heading_deg = nearest.heading_deg
+    return Fix(
+        name=sighting.name,
+        time_s=sighting.time_s,
+        status="located" if is_located else "bridged",
+        confidence=confidence,
+        latitude=latitude,
+        longitude=longitude,
+        accuracy_m_68=RADIUS_68 * sigma_m,
+        accuracy_m_95=RADIUS_95 * sigma_m,
+        heading_deg=heading_deg,
+        speed_m_s=float(np.linalg.norm(smoothed.velocity_T2[row])),
+        problem=sighting.problem,
+    )
+
+
+def _track(fixes: Sequence[Fix]) -> Track:
+    placed = [fix.confidence for fix in fixes if fix.latitude is not None]
+    confidence = sum(placed) / len(placed) if placed else 0.0
+    status: Literal["match", "uncertain", "no_match"] = "uncertain"
+    if not placed:
+        status = "no_match"
+    elif confidence >= SURE_FROM and 2 * len(placed) > len(fixes):
+        status = "match"
+    return Track(
+        status=status, confidence=confidence, fixes=tuple(fixes), notes=tuple(_notes(fixes))
+    )
+
+
+def _notes(fixes: Sequence[Fix]) -> Iterator[str]:
+    unread = [fix for fix in fixes if fix.problem is not None]
+    if unread:
+        yield f"{len(unread)} frames cannot be read, the first: {unread[0].problem}"
+    for run in _runs(fixes):
+        names = run[0].name if len(run) == 1 else f"{run[0].name} to {run[-1].name}"
+        yield (
+            f"{len(run)} frames fit no place of the gallery ({names}): "
+            "the flight may have left the map there"
+        )
+    breaks = {fix.segment for fix in fixes if fix.segment is not None}
+    if len(breaks) > 1:
+        yield f"the track has {len(breaks)} parts that no possible movement connects"
+
+
+def _runs(fixes: Iterable[Fix]) -> Iterator[list[Fix]]:
+    """Yield the runs of lost frames that could be read."""
+    run: list[Fix] = []
+    for fix in fixes:
+        if fix.status == "lost" and fix.problem is None:
+            run.append(fix)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run

@@ -19,6 +19,7 @@ SafeNetError
     │   ├── GalleryExistsError      a gallery of that name was built from something else
     │   └── StoreFullError          the disk has no room left
     ├── BadFilterError          a search filter is out of its range
+    ├── OutOfOrderError         a frame of a flight is older than the last one
     ├── UnknownFormatError      nothing is written in the format that a file's suffix names
     ├── CalibrationError        the weights' calibration has an unknown key or a bad value
     └── FaissConflictError      faiss-cpu and faiss-gpu are installed together
@@ -97,6 +98,10 @@ class StoreFullError(StoreError):
 
 class BadFilterError(IndexerError):
     """A search filter is out of its range."""
+
+
+class OutOfOrderError(IndexerError):
+    """A frame of a flight is older than the last one."""
 
 
 class UnknownFormatError(IndexerError):

@@ -25,6 +25,7 @@ from service.routes import (
     map_tiles,
     page,
     questions,
+    tracks,
 )
 from service.settings import Settings
 from service.state import ServiceState, attach_state
@@ -60,7 +61,17 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
     attach_state(app, state)
     problems.install(app)
     api_docs.install(app, keys_required=settings.keys_required)
-    for module in (health, questions, explanations, galleries, map_tiles, footprints, admin, page):
+    for module in (
+        health,
+        questions,
+        explanations,
+        galleries,
+        map_tiles,
+        footprints,
+        admin,
+        tracks,
+        page,
+    ):
         app.include_router(module.router)
     _add_middleware(app, settings, keys, state)
     return app

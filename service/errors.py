@@ -16,11 +16,14 @@ SafeNetError
     ├── AccessError              the key is missing or wrong
     ├── BusyError                no room now; has `retry_after_s`
     │   ├── QueueFullError           the service holds as much work as it may
-    │   └── RateLimitedError         this key sent too many requests
+    │   ├── RateLimitedError         this key sent too many requests
+    │   └── TooManyTracksError       as many tracks as allowed are open
     ├── DeadlineError            the answer was not ready in time
     ├── NotReadyError            the model or the galleries are still loading
     ├── GalleryRefusedError      the published gallery does not fit the weights or is damaged
-    └── UnknownExplanationError  no such explanation, or it was dropped for newer ones
+    ├── UnknownExplanationError  no such explanation, or it was dropped for newer ones
+    ├── UnknownTrackError        no such track, or it expired
+    └── TrackFullError           the track has as many frames as it may have
 """
 
 from model.errors import SafeNetError
@@ -94,6 +97,10 @@ class RateLimitedError(BusyError):
     """This key sent too many requests."""
 
 
+class TooManyTracksError(BusyError):
+    """As many tracks as allowed are open."""
+
+
 class DeadlineError(ServiceError):
     """The answer was not ready in time."""
 
@@ -108,3 +115,11 @@ class GalleryRefusedError(ServiceError):
 
 class UnknownExplanationError(ServiceError):
     """No such explanation, or it was dropped for newer ones."""
+
+
+class UnknownTrackError(ServiceError):
+    """No such track, or it expired."""
+
+
+class TrackFullError(ServiceError):
+    """The track has as many frames as it may have."""

@@ -23,6 +23,7 @@ from service.questions.limits import Admission
 from service.questions.pipeline import Pipeline
 from service.settings import Settings
 from service.state import Running, ServiceState
+from service.tracks.registry import TrackLimits, Tracks
 
 _log = logging.getLogger(__name__)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -119,6 +120,13 @@ def _load(settings: Settings, embedder: DescriptorModel | None, state: ServiceSt
             max_requests=settings.max_requests, max_bytes=settings.max_pending_mib * 2**20
         ),
         explanations=Explanations(settings.explanations_kept),
+        tracks=Tracks(
+            TrackLimits(
+                tracks=settings.max_tracks,
+                frames=settings.track_frames,
+                idle_s=settings.track_idle_s,
+            )
+        ),
         metrics=state.metrics,
     )
 

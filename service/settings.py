@@ -133,6 +133,12 @@ class Settings(BaseSettings):
         16, ge=0, le=1000, description="Number of questions whose explanations are kept; 0: none."
     )
 
+    max_tracks: int = Field(64, ge=1, le=10_000, description="Most open tracks.")
+    track_frames: int = Field(20_000, ge=1, le=100_000, description="Most frames of one track.")
+    track_idle_s: float = Field(
+        900.0, gt=0, le=86_400, description="Seconds after its last use that a track is dropped."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written."
     )

@@ -16,6 +16,7 @@ from service.questions.pipeline import Pipeline
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.telemetry.traces import Tracing
+from service.tracks.registry import Tracks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class Running:
     tile_maker: TileMaker
     admission: Admission
     explanations: Explanations
+    tracks: Tracks
     metrics: Metrics
 
 

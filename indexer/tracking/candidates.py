@@ -52,7 +52,7 @@ class Sighting:
     """What one frame shows: its name, its time (s), its candidates, best first.
 
     `problem` is why there are none, where the frame cannot be read. `none` is the probability
-    that no candidate is right.
+    that no candidate is right, `area_m2` the area that was searched; None: the whole map.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Sighting:
     candidates: tuple[Candidate, ...] = ()
     none: float = 1.0
     problem: str | None = None
+    area_m2: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values, ready for JSON."""
@@ -73,7 +74,12 @@ class Sighting:
 
 
 def sighting(
-    name: str, time_s: float, answer: Answer, calibration: Calibration, origin: Position
+    name: str,
+    time_s: float,
+    answer: Answer,
+    calibration: Calibration,
+    origin: Position,
+    area_m2: float | None = None,
 ) -> Sighting:
     """Return the candidates that an answer gives.
 
@@ -86,9 +92,10 @@ def sighting(
         answer: with all matches that were judged.
         calibration: that the answer's confidence was computed with.
         origin: latitude and longitude that metres count from.
+        area_m2: that was searched; None: the whole map.
     """
     if not answer.matches:
-        return Sighting(name=name, time_s=time_s)
+        return Sighting(name=name, time_s=time_s, area_m2=area_m2)
     temperature = calibration.temperature
     leaders = _leaders(answer.matches)
     rest = 1.0 - answer.confidence
@@ -105,6 +112,7 @@ def sighting(
         time_s=time_s,
         candidates=candidates,
         none=max(rest * (NONE_OF_THEM if weights else 1.0), LEAST_CHANCE),
+        area_m2=area_m2,
     )
 
 

@@ -1,9 +1,10 @@
 """Hidden Markov model over the candidates of a flight's frames.
 
 The state of a frame is one of its candidates, or none of them; then the last candidate before it
-is carried on, and the motion model bridges the gap. Two recursions run side by side: the best path
-(Viterbi) and the sum over all paths (forward algorithm). Run over the reversed flight, the second
-gives the backward probabilities.
+is carried on, and the motion model bridges the gap. Frames that show one of their candidates, and
+those that do not, come in runs. Two recursions run side by side: the best path (Viterbi) and the
+sum over all paths (forward algorithm). Run over the reversed flight, the second gives the backward
+probabilities.
 
 Source: Rabiner, A tutorial on hidden Markov models, 1989, Sec. III; the carried states are our
 choice. Shapes: H hypotheses, C candidates of one frame.
@@ -22,11 +23,18 @@ from indexer.tracking.motion import Motion, Places
 MOST_HYPOTHESES = 150
 """Number of hypotheses that are carried from frame to frame. Our choice."""
 
+SWITCH = 0.2
+"""Probability that a frame shows one of its candidates and its neighbour none, or the reverse.
+Our choice: what hides the ground, and the map's edge, last longer than a frame.
+"""
+
 LEAST_LOG = 30.0
 """Hypotheses that are less likely than the best by this (log) are dropped. Our choice."""
 
 SAME_SIGMAS = 3.0
 """Candidates nearer than so many of both deviations are one place."""
+
+_COLUMNS = tuple(field.name for field in fields(Places))
 
 Node = tuple[int, int]
 """(frame, candidate)."""
@@ -71,13 +79,16 @@ class Chain:
     def add(self, sighting: Sighting) -> None:
         """Add the next frame; its time is not before that of the last one."""
         number = len(self.frames)
-        here = places_of(sighting)
+        here = places_of(sighting, self.motion)
         weights = [candidate.probability for candidate in sighting.candidates]
         log_weight_C = np.log(np.array(weights, dtype=np.float64))
-        gain_HC = self.motion.log_gain(self._places, here)
+        is_last_H = np.array([frame == number - 1 for frame, _ in self._nodes], dtype=bool)
+        stay_H = np.log(np.where(is_last_H, 1 - SWITCH, SWITCH))
+        gain_HC = self.motion.log_gain(self._places, here) + stay_H[:, None]
         best_HC = self._log_best_H[:, None] + gain_HC
         sum_HC = self._log_sum_H[:, None] + gain_HC
-        begin_1C = np.full((1, len(weights)), self._log_unseen)
+        begin = self._log_unseen + (math.log(SWITCH) if number else 0.0)
+        begin_1C = np.full((1, len(weights)), begin)
         choice_C = np.vstack((best_HC, begin_1C)).argmax(axis=0)
         log_best_C = log_weight_C + np.vstack((best_HC, begin_1C)).max(axis=0)
         log_sum_C = log_weight_C + np.logaddexp.reduce(np.vstack((sum_HC, begin_1C)), axis=0)
@@ -88,11 +99,12 @@ class Chain:
             Frame(places=here, log_weight_C=log_weight_C, log_sum_C=log_sum_C, before=before)
         )
         log_none = math.log(sighting.none)
-        self._log_unseen += log_none
+        leave_H = np.log(np.where(is_last_H, SWITCH, 1 - SWITCH)) + log_none
+        self._log_unseen += log_none + (math.log(1 - SWITCH) if number else 0.0)
         self._nodes += [(number, candidate) for candidate in range(len(weights))]
         self._places = _stack([self._places, here])
-        self._log_best_H = np.concatenate((self._log_best_H + log_none, log_best_C))
-        self._log_sum_H = np.concatenate((self._log_sum_H + log_none, log_sum_C))
+        self._log_best_H = np.concatenate((self._log_best_H + leave_H, log_best_C))
+        self._log_sum_H = np.concatenate((self._log_sum_H + leave_H, log_sum_C))
         self._prune()
 
     @property
@@ -164,8 +176,9 @@ def same_place(frame: Frame, candidate: int) -> NDArray[np.bool_]:
     return _same_place(frame.places, candidate)
 
 
-def places_of(sighting: Sighting) -> Places:
+def places_of(sighting: Sighting, motion: Motion) -> Places:
     """Return a frame's candidates as arrays."""
+    area_m2 = motion.area_m2 if sighting.area_m2 is None else sighting.area_m2
     rows = [
         (
             sighting.time_s,
@@ -174,12 +187,12 @@ def places_of(sighting: Sighting) -> Places:
             each.sigma_m,
             math.nan if each.heading_deg is None else each.heading_deg,
             math.nan if each.size_m is None else each.size_m,
+            area_m2,
         )
         for each in sighting.candidates
     ]
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 6).T
-    names = ("time_s", "north_m", "east_m", "sigma_m", "heading_deg", "size_m")
-    return Places(**dict(zip(names, columns, strict=True)))
+    columns = np.array(rows, dtype=np.float64).reshape(-1, len(_COLUMNS)).T
+    return Places(**dict(zip(_COLUMNS, columns, strict=True)))
 
 
 def _same_place(places: Places, row: int) -> NDArray[np.bool_]:
@@ -190,17 +203,16 @@ def _same_place(places: Places, row: int) -> NDArray[np.bool_]:
 
 
 def _stack(parts: Sequence[Places]) -> Places:
-    names = [field.name for field in fields(Places)]
     return Places(
         **{
             name: np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)])
-            for name in names
+            for name in _COLUMNS
         }
     )
 
 
 def _rows(places: Places, rows: NDArray[np.intp]) -> Places:
-    return Places(**{field.name: getattr(places, field.name)[rows] for field in fields(Places)})
+    return Places(**{name: getattr(places, name)[rows] for name in _COLUMNS})
 
 
 def _log_sum(logs_H: NDArray[np.float64]) -> float:

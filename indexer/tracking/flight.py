@@ -1,11 +1,12 @@
 """A flight's frames in order of time: a folder of photos, a list of them, or a video."""
 
 import csv
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -102,8 +103,16 @@ def _of_list(path: Path, every_s: float) -> Flight:
     files = [path.parent / (row["file"] or "").strip() for row in rows]
     if "time" not in rows[0]:
         return _of_photos(path, files, every_s)
-    times = [_seconds(row["time"], f"{path.name}, line {n}") for n, row in enumerate(rows, 2)]
-    return _ordered(path, list(zip(files, times, strict=True)), None, ())
+    seconds_or_moments = [
+        _time(row["time"], f"{path.name}, line {number}") for number, row in enumerate(rows, 2)
+    ]
+    moments = [each for each in seconds_or_moments if isinstance(each, datetime)]
+    if not moments:
+        seconds = [each for each in seconds_or_moments if isinstance(each, float)]
+        return _ordered(path, list(zip(files, seconds, strict=True)), None, ())
+    if len(moments) < len(files):
+        raise BadTableError(f"{path.name}: some times are seconds, others moments; write one kind")
+    return _ordered(path, _since_first(files, moments), min(moments), ())
 
 
 def _of_photos(path: Path, files: Sequence[Path], every_s: float) -> Flight:
@@ -124,13 +133,18 @@ def _of_photos(path: Path, files: Sequence[Path], every_s: float) -> Flight:
             )
         timed = [(file, every_s * number) for number, file in enumerate(files)]
         return _ordered(path, timed, None, notes)
-    start = min(known)
-    timed = [
-        (file, (moment - start).total_seconds()) for file, moment in zip(files, known, strict=True)
-    ]
+    timed = _since_first(files, known)
     if any(b < a for (_, a), (_, b) in pairwise(timed)):
         notes.append("names and times are in different orders: the times count")
-    return _ordered(path, timed, start, notes)
+    return _ordered(path, timed, min(known), notes)
+
+
+def _since_first(files: Sequence[Path], moments: Sequence[datetime]) -> list[tuple[Path, float]]:
+    start = min(moments)
+    return [
+        (file, (moment - start).total_seconds())
+        for file, moment in zip(files, moments, strict=True)
+    ]
 
 
 def _ordered(
@@ -161,17 +175,23 @@ def _natural(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in parts if part]
 
 
-def _seconds(text: str | None, where: str) -> float:
-    """Return seconds: a number, or an ISO moment counted from 1970."""
+def _time(text: str | None, where: str) -> float | datetime:
+    """Return a number of seconds or an ISO moment; without a zone it is UTC.
+
+    Raises:
+        BadTableError: it is neither.
+    """
     try:
-        return float(text or "")
+        seconds = float(text or "")
     except ValueError:
         pass
+    else:
+        if math.isfinite(seconds):
+            return seconds
     try:
         moment = datetime.fromisoformat((text or "").strip())
     except ValueError as error:
         raise BadTableError(
             f"{where}: time {text!r} is no number of seconds or ISO time"
         ) from error
-    zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (zoned - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -35,7 +35,7 @@ SIGMAS = 2.0
 class Places:
     """Candidates as arrays [N]; unknown headings and sizes are NaN, angles in degrees, metres.
 
-    `time_s` is the moment that each was taken at.
+    `time_s` is the moment that each was taken at, `area_m2` the area that was searched for it.
     """
 
     time_s: NDArray[np.float64]
@@ -44,11 +44,12 @@ class Places:
     sigma_m: NDArray[np.float64]
     heading_deg: NDArray[np.float64]
     size_m: NDArray[np.float64]
+    area_m2: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Motion:
-    """Speed bound (m/s) and the area (m2) that the flight may be in.
+    """Speed bound (m/s) and the area (m2) of the map.
 
     Raises:
         BadFilterError: a value is not above 0.
@@ -68,7 +69,7 @@ class Motion:
         return self.max_speed_m_s * np.abs(elapsed_s)
 
     def log_gain(self, before: Places, after: Places) -> NDArray[np.float64]:
-        """Return how much likelier each step is than a step to a random place: log, [A, B].
+        """Return how much likelier each step is than one to a random place of the area: log [A, B].
 
         Symmetric in time, so that it serves a pass forward and one backward.
 
@@ -84,7 +85,8 @@ class Motion:
         sigma_AB = np.hypot(after.sigma_m[None], before.sigma_m[:, None])
         reach_AB = self.reach_m(elapsed_AB) + SIGMAS * sigma_AB
         beyond_AB = np.maximum(0.0, distance_AB - reach_AB) / np.maximum(sigma_AB, 1e-3)
-        gain_AB = np.maximum(0.0, np.log(self.area_m2 / (math.pi * reach_AB**2)))
+        searched_AB = np.minimum(after.area_m2[None], before.area_m2[:, None])
+        gain_AB = np.maximum(0.0, np.log(searched_AB / (math.pi * reach_AB**2)))
         gain_AB -= beyond_AB**2 / 2
         gain_AB += _heading_gain(before, after, elapsed_AB)
         gain_AB += _size_gain(before, after, elapsed_AB)

@@ -24,7 +24,7 @@ LONGEST_GAP_S = 60.0
 end at the drone's speed is hundreds of metres."""
 
 LEAST_PROBABILITY = 0.5
-"""Parts of a flight whose places are on average less probable are lost."""
+"""Places that are less probable, given the whole flight, are refused as outliers."""
 
 RADIUS_68, RADIUS_95 = 1.515, 2.448
 """Radii that hold 68 and 95 % of a circular normal distribution, in standard deviations."""
@@ -90,8 +90,8 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     chain = Chain(motion)
     for sighting in sightings:
         chain.add(sighting)
-    nodes = chain.path()
-    chances = _chances(chain, nodes, probabilities(sightings, chain))
+    chances = _chances(chain, chain.path(), probabilities(sightings, chain))
+    nodes = [node for node in chain.path() if chances[node[0]] >= LEAST_PROBABILITY]
     fixes = [
         Fix(
             name=each.name,
@@ -102,15 +102,33 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
         )
         for each in sightings
     ]
-    believed = [
-        part
-        for part in segments(chain, nodes)
-        if sum(chances[frame] for frame, _ in part) >= LEAST_PROBABILITY * len(part)
-    ]
-    for number, part in enumerate(believed, start=1):
+    for number, part in enumerate(segments(chain, nodes), start=1):
         for frame, fix in _smoothed(sightings, part, chances, origin):
             fixes[frame] = replace(fix, segment=number)
     return _track(fixes)
+
+
+def window_fix(
+    sightings: Sequence[Sighting],
+    chain: Chain,
+    path: Sequence[Node],
+    confidence: float,
+    origin: Position,
+) -> Fix:
+    """Return the fix of the last frame, smoothed over the last segment of a path.
+
+    Args:
+        sightings: all frames so far.
+        chain: that they were added to.
+        path: nodes up to the last frame or before it.
+        confidence: of the fix.
+        origin: latitude and longitude that the candidates' metres count from.
+    """
+    *_, part = segments(chain, path)
+    chances = {frame: confidence for frame, _ in part}
+    last = len(sightings) - 1
+    *_, (_, fix) = _smoothed(sightings, part, chances, origin, last)
+    return fix
 
 
 def segments(chain: Chain, nodes: Sequence[Node]) -> Iterator[list[Node]]:
@@ -148,9 +166,13 @@ def _smoothed(
     part: Sequence[Node],
     chances: dict[int, float],
     origin: Position,
+    last: int | None = None,
 ) -> Iterator[tuple[int, Fix]]:
-    """Yield the fixes of one segment by frame; frames between its nodes are bridged."""
-    first, last = part[0][0], part[-1][0]
+    """Yield the fixes of one segment by frame; frames between its nodes are bridged.
+
+    Those behind its last node are too, up to the frame `last`.
+    """
+    first, last = part[0][0], part[-1][0] if last is None else last
     frames = sightings[first : last + 1]
     time_T = np.array([each.time_s for each in frames])
     measured_T2 = np.full((len(frames), 2), np.nan)
@@ -166,7 +188,7 @@ def _smoothed(
         is_located = row in chosen and bool(smoothed.used_T[row])
         if row in chosen:
             chance = later.pop(0)
-        confidence = chance if row in chosen else min(chance, later[0])
+        confidence = chance if row in chosen or not later else min(chance, later[0])
         yield frame, _fix(sightings[frame], smoothed, row, confidence, is_located, origin)
 
 

@@ -3,19 +3,21 @@ import dataclasses
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from indexer.errors import CalibrationError
 from indexer.geo import distance_m, offset, square_corners
-from indexer.localization import calibration
+from indexer.localization import calibration, calibration_report
 from indexer.localization.answer import Answer
 from indexer.localization.calibration import Sample
 from indexer.localization.confidence import UNCALIBRATED, Calibration, Evidence, confidence
 from indexer.localization.estimate import Neighbourhood
 from indexer.localization.localize import JUDGED, Search, judge
 from indexer.localization.reliability import diagram
+from indexer.localization.sample_files import read_samples, write_samples
 from indexer.records import ImageRecord, Match, Pose
 from model.embedder import SHIPPED_WEIGHTS
 
@@ -214,7 +216,7 @@ def drawn(count: int, seed: int) -> list[Sample]:
 
 def test_a_fitted_confidence_is_honest_on_queries_it_never_saw() -> None:
     fitted = calibration.fit(drawn(4000, 1))
-    report = calibration.report(drawn(4000, 2), fitted)
+    report = calibration_report.report(drawn(4000, 2), fitted)
     assert report.expected_calibration_error < 0.03
     assert report.in_map_refused < 0.07
     assert report.out_of_map_refused > 0.98
@@ -223,8 +225,8 @@ def test_a_fitted_confidence_is_honest_on_queries_it_never_saw() -> None:
 
 
 def test_cross_validation_reports_what_fresh_queries_show() -> None:
-    report = calibration.cross_validate(drawn(2000, 1))
-    fresh = calibration.report(drawn(4000, 2), calibration.fit(drawn(2000, 1)))
+    report = calibration_report.cross_validate(drawn(2000, 1))
+    fresh = calibration_report.report(drawn(4000, 2), calibration.fit(drawn(2000, 1)))
     assert report.queries == 2000
     assert report.out_of_map_refused == pytest.approx(fresh.out_of_map_refused, abs=0.05)
     assert report.within_68 == pytest.approx(0.68, abs=0.04)
@@ -245,16 +247,74 @@ def test_the_logistic_fit_finds_the_known_parameters() -> None:
 def test_reliability_counts_by_hand() -> None:
     sure = np.array([0.05, 0.05, 0.95, 0.95])
     correct = np.array([False, True, True, True])
-    assert calibration.reliability(sure, correct) == (
+    assert calibration_report.reliability(sure, correct) == (
         (pytest.approx(0.05), 0.5, 2),
         (pytest.approx(0.95), 1.0, 2),
     )
-    assert diagram(calibration.reliability(sure, correct)).count("<circle") == 2
+    assert diagram({"": calibration_report.reliability(sure, correct)}).count("<circle") == 2
 
 
 def test_a_fit_needs_right_and_wrong_answers() -> None:
     with pytest.raises(ValueError, match="both needed"):
         calibration.fit([item for item in drawn(100, 1) if item.correct])
+
+
+def matched(count: int, seed: int, source: str, chance_lead: float = 0.0) -> list[Sample]:
+    """Queries with keypoints: right ones lead by more inliers than wrong ones reach by chance."""
+    dice = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        right = dice.random() < 0.5
+        lead = dice.uniform(2, 20) if right else dice.uniform(-10, 4) + chance_lead
+        shown = Evidence(
+            score=dice.uniform(),
+            margin=dice.normal(0.1 if right else 0.03, 0.03),
+            agreement=dice.uniform(),
+            steadiness=dice.uniform(),
+            inliers=15 + lead,
+            lead=lead,
+            spread=dice.uniform(),
+        )
+        found.append(
+            Sample(
+                evidence=shown,
+                correct=bool(right),
+                in_map=bool(right or dice.random() < 0.5),
+                error_spreads=abs(dice.normal(0, 0.5)),
+                source=source,
+            )
+        )
+    return found
+
+
+def test_with_a_matcher_the_fit_sets_the_lead_that_a_match_needs() -> None:
+    fitted = calibration.fit(matched(600, 1, "town") + matched(600, 2, "field", chance_lead=4.0))
+    assert 0 <= fitted.match_lead <= 8
+    assert (fitted.score, fitted.agreement, fitted.steadiness, fitted.spread) == (0, 0, 0, 0)
+    fresh = calibration_report.report(matched(2000, 3, "field", chance_lead=4.0), fitted)
+    assert fresh.answered_right > 0.95
+    assert fresh.answered > 0.5
+    assert calibration.fit(drawn(500, 1)).match_lead == UNCALIBRATED.match_lead
+
+
+def test_each_source_is_judged_by_the_fit_of_the_others() -> None:
+    town, field = matched(2000, 1, "town"), matched(100, 2, "field", chance_lead=4.0)
+    reports = calibration_report.without_each_source(town + field)
+    assert {name: report.queries for name, report in reports.items()} == {
+        "field": 100,
+        "town": 2000,
+    }
+    alone = calibration_report.report(field, calibration.fit(town))
+    assert reports["field"] == alone
+
+
+def test_samples_survive_their_file_and_a_damaged_line_is_named(tmp_path: Path) -> None:
+    items = matched(5, 1, "town")
+    write_samples(tmp_path / "town.jsonl", items)
+    assert read_samples(tmp_path / "town.jsonl") == items
+    (tmp_path / "bad.jsonl").write_text('{"evidence": {}}\n')
+    with pytest.raises(CalibrationError, match=r"bad\.jsonl, line 1: no sample"):
+        read_samples(tmp_path / "bad.jsonl")
 
 
 FITTED = UNCALIBRATED.to_dict()

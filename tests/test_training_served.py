@@ -16,7 +16,7 @@ from indexer.sources.detect import open_source
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder
-from model.matching.choice import NONE
+from model.matching.choice import MATCHERS
 from model.network import SafeNet
 from training.data.layouts import read_benchmark
 from training.evaluation.descriptor_cache import DescriptorCache
@@ -42,8 +42,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize("matcher", sorted(set(MATCHERS) - {"auto"}))
 def test_rows_and_scores_of_an_evaluation_are_those_of_a_gallery(
-    weights: Path, tmp_path: Path
+    weights: Path, tmp_path: Path, matcher: str
 ) -> None:
     root = university_test(tmp_path / "data", queries=4, gallery=6, views=2)
     lines = ["path,id,view,latitude,longitude"]
@@ -51,11 +52,11 @@ def test_rows_and_scores_of_an_evaluation_are_those_of_a_gallery(
         name = f"test/gallery_satellite/{place:04d}/{place:04d}.jpg"
         lines.append(f"{name},{place:04d},satellite,{47 + place / 100},8.0")
     (root / "places.csv").write_text("\n".join(lines) + "\n")
-    embedder, store = Embedder.load(weights, matcher=NONE), tmp_path / "store"
+    embedder, store = Embedder.load(weights, matcher=matcher), tmp_path / "store"
     operations.build(store, "map", open_source(root, SourceOptions()), embedder)
     gallery = Gallery.open(store, "map", embedder=embedder)
     options = EmbeddingOptions(
-        weights=weights, workers=0, cache=DescriptorCache(tmp_path / "cache")
+        weights=weights, workers=0, cache=DescriptorCache(tmp_path / "cache"), matcher=matcher
     )
     direction = next(one for one in read_benchmark(root).directions if one.query.view == "drone")
     for _ in ("embedded", "from the cache"):

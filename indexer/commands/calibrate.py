@@ -18,29 +18,54 @@ def calibrate(
     store: opt.Store = opt.DEFAULT_STORE,
     weights: opt.Weights = None,
     diagram: Annotated[Path | None, typer.Option(help="Reliability diagram, .svg.")] = None,
+    remove_m: Annotated[
+        float | None,
+        typer.Option(min=0, help="Also search without the map so near the truth, metres."),
+    ] = None,
+    samples_file: Annotated[
+        Path | None, typer.Option("--samples", help="Also write the evidence of the queries here.")
+    ] = None,
+    join: Annotated[
+        list[Path] | None,
+        typer.Option(help="Fit with these samples of other maps too; repeat."),
+    ] = None,
     device: opt.Device = "auto",
     matcher: opt.MatcherName = "auto",
 ) -> None:
-    """Fit the confidence; report on the halves of the queries that were not used for the fit."""
+    """Fit the confidence; report on queries that were not used for the fit.
+
+    Of one map these are random halves of the queries, of several maps (--join) each map in turn.
+    """
     with one_line_errors():
         from indexer.errors import EmptySourceError
         from indexer.gallery.gallery import Gallery
-        from indexer.localization import calibration
+        from indexer.localization.calibration import fit
+        from indexer.localization.calibration_report import cross_validate, without_each_source
         from indexer.localization.evaluation import query_files, read_truth, samples
         from indexer.localization.reliability import diagram as diagram_of
+        from indexer.localization.sample_files import read_samples, write_samples
 
         files = query_files(images)
         positions = read_truth(truth, files)
+        others = [item for path in join or () for item in read_samples(path)]
         embedder = opt.load_weights(weights, device, matcher)
         gallery = Gallery.open(store, name, embedder=embedder)
-        found = list(samples(gallery, embedder, files, positions))
+        found = list(samples(gallery, embedder, files, positions, remove_m=remove_m))
         gallery.close()
+        if samples_file is not None:
+            write_samples(samples_file, found)
+        found += others
         try:
-            fitted, report = calibration.fit(found), calibration.cross_validate(found)
+            fitted = fit(found)
+            reports = without_each_source(found) if others else {name: cross_validate(found)}
         except ValueError as error:
             raise EmptySourceError(f"{truth.name}: {error}; give more queries") from error
         out.write_text(json.dumps(fitted.to_dict(), indent=2) + "\n")
         if diagram is not None:
-            diagram.write_text(diagram_of(report.bins))
-        for key, value in vars(report).items():
-            print(f"{key:28} {value if not isinstance(value, float) else round(value, 4)}")
+            bins = {source: report.bins for source, report in reports.items()}
+            diagram.write_text(diagram_of(bins))
+        for source, report in reports.items():
+            if others:
+                print(f"source {source}, fitted on the others")
+            for key, value in vars(report).items():
+                print(f"{key:28} {value if not isinstance(value, float) else round(value, 4)}")

@@ -1,6 +1,7 @@
-"""Fits the parameters of the confidence and measures its reliability.
+"""Fits the parameters of the confidence on queries whose true position is known.
 
-They are stored in the weights' card under "calibration". Legend: N queries, F features.
+They are stored in the weights' card, or in the matcher's, under "calibration". Legend: N queries,
+F features.
 """
 
 from collections.abc import Sequence
@@ -11,29 +12,40 @@ from numpy.typing import NDArray
 
 from indexer.geo import distance_m
 from indexer.localization.answer import Answer
-from indexer.localization.confidence import UNCALIBRATED, Calibration, Evidence, confidence
+from indexer.localization.confidence import (
+    MOST_LEAD,
+    UNCALIBRATED,
+    Calibration,
+    Evidence,
+    confidence,
+)
 from indexer.localization.estimate import reach_m
 from indexer.records import Position
 
-BINS = 10
-"""Number of bins of equal width, as is usual for the expected calibration error."""
-
 IN_MAP_LOST = 0.05
-"""Largest share of in-map queries that may be answered `no_match`. Our choice."""
+"""Largest share of in-map queries that may be answered `no_match`; with a matcher, of those whose
+best match is right, since refusing a wrong one loses nothing. Our choice."""
 
 OUT_OF_MAP_REFUSED = 0.995
 """Share of out-of-map queries that is refused; with it fewer in-map queries may be lost."""
 
 MATCH_PRECISION = 0.95
-"""Least share of the `match` answers that must be right. Our choice."""
+"""Least share of the `match` answers that must be right, with a matcher in each source. Our
+choice."""
+
+MATCHED_PRECISION = 0.98
+"""The same over all sources with a matcher. Our choice."""
 
 MATCH_CONFIDENCE = 0.9
 """Least confidence of a `match`, however right the more confident answers are. Our choice."""
 
-HALVINGS = 20
-"""Number of random halves that are fitted and tested on the other half: one split is luck."""
+MATCHED_EVIDENCE = ("margin", "lead")
+"""Evidence that a confidence with a matcher is fitted on. Our choice: the level of the other values
+differs from one pair of sources to the next."""
 
 _RIDGE = 0.1
+_CONFIDENCES = np.arange(0.5, 1.0, 0.02)
+_LEADS = np.arange(0, MOST_LEAD + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,33 +53,18 @@ class Sample:
     """One query whose true position is known.
 
     `correct`: the best match lies within its own reach of the truth; `in_map`: some gallery image
-    does; `error_spreads`: the error of the fused position in units of its spread.
+    does; `error_spreads`: the error of the fused position in units of its spread; `source`: where
+    query and map are from.
     """
 
     evidence: Evidence
     correct: bool
     in_map: bool
     error_spreads: float
+    source: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Reliability of a confidence on queries it was not fitted on; shares are 0..1.
-
-    `bins` are (mean confidence, share correct, queries) of the filled ones.
-    """
-
-    queries: int
-    expected_calibration_error: float
-    bins: tuple[tuple[float, float, int], ...]
-    out_of_map: int
-    out_of_map_refused: float
-    in_map_refused: float
-    within_68: float
-    within_95: float
-
-
-def sample(answer: Answer, truth: Position, in_map: bool) -> Sample:
+def sample(answer: Answer, truth: Position, in_map: bool, source: str = "") -> Sample:
     """Return the sample of one answered query with at least one match."""
     best = answer.matches[0]
     away_m = distance_m(*truth, best.record.latitude, best.record.longitude)
@@ -79,122 +76,105 @@ def sample(answer: Answer, truth: Position, in_map: bool) -> Sample:
         correct=in_map and away_m <= reach_m(best),
         in_map=in_map,
         error_spreads=error_m / answer.fused.spread_m,
+        source=source,
     )
 
 
 def fit(samples: Sequence[Sample]) -> Calibration:
-    """Fit a calibration by logistic regression and order statistics.
+    """Fit a calibration by logistic regression and order statistics; each source counts alike.
 
     Raises:
         ValueError: the samples lack right or wrong best matches.
     """
-    correct_N = np.array([item.correct for item in samples], dtype=np.float64)
+    correct_N = np.array([item.correct for item in samples])
     if not 0 < correct_N.sum() < len(samples):
         raise ValueError("right and wrong best matches are both needed to fit a confidence")
+    names = [field.name for field in fields(Evidence)]
     features_NF = np.array([astuple(item.evidence) for item in samples])
-    names = ("bias", *(field.name for field in fields(Evidence)))
-    weights = dict(zip(names, _logistic(features_NF, correct_N).tolist(), strict=True))
-    fitted = replace(UNCALIBRATED, **weights)
+    is_matched = bool(features_NF[:, names.index("inliers")].any())
+    if is_matched:
+        features_NF[:, ~np.isin(names, MATCHED_EVIDENCE)] = 0.0
+    sources_N = np.array([item.source for item in samples])
+    values = _logistic(features_NF, correct_N.astype(np.float64), _alike(sources_N))
+    fitted = replace(UNCALIBRATED, **dict(zip(("bias", *names), values.tolist(), strict=True)))
     sure_N = np.array([confidence(item.evidence, fitted) for item in samples])
     in_map_N = np.array([item.in_map for item in samples])
-    no_match_below = _no_match_below(sure_N, in_map_N)
-    match_from = max(no_match_below, _precise_from(sure_N, correct_N), MATCH_CONFIDENCE)
+    no_match_below = _no_match_below(sure_N, correct_N if is_matched else in_map_N, ~in_map_N)
+    match_from, match_lead = max(_precise_from(sure_N, correct_N), MATCH_CONFIDENCE), None
+    if is_matched:
+        lead_N = features_NF[:, names.index("lead")]
+        match_from, match_lead = _match_rule(sure_N, lead_N, correct_N, sources_N)
     spreads = np.array([item.error_spreads for item in samples if item.correct])
     scale_68, scale_95 = np.quantile(spreads, (0.68, 0.95)).tolist()
     return replace(
         fitted,
         no_match_below=no_match_below,
-        match_from=match_from,
+        match_from=max(no_match_below, match_from),
+        match_lead=fitted.match_lead if match_lead is None else match_lead,
         scale_68=scale_68,
         scale_95=scale_95,
     )
 
 
-def _no_match_below(sure_N: NDArray[np.float64], in_map_N: NDArray[np.bool_]) -> float:
-    """Confidence that refuses nearly all out-of-map queries and few of the in-map ones."""
-    if not in_map_N.any():
+def _alike(sources_N: NDArray[np.str_]) -> NDArray[np.float64]:
+    """Return weights of mean 1 with which every source counts alike."""
+    _, source_N, counts = np.unique(sources_N, return_inverse=True, return_counts=True)
+    weights_N: NDArray[np.float64] = len(sources_N) / (len(counts) * counts[source_N])
+    return weights_N
+
+
+def _no_match_below(
+    sure_N: NDArray[np.float64], kept_N: NDArray[np.bool_], out_N: NDArray[np.bool_]
+) -> float:
+    """Return the confidence that refuses nearly all out-of-map queries and few to be kept."""
+    if not kept_N.any():
         return 0.5
-    lost = float(np.quantile(sure_N[in_map_N], IN_MAP_LOST))
-    if in_map_N.all():
+    lost = float(np.quantile(sure_N[kept_N], IN_MAP_LOST))
+    if not out_N.any():
         return lost
-    return min(lost, float(np.quantile(sure_N[~in_map_N], OUT_OF_MAP_REFUSED, method="higher")))
+    return min(lost, float(np.quantile(sure_N[out_N], OUT_OF_MAP_REFUSED, method="higher")))
 
 
-def report(samples: Sequence[Sample], fitted: Calibration) -> Report:
-    """Measure a calibration on queries with known position."""
-    sure_N = np.array([confidence(item.evidence, fitted) for item in samples])
-    correct_N = np.array([item.correct for item in samples])
-    in_map_N = np.array([item.in_map for item in samples])
-    refused_N = sure_N < fitted.no_match_below
-    spreads_N = np.array([item.error_spreads for item in samples])[correct_N]
-    bins = reliability(sure_N, correct_N)
-    return Report(
-        queries=len(samples),
-        expected_calibration_error=sum(
-            count * abs(sure - right) for sure, right, count in bins
-        ) / max(1, len(samples)),
-        bins=bins,
-        out_of_map=int((~in_map_N).sum()),
-        out_of_map_refused=_mean(refused_N[~in_map_N]),
-        in_map_refused=_mean(refused_N[in_map_N]),
-        within_68=_mean(spreads_N <= fitted.scale_68),
-        within_95=_mean(spreads_N <= fitted.scale_95),
-    )  # fmt: skip
-
-
-def cross_validate(samples: Sequence[Sample]) -> Report:
-    """Return means over random halvings, fitted on one half and measured on the other.
-
-    The bins are of all halvings together.
-
-    Raises:
-        ValueError: a half has not both right and wrong best matches.
-    """
-    reports, pooled = [], []
-    for seed in range(HALVINGS):
-        order = np.random.default_rng(seed).permutation(len(samples))
-        half = [samples[row] for row in order[::2]]
-        rest = [samples[row] for row in order[1::2]]
-        fitted = fit(half)
-        reports.append(report(rest, fitted))
-        pooled += [(confidence(item.evidence, fitted), item.correct) for item in rest]
-    sure_N, correct_N = (np.array(values) for values in zip(*pooled, strict=True))
-
-    def mean(name: str) -> float:
-        return float(np.mean([getattr(found, name) for found in reports]))
-
-    return Report(
-        queries=len(samples),
-        expected_calibration_error=mean("expected_calibration_error"),
-        bins=reliability(sure_N, correct_N),
-        out_of_map=sum(not item.in_map for item in samples),
-        out_of_map_refused=mean("out_of_map_refused"),
-        in_map_refused=mean("in_map_refused"),
-        within_68=mean("within_68"),
-        within_95=mean("within_95"),
-    )
-
-
-def reliability(
-    sure_N: NDArray[np.float64], correct_N: NDArray[np.bool_]
-) -> tuple[tuple[float, float, int], ...]:
-    """Return (mean confidence, share correct, number of queries) of each filled bin, ascending."""
-    place_N = np.minimum((sure_N * BINS).astype(int), BINS - 1)
-    return tuple(
-        (float(sure_N[place_N == b].mean()), float(correct_N[place_N == b].mean()), int(count))
-        for b in range(BINS)
-        if (count := (place_N == b).sum())
-    )
+def _match_rule(
+    sure_N: NDArray[np.float64],
+    lead_N: NDArray[np.float64],
+    correct_N: NDArray[np.bool_],
+    sources_N: NDArray[np.str_],
+) -> tuple[float, float]:
+    """Return the least confidence and lead of a `match` that answer most and are precise."""
+    best, rule = -1.0, (MATCH_CONFIDENCE, float(MOST_LEAD))
+    own = [sources_N == source for source in np.unique(sources_N)]
+    for lead in _LEADS[::-1]:
+        for least in _CONFIDENCES[::-1]:
+            answered_N = (sure_N >= least) & (lead_N >= lead)
+            parts = [correct_N[answered_N & here] for here in own]
+            precise = [part.mean() >= MATCH_PRECISION for part in parts if part.size]
+            if not all(precise) or _mean(correct_N[answered_N]) < MATCHED_PRECISION:
+                continue
+            share = float(
+                np.mean(
+                    [
+                        part.sum() / max(1, correct_N[here].sum())
+                        for part, here in zip(parts, own, strict=True)
+                    ]
+                )
+            )
+            if share > best + 1e-9:
+                best, rule = share, (float(least), float(lead))
+    return rule
 
 
 def _logistic(
-    features_NF: NDArray[np.float64], correct_N: NDArray[np.float64]
+    features_NF: NDArray[np.float64],
+    correct_N: NDArray[np.float64],
+    weights_N: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return bias and weights [1 + F] of a ridge-regularised logistic regression.
 
     Fitted by Newton's method on features of mean 0 and spread 1; the bias is not regularised, and a
-    feature that never varies gets no weight.
+    feature that never varies gets no weight. `weights_N`: of the queries; None: all count alike.
     """
+    each_N = np.ones(len(correct_N)) if weights_N is None else weights_N
     mean_F, spread_F = features_NF.mean(axis=0), features_NF.std(axis=0)
     varies_F = spread_F > 1e-9
     scale_F = np.where(varies_F, spread_F, 1.0)
@@ -204,8 +184,8 @@ def _logistic(
     weights_G = np.zeros(x_NG.shape[1])
     for _ in range(50):
         p_N = 1.0 / (1.0 + np.exp(-np.clip(x_NG @ weights_G, -30, 30)))
-        gradient_G = x_NG.T @ (p_N - correct_N) + ridge_G * weights_G
-        bend_GG = (x_NG * (p_N * (1 - p_N))[:, None]).T @ x_NG + np.diag(ridge_G)
+        gradient_G = x_NG.T @ (each_N * (p_N - correct_N)) + ridge_G * weights_G
+        bend_GG = (x_NG * (each_N * p_N * (1 - p_N))[:, None]).T @ x_NG + np.diag(ridge_G)
         step_G = np.linalg.solve(bend_GG, gradient_G)
         weights_G = weights_G - step_G
         if np.abs(step_G).max() < 1e-8:

@@ -150,3 +150,9 @@ def confidence(evidence: Evidence, calibration: Calibration) -> float:
         for field in dataclasses.fields(evidence)
     )
     return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit))))
+
+
+def is_match(evidence: Evidence, calibration: Calibration) -> bool:
+    """Return whether the evidence is enough for the status `match`."""
+    sure = confidence(evidence, calibration) >= calibration.match_from
+    return sure and evidence.lead >= calibration.match_lead

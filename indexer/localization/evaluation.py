@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import EmptySourceError
@@ -11,11 +12,14 @@ from indexer.geo import bounds_around, distance_m
 from indexer.localization.answer import Answer
 from indexer.localization.calibration import Sample, sample
 from indexer.localization.estimate import reach_m
-from indexer.localization.localize import localize
-from indexer.records import Position
+from indexer.localization.localize import Search, embed_photos, localize_embeddings
+from indexer.polygons import join_holes
+from indexer.records import Bounds, Filters, Position, Ring
 from indexer.sources.listing import image_files
 from indexer.sources.tables.table import read_positions
 from model.descriptor_model import DescriptorModel
+
+_EDGE_DEG = 1e-4
 
 
 def query_files(images: Sequence[Path]) -> list[Path]:
@@ -60,10 +64,20 @@ def samples(
     embedder: DescriptorModel,
     files: Sequence[Path],
     positions: Mapping[Path, Position],
+    *,
+    remove_m: float | None = None,
 ) -> Iterator[Sample]:
     """Yield one sample per query with known position, to fit a confidence.
 
     A query is in the map where its true position lies within some gallery image's reach.
+
+    Args:
+        gallery: where to search; its name becomes the samples' source.
+        embedder: the weights that the gallery was built with.
+        files: the queries.
+        positions: their true positions.
+        remove_m: where given, every query in the map is asked a second time, without the images
+            whose centre lies less than so many metres north, south, east or west of the truth.
 
     Raises:
         EmptySourceError: the gallery holds no image.
@@ -74,13 +88,34 @@ def samples(
         if file not in positions:
             continue
         truth = positions[file]
-        answer = localize(file, gallery, embedder, top_k=1)
+        embedded, aspect = embed_photos([file], embedder)
+        search = Search(top_k=1, photo_aspect=aspect)
+        answer = localize_embeddings(embedded, gallery, embedder, search)
         near_m = reach_m(answer.matches[0])
         in_map = any(
             distance_m(*truth, record.latitude, record.longitude) <= near_m
             for record in gallery.records(within=bounds_around(*truth, near_m))
         )
-        yield sample(answer, truth, in_map)
+        yield sample(answer, truth, in_map, gallery.name)
+        if in_map and remove_m is not None:
+            elsewhere = replace(search, filters=Filters(polygon=_all_but(gallery, truth, remove_m)))
+            answer = localize_embeddings(embedded, gallery, embedder, elsewhere)
+            if answer.matches:
+                yield sample(answer, truth, False, gallery.name)
+
+
+def _all_but(gallery: Gallery, truth: Position, away_m: float) -> Ring:
+    """Return a ring around all images of a gallery, with a hole about a place."""
+    extent = gallery.extent()
+    assert extent is not None
+    west, south, east, north = extent
+    outer = (west - _EDGE_DEG, south - _EDGE_DEG, east + _EDGE_DEG, north + _EDGE_DEG)
+    return join_holes(_box(outer), [_box(bounds_around(*truth, away_m))])
+
+
+def _box(bounds: Bounds) -> Ring:
+    west, south, east, north = bounds
+    return ((south, west), (south, east), (north, east), (north, west))
 
 
 def errors_m(truth: Position, answer: Answer) -> tuple[float, float | None]:

@@ -10,9 +10,14 @@ from PIL import Image
 from indexer.gallery.gallery import Gallery
 from indexer.localization.agreement import combine
 from indexer.localization.answer import Answer, Status
-from indexer.localization.confidence import Calibration, calibration_of, confidence
+from indexer.localization.confidence import (
+    Calibration,
+    calibration_of,
+    confidence,
+    is_match,
+)
 from indexer.localization.estimate import Neighbourhood
-from indexer.localization.matching import COMPARED, rerank_by_matcher
+from indexer.localization.matching import rerank_by_matcher
 from indexer.localization.pose import footprint
 from indexer.records import Filters, Match, Prior
 from model.descriptor_model import DescriptorModel, FusedQuery, ImageEmbedding
@@ -20,6 +25,7 @@ from model.errors import ImageError
 from model.fusion import fuse
 from model.images import open_image
 from model.preprocessing import decode_side
+from model.scoring import COMPARED
 
 Photo = str | Path | bytes | Image.Image
 """A path, encoded bytes or a decoded picture of any size and mode."""
@@ -81,16 +87,28 @@ def localize(
     """
     photos = [images] if isinstance(images, str | Path | bytes | Image.Image) else list(images)
     gallery.require_weights(embedder)
-    decoded = [_decoded(photo, embedder.input_size) for photo in photos]
-    pixels_N3SS = np.stack([embedder.preprocess(image) for image in decoded])
+    embedded, photo_aspect = embed_photos(photos, embedder)
     search = Search(
         top_k=top_k,
         prior=prior,
         filters=filters,
         min_confidence=min_confidence,
-        photo_aspect=decoded[0].width / decoded[0].height,
+        photo_aspect=photo_aspect,
     )
-    return localize_embeddings(embedder.embed_query_pixels(pixels_N3SS), gallery, embedder, search)
+    return localize_embeddings(embedded, gallery, embedder, search)
+
+
+def embed_photos(
+    photos: Sequence[Photo], embedder: DescriptorModel
+) -> tuple[list[ImageEmbedding], float]:
+    """Return the embeddings of photos, and the first one's width divided by its height.
+
+    Raises:
+        ImageError: an image cannot be read.
+    """
+    decoded = [_decoded(photo, embedder.input_size) for photo in photos]
+    pixels_N3SS = np.stack([embedder.preprocess(image) for image in decoded])
+    return embedder.embed_query_pixels(pixels_N3SS), decoded[0].width / decoded[0].height
 
 
 def localize_embeddings(
@@ -151,8 +169,7 @@ def judge(
     evidence = around.evidence(steadiness, calibration.temperature)
     fused = around.fuse(calibration.temperature)
     probability = confidence(evidence, calibration)
-    is_sure = probability >= calibration.match_from and evidence.lead >= calibration.match_lead
-    status: Status = "match" if is_sure else "uncertain"
+    status: Status = "match" if is_match(evidence, calibration) else "uncertain"
     if probability < max(search.min_confidence, calibration.no_match_below):
         status = "no_match"
     estimate = replace(

@@ -10,6 +10,7 @@ import typer
 from console.errors import one_line_errors
 from console.usage import OneLineGroup
 from model.cpu_threads import limit_blas_threads
+from model.matching.choice import AUTO, MATCHERS, NONE
 from training.commands.dev_set import dev_set_command
 from training.commands.figures import figures_command
 from training.commands.tables import tables_command
@@ -61,6 +62,10 @@ TurnZoom = Annotated[
         help="Share of the side that every second rotation shows; default: the weights'.",
     ),
 ]
+MatcherName = Annotated[
+    str,
+    typer.Option("--matcher", help=f"Compares the best matches: {', '.join(MATCHERS)}."),
+]
 Verify = Annotated[
     bool,
     typer.Option(
@@ -103,6 +108,7 @@ def dataset_command(
     query_turns: QueryTurns = None,
     turn_zoom: TurnZoom = None,
     verify: Verify = True,
+    matcher: MatcherName = AUTO,
     within_m: Annotated[
         float, typer.Option(min=0, help="Distance up to which a match counts as a hit, metres.")
     ] = 25.0,
@@ -130,6 +136,7 @@ def dataset_command(
             turn_zoom=turn_zoom,
             workers=workers,
             cache=kept,
+            matcher=matcher if verify else NONE,
         )
         return ImageSetEmbedder.load(options)
 
@@ -188,6 +195,7 @@ def overhead_command(
     query_turns: QueryTurns = None,
     turn_zoom: TurnZoom = None,
     verify: Verify = True,
+    matcher: MatcherName = AUTO,
     within_m: Annotated[
         float, typer.Option(min=0, help="Distance up to which a match counts as a hit, metres.")
     ] = 25.0,
@@ -222,6 +230,7 @@ def overhead_command(
             turn_zoom=turn_zoom,
             workers=workers,
             cache=kept,
+            matcher=matcher if verify else NONE,
         )
         embedder = ImageSetEmbedder.load(options)
         scores = {"flown→overhead": evaluate_overhead(data, test, embedder, rules)}

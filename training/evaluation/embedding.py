@@ -21,7 +21,7 @@ from model.descriptor_model import FusedQuery
 from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.fusion import as_query
 from model.images import DECODED_SIDE_PX
-from model.matching.choice import NONE
+from model.matching.choice import NONE, load_matcher
 from model.network import View
 from model.normalisation import unit_range
 from model.preprocessing import decode_side
@@ -31,6 +31,7 @@ from training.data.image_sets import ImageSet
 from training.errors import DataError
 from training.evaluation.descriptor_cache import Arrays, DescriptorCache
 from training.evaluation.input_size import at_input_size
+from training.evaluation.query_pixels import QueryPixels
 from training.learning.loading import EMBED_BATCH, FileDataset, one_line
 
 CACHE_FORMAT = 2
@@ -56,9 +57,17 @@ class GalleryArrays:
     descriptors_ND: NDArray[np.float16]
     local_NL: NDArray[np.int8]
 
+    matcher_NB: NDArray[np.int8] | None = None
+    """Rows of the matcher; None: there is none."""
+
     def pick(self, rows: list[int]) -> "GalleryArrays":
         """Return the images at these indices."""
-        return GalleryArrays(descriptors_ND=self.descriptors_ND[rows], local_NL=self.local_NL[rows])
+        matcher_NB = None if self.matcher_NB is None else self.matcher_NB[rows]
+        return GalleryArrays(
+            descriptors_ND=self.descriptors_ND[rows],
+            local_NL=self.local_NL[rows],
+            matcher_NB=matcher_NB,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +85,8 @@ class EmbeddingOptions:
     workers: int = 2
     """Number of decoding processes."""
     cache: DescriptorCache | None = None
+    matcher: str = NONE
+    """One of `model.matching.choice.MATCHERS`."""
 
     def configured(self, weights: WeightsInfo) -> WeightsInfo:
         """Return the weights' configuration with the chosen views."""
@@ -93,10 +104,7 @@ class EmbeddingOptions:
 
 
 class ImageSetEmbedder:
-    """Embeds image sets as a service and a gallery do, and keeps the results.
-
-    What the optional matcher adds after a search is not part of an evaluation.
-    """
+    """Embeds image sets as a service and a gallery do, and keeps the results."""
 
     def __init__(
         self, embedders: Mapping[View, Embedder], workers: int, cache: DescriptorCache | None
@@ -104,6 +112,7 @@ class ImageSetEmbedder:
         """Take one embedder for each view; the same for both where they share a backbone."""
         self._embedders, self._workers, self._cache = embedders, workers, cache
         first = embedders["drone"]
+        self.matcher = first.matcher
         self.name, self.sha256, self.config = first.name, first.sha256, first.config
         self.runtime = first.runtime.name
 
@@ -113,19 +122,21 @@ class ImageSetEmbedder:
 
         Raises:
             CheckpointError: the files are missing, damaged or do not fit together.
-            ConfigError: the network cannot take the input size, or the views are not allowed.
+            ConfigError: the network cannot take the input size, or the views are not allowed, or
+                there is no such matcher.
         """
         checkpoint = load_checkpoint(options.weights or SHIPPED_WEIGHTS)
+        matcher = load_matcher(options.matcher)
         if options.input_size not in (None, checkpoint.config.input_size):
             checkpoint = at_input_size(checkpoint, options.input_size)
         elif checkpoint.config.shared_backbone and not options.flip:
             served = Embedder.load(options.weights, matcher=NONE)
-            both = Embedder(options.configured(checkpoint), served.runtime)
+            both = Embedder(options.configured(checkpoint), served.runtime, matcher)
             return cls({"drone": both, "satellite": both}, options.workers, options.cache)
         info, shared = options.configured(checkpoint), checkpoint.config.shared_backbone
         views: tuple[View, ...] = ("drone",) if shared else ("drone", "satellite")
         embedders = {
-            view: Embedder(info, TorchRuntime(checkpoint, view=view, flip=options.flip))
+            view: Embedder(info, TorchRuntime(checkpoint, view=view, flip=options.flip), matcher)
             for view in views
         }
         embedders.setdefault("satellite", embedders["drone"])
@@ -146,7 +157,35 @@ class ImageSetEmbedder:
 
         variant = f"gallery:{self.config.gallery_turns} views"
         found = self._kept(images, variant, lambda: self._over(images, None, DECODED_SIDE_PX, rows))
-        return GalleryArrays(descriptors_ND=found["descriptors"], local_NL=found["local"])
+        return GalleryArrays(
+            descriptors_ND=found["descriptors"],
+            local_NL=found["local"],
+            matcher_NB=self._matcher_rows(images),
+        )
+
+    def _matcher_rows(self, images: ImageSet) -> NDArray[np.int8] | None:
+        matcher = self.matcher
+        if matcher is None:
+            return None
+
+        def rows(pixels_N3SS: NDArray[np.uint8]) -> Arrays:
+            return {"rows": matcher.describe(pixels_N3SS)}
+
+        found = self._kept(
+            images,
+            f"matcher:{matcher.row_format}",
+            lambda: self._over(images, None, DECODED_SIDE_PX, rows),
+        )
+        return found["rows"]
+
+    def pixels(self, images: ImageSet, perturbation: Perturbation | None = None) -> QueryPixels:
+        """Return the images that `queries` embeds, to be read one by one."""
+        side = (perturbation and perturbation.decoded_px) or self.config.input_size
+        return QueryPixels(
+            images.files,
+            (side, decode_side(self.config.input_size)),
+            lambda pixels_N3SS, number: perturbed(pixels_N3SS, perturbation, number),
+        )
 
     def queries(
         self, images: ImageSet, perturbation: Perturbation | None = None

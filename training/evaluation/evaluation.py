@@ -7,6 +7,7 @@ without a query (the code of Sample4Geo, DAC, CAMP, MEAN).
 Shapes: Q queries, G gallery images, D descriptor length, K best matches.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,13 +20,23 @@ from torch import Tensor
 from console.progress import Progress
 from model.descriptor_model import FusedQuery
 from model.fusion import fuse_queries
-from model.scoring import best_first, cosines, rerank, unverified
+from model.matching.interface import Matcher
+from model.scoring import (
+    COMPARED,
+    best_first,
+    compare,
+    cosines,
+    rerank,
+    uncompared,
+    unverified,
+)
 from model.verification import VERIFIED
 from training.data.image_sets import Benchmark, Direction, ImageSet
 from training.distances import DegreeScores, MetreScores, degree_scores, metre_scores
 from training.errors import DataError
 from training.evaluation.embedding import GalleryArrays, ImageSetEmbedder, Perturbation
 from training.evaluation.metrics import Retrieval, best_matches, retrieval
+from training.evaluation.query_pixels import QueryPixels
 
 Protocol = Literal["full", "query-ids-only"]
 
@@ -36,17 +47,32 @@ CHUNK = 256
 """Number of queries compared at once, which bounds memory."""
 
 
+PixelSource = tuple[QueryPixels, tuple[int, ...]]
+"""Images that were embedded, and which of them a query is made of."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedQueries:
     """Query images and their queries, one each."""
 
     images: ImageSet
     queries: Sequence[FusedQuery]
+    sources: Sequence[PixelSource] = ()
+    """Where to read each query's images, for a matcher; empty: nothing is matched."""
 
     def pick(self, rows: Sequence[int]) -> "EmbeddedQueries":
         """Return the images at these indices."""
         return EmbeddedQueries(
-            images=self.images.pick(rows), queries=[self.queries[row] for row in rows]
+            images=self.images.pick(rows),
+            queries=[self.queries[row] for row in rows],
+            sources=[self.sources[row] for row in rows] if self.sources else (),
+        )
+
+    def with_pixels(self, row: int) -> FusedQuery:
+        """Return one query with the pixels of its images."""
+        pixels, rows = self.sources[row]
+        return dataclasses.replace(
+            self.queries[row], pixels_N3SS=np.stack([pixels[each] for each in rows])
         )
 
 
@@ -56,10 +82,12 @@ class EmbeddedGallery:
 
     images: ImageSet
     rows: GalleryArrays
+    matcher: Matcher | None = None
+    """What compares the best images; None: nothing does."""
 
     def pick(self, rows: list[int]) -> "EmbeddedGallery":
         """Return the images at these indices."""
-        return EmbeddedGallery(images=self.images.pick(rows), rows=self.rows.pick(rows))
+        return dataclasses.replace(self, images=self.images.pick(rows), rows=self.rows.pick(rows))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +108,8 @@ class Rules:
     multi_query: int = 1
     """Number of drone views of a place that are averaged into one query (Table VI)."""
     verify: bool = True
-    """Re-rank the best matches by their local features, where the weights have any."""
+    """Re-rank the best matches by their local features, where the weights have any, and by the
+    matcher, where there is one."""
 
 
 def evaluate(
@@ -105,11 +134,27 @@ def embedded(
     direction: Direction, embedder: ImageSetEmbedder, perturbation: Perturbation | None = None
 ) -> tuple[EmbeddedQueries, EmbeddedGallery]:
     """Return both sides of a direction, embedded."""
-    queries = embedder.queries(direction.query, perturbation)
-    rows = embedder.gallery(direction.gallery)
     return (
-        EmbeddedQueries(images=direction.query, queries=queries),
-        EmbeddedGallery(images=direction.gallery, rows=rows),
+        embedded_queries(direction.query, embedder, perturbation),
+        EmbeddedGallery(
+            images=direction.gallery,
+            rows=embedder.gallery(direction.gallery),
+            matcher=embedder.matcher,
+        ),
+    )
+
+
+def embedded_queries(
+    images: ImageSet, embedder: ImageSetEmbedder, perturbation: Perturbation | None = None
+) -> EmbeddedQueries:
+    """Return the queries of images."""
+    pixels = embedder.pixels(images, perturbation)
+    return EmbeddedQueries(
+        images=images,
+        queries=embedder.queries(images, perturbation),
+        sources=[]
+        if embedder.matcher is None
+        else [(pixels, (row,)) for row in range(len(images))],
     )
 
 
@@ -118,20 +163,43 @@ def score_matrix(
 ) -> NDArray[np.float32]:
     """Return the scores [Q, G] by which a search ranks the gallery.
 
-    With `verify`, the VERIFIED best images of a query have the score that a search gives them; the
-    others follow in the order of their cosines.
+    With `verify`, the best images of a query have the scores that a search gives them, with the
+    gallery's matcher where there is one; the others follow in the order of their cosines.
     """
     cosines_QG = _cosines(query.queries, gallery.rows)
-    if not verify or not gallery.rows.local_NL.shape[1]:
+    has_local = gallery.rows.local_NL.shape[1] > 0
+    if not verify or not (has_local or gallery.matcher):
         return cosines_QG
-    scores_QG = unverified(cosines_QG)
-    ranked = Progress("re-ranking", len(query.queries), unit="query").over(query.queries)
-    for row, one in enumerate(ranked):
-        best_K = best_first(cosines_QG[row], VERIFIED)
-        scores_QG[row, best_K], _ = rerank(
-            one, cosines_QG[row, best_K], gallery.rows.local_NL[best_K]
-        )
+    scores_QG = unverified(cosines_QG) if has_local else cosines_QG.copy()
+    if gallery.matcher is not None:
+        scores_QG = uncompared(scores_QG, gallery.matcher)
+    ranked = Progress("re-ranking", len(query.queries), unit="query").over(range(len(cosines_QG)))
+    for row in ranked:
+        best_K = best_first(cosines_QG[row], COMPARED if gallery.matcher else VERIFIED)
+        scores_QG[row, best_K] = _searched(query, row, gallery, cosines_QG[row, best_K], best_K)
     return scores_QG
+
+
+def _searched(
+    query: EmbeddedQueries,
+    row: int,
+    gallery: EmbeddedGallery,
+    scores_K: NDArray[np.float32],
+    best_K: NDArray[np.intp],
+) -> NDArray[np.float32]:
+    """Return the scores that a search gives one query's best images."""
+    rows, matcher = gallery.rows, gallery.matcher
+    if rows.local_NL.shape[1]:
+        scores_K, _ = rerank(query.queries[row], scores_K, rows.local_NL[best_K])
+    if matcher is not None:
+        assert rows.matcher_NB is not None
+        order_K = best_first(scores_K, len(scores_K))
+        compared_K, _ = compare(
+            query.with_pixels(row), scores_K[order_K], rows.matcher_NB[best_K[order_K]], matcher
+        )
+        scores_K = np.empty_like(scores_K)
+        scores_K[order_K] = compared_K
+    return scores_K
 
 
 def _cosines(queries: Sequence[FusedQuery], rows: GalleryArrays) -> NDArray[np.float32]:
@@ -194,11 +262,14 @@ def fused_queries(query: EmbeddedQueries, views: int) -> EmbeddedQueries:
     group holds all distances. Images left over join the first groups. Source: Table VI averages
     descriptors; which views go together is our choice.
     """
-    rows, fused = [], []
+    rows, fused, sources = [], [], []
     for indices in query.images.rows_by_place().values():
         groups = max(len(indices) // views, 1)
         for start in range(groups):
             members = indices[start::groups]
             rows.append(members[0])
             fused.append(fuse_queries([query.queries[member] for member in members]))
-    return EmbeddedQueries(images=query.images.pick(rows), queries=fused)
+            if query.sources:
+                pixels, _ = query.sources[members[0]]
+                sources.append((pixels, tuple(query.sources[each][1][0] for each in members)))
+    return EmbeddedQueries(images=query.images.pick(rows), queries=fused, sources=sources)

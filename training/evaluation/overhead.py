@@ -21,6 +21,7 @@ from training.evaluation.evaluation import (
     EmbeddedQueries,
     Rules,
     Score,
+    embedded_queries,
     score,
 )
 from training.learning.augmentation import jitter_colour
@@ -70,12 +71,17 @@ def evaluate_overhead(
     """
     query, gallery = read_sides(root, test)
     side = embedder.config.input_size
-    rows = embedder.gallery(gallery)
-    by_view = [embedder.queries(query, as_flown(side, test, view)) for view in range(test.views)]
+    by_view = [
+        embedded_queries(query, embedder, as_flown(side, test, view)) for view in range(test.views)
+    ]
     repeated = query.pick([row for _ in by_view for row in range(len(query))])
     return score(
-        EmbeddedQueries(images=repeated, queries=[one for view in by_view for one in view]),
-        EmbeddedGallery(images=gallery, rows=rows),
+        EmbeddedQueries(
+            images=repeated,
+            queries=[one for view in by_view for one in view.queries],
+            sources=[one for view in by_view for one in view.sources],
+        ),
+        EmbeddedGallery(images=gallery, rows=embedder.gallery(gallery), matcher=embedder.matcher),
         Benchmark(layout="overhead", directions=()),
         rules,
     )

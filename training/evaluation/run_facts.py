@@ -13,6 +13,7 @@ def facts_of(embedder: ImageSetEmbedder, rules: Rules) -> dict[str, Any]:
         "protocol": rules.protocol,
         "multi_query": rules.multi_query,
         "verified": rules.verify and embedder.config.local_dim > 0,
+        "matcher": embedder.matcher.name if rules.verify and embedder.matcher else "none",
         "weights": embedder.name,
         "sha256": embedder.sha256,
         "gallery_turns": embedder.config.gallery_turns,

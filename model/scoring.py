@@ -72,12 +72,11 @@ def compare(
     """
     assert query.pixels_N3SS is not None
     found = matcher.verify(query.pixels_N3SS, rows_KB, scores_K)
-    compared_K = (scores_K + np.float32(matcher.weight) * found.scores_K) / np.float32(
-        1 + matcher.weight
-    )
-    return compared_K, found.geometries
+    compared_K = (scores_K + matcher.weight * found.scores_K) / (1 + matcher.weight)
+    return compared_K.astype(np.float32), found.geometries
 
 
 def uncompared(scores_K: NDArray[np.float32], matcher: Matcher) -> NDArray[np.float32]:
     """Return the scores of images that are ranked behind the compared ones."""
-    return scores_K / np.float32(1 + matcher.weight)
+    behind_K: NDArray[np.float32] = (scores_K / (1 + matcher.weight)).astype(np.float32)
+    return behind_K

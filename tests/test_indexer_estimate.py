@@ -292,7 +292,7 @@ def test_with_a_matcher_the_fit_sets_the_lead_that_a_match_needs() -> None:
     assert 0 <= fitted.match_lead <= 8
     assert (fitted.score, fitted.agreement, fitted.steadiness, fitted.spread) == (0, 0, 0, 0)
     fresh = calibration_report.report(matched(2000, 3, "field", chance_lead=4.0), fitted)
-    assert fresh.answered_right > 0.95
+    assert fresh.answered_right > 0.93  # 0.97 of those of the fit
     assert fresh.answered > 0.5
     assert calibration.fit(drawn(500, 1)).match_lead == UNCALIBRATED.match_lead
 

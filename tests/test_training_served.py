@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from evaluation_samples import university_test
+from PIL import Image, ImageFilter
 
 from indexer import Gallery, localize
 from indexer.building import operations
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.layout import gallery_folder
+from indexer.localization.sample_files import read_samples
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.checkpoint import save_checkpoint
@@ -19,6 +21,8 @@ from model.embedder import Embedder
 from model.matching.choice import MATCHERS
 from model.network import SafeNet
 from training.data.layouts import read_benchmark
+from training.dev_set.answers import part_answers
+from training.dev_set.images import Shown, write_part
 from training.evaluation.descriptor_cache import DescriptorCache
 from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
 from training.evaluation.evaluation import embedded, score_matrix
@@ -75,3 +79,34 @@ def test_rows_and_scores_of_an_evaluation_are_those_of_a_gallery(
     np.testing.assert_array_equal(file.local(order), evaluated.rows.local_NL)
     file.close()
     gallery.close()
+
+
+def speckle(seed: int) -> Image.Image:
+    chance = np.random.default_rng(seed)
+    canvas = np.full((256, 256, 3), 120, np.uint8)
+    for _ in range(120):
+        top, left = chance.integers(0, 256, 2)
+        height, width = chance.integers(6, 40, 2)
+        canvas[top : top + height, left : left + width] = chance.integers(0, 255, 3)
+    return Image.fromarray(canvas).filter(ImageFilter.GaussianBlur(1))
+
+
+def test_answers_to_a_part_are_also_judged_where_its_place_is_not_in_the_map(
+    weights: Path, tmp_path: Path
+) -> None:
+    shown = [
+        Shown(view=view, place=str(place), position=(40.0 + place, 8.0), pixels=speckle(place))
+        for place in range(6)
+        for view in ("satellite", "drone")
+    ]
+    write_part(tmp_path / "part", shown)
+    embedder = Embedder.load(weights, matcher="xfeat")
+
+    found = part_answers(tmp_path / "part", 30.0, embedder, tmp_path / "out")
+
+    assert found.recall1 == 100.0
+    assert (found.confidence.first_right, found.confidence.answered_out_of_map) == (1.0, 0.0)
+    assert (found.confidence.queries, found.confidence.out_of_map) == (12, 6)
+    kept = read_samples(tmp_path / "out" / "part.jsonl")
+    assert [item.in_map for item in kept] == [True, False] * 6
+    assert {item.source for item in kept} == {"part"}

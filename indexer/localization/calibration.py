@@ -20,6 +20,7 @@ from indexer.localization.confidence import (
     confidence,
 )
 from indexer.localization.estimate import reach_m
+from indexer.localization.pose import placement
 from indexer.records import Position
 
 IN_MAP_LOST = 0.05
@@ -30,11 +31,11 @@ OUT_OF_MAP_REFUSED = 0.995
 """Share of out-of-map queries that is refused; with it fewer in-map queries may be lost."""
 
 MATCH_PRECISION = 0.95
-"""Least share of the `match` answers that must be right, with a matcher in each source. Our
-choice."""
+"""Least share of the `match` answers that must be right. Our choice."""
 
-MATCHED_PRECISION = 0.98
-"""The same over all sources with a matcher. Our choice."""
+MATCHED_PRECISION = 0.97
+"""The same with a matcher, in each source. Our choice: new queries of a source are right 1 to 2
+points less often than those of the fit."""
 
 MATCH_CONFIDENCE = 0.9
 """Least confidence of a `match`, however right the more confident answers are. Our choice."""
@@ -54,7 +55,8 @@ class Sample:
 
     `correct`: the best match lies within its own reach of the truth; `in_map`: some gallery image
     does; `error_spreads`: the error of the fused position in units of its spread; `source`: where
-    query and map are from.
+    query and map are from; `away_m`: from the truth to the best match's centre; `placed`: the best
+    match says where in it the query lies.
     """
 
     evidence: Evidence
@@ -62,6 +64,8 @@ class Sample:
     in_map: bool
     error_spreads: float
     source: str = ""
+    away_m: float = 0.0
+    placed: bool = True
 
 
 def sample(answer: Answer, truth: Position, in_map: bool, source: str = "") -> Sample:
@@ -77,6 +81,8 @@ def sample(answer: Answer, truth: Position, in_map: bool, source: str = "") -> S
         in_map=in_map,
         error_spreads=error_m / answer.fused.spread_m,
         source=source,
+        away_m=away_m,
+        placed=placement(best).heading_deg is not None,
     )
 
 
@@ -104,7 +110,9 @@ def fit(samples: Sequence[Sample]) -> Calibration:
     if is_matched:
         lead_N = features_NF[:, names.index("lead")]
         match_from, match_lead = _match_rule(sure_N, lead_N, correct_N, sources_N)
-    spreads = np.array([item.error_spreads for item in samples if item.correct])
+    right = [item for item in samples if item.correct]
+    placed = [item for item in right if item.placed] or right
+    spreads = [item.error_spreads for item in placed]
     scale_68, scale_95 = np.quantile(spreads, (0.68, 0.95)).tolist()
     return replace(
         fitted,
@@ -148,8 +156,7 @@ def _match_rule(
         for least in _CONFIDENCES[::-1]:
             answered_N = (sure_N >= least) & (lead_N >= lead)
             parts = [correct_N[answered_N & here] for here in own]
-            precise = [part.mean() >= MATCH_PRECISION for part in parts if part.size]
-            if not all(precise) or _mean(correct_N[answered_N]) < MATCHED_PRECISION:
+            if not all(part.mean() >= MATCHED_PRECISION for part in parts if part.size):
                 continue
             share = float(
                 np.mean(
@@ -199,7 +206,3 @@ def _precise_from(sure_N: NDArray[np.float64], correct_N: NDArray[np.float64]) -
     precision_N = np.cumsum(correct_N[order]) / np.arange(1, len(order) + 1)
     good = np.nonzero(precision_N >= MATCH_PRECISION)[0]
     return float(sure_N[order[good[-1]]]) if good.size else 1.0
-
-
-def _mean(values: NDArray[np.bool_]) -> float:
-    return float(values.mean()) if values.size else 0.0

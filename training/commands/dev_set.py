@@ -7,6 +7,9 @@ import typer
 from rich.table import Table
 
 from console.errors import one_line_errors
+from model.embedder import Embedder
+from model.matching.choice import MATCHERS
+from training.dev_set.answers import PartAnswers, part_answers
 from training.dev_set.build import PARTS, build_part
 from training.dev_set.scores import PartScore, part_score, selecting_mean
 from training.evaluation.descriptor_cache import DescriptorCache
@@ -35,8 +38,17 @@ def dev_set_command(
         Path | None, typer.Option("--json", help="Also write the figures here.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Decoding processes.")] = 2,
+    matcher: Annotated[
+        str | None,
+        typer.Option(
+            help="Search as served, with this matcher, and judge the confidence too: "
+            f"{', '.join(MATCHERS)}."
+        ),
+    ] = None,
 ) -> None:
     """Print R@1 of drone views of one source on tiles of another, without re-ranking.
+
+    With --matcher the views are searched for as a service does, with re-ranking.
 
     Example: safenet-eval dev-set imagery --out var/dev --weights runs/a/weights.safetensors
     """
@@ -44,6 +56,10 @@ def dev_set_command(
     for name in names:
         if name not in PARTS:
             raise typer.BadParameter(f"{name!r}: choose from {', '.join(PARTS)}")
+    if matcher is not None:
+        with one_line_errors():
+            _answers(names, data, out, weights, matcher, json_file)
+        return
     with one_line_errors():
         results: dict[str, dict[str, PartScore]] = {}
         chosen: list[Path | None] = [*weights] if weights else [None]
@@ -78,3 +94,36 @@ def _table(results: dict[str, dict[str, PartScore]]) -> Table:
         if any(PARTS[name].selects for name in scores):
             table.add_row(weights, "mean of those that select", f"{selecting_mean(scores):.1f}")
     return table
+
+
+def _answers(
+    names: list[str],
+    data: Path,
+    out: Path,
+    weights: list[Path] | None,
+    matcher: str,
+    json_file: Path | None,
+) -> None:
+    table = Table(title=f"answers in percent, --matcher {matcher}")
+    headings = ("R@1", "answered", "right", "refused", "answered elsewhere", "refused elsewhere")
+    for heading in ("weights", "part", *headings):
+        table.add_column(heading)
+    results: dict[str, dict[str, PartAnswers]] = {}
+    chosen: list[Path | None] = [*weights] if weights else [None]
+    for file in chosen:
+        embedder = Embedder.load(file, matcher=matcher)
+        folder = out / "answers" / f"{embedder.sha256[:12]}-{matcher}"
+        found = {
+            name: part_answers(build_part(name, data, out), PARTS[name].within_m, embedder, folder)
+            for name in names
+        }
+        results[str(file or embedder.name)] = found
+        for name, one in found.items():
+            of = one.confidence
+            shares = (of.answered, of.answered_right, of.in_map_refused)
+            shares += (of.answered_out_of_map, of.out_of_map_refused)
+            row = (f"{one.recall1:.1f}", *(f"{100 * share:.1f}" for share in shares))
+            table.add_row(str(file or embedder.name), name, *row)
+    print_table(table)
+    if json_file is not None:
+        write_json(json_file, {"matcher": matcher, "answers": results})

@@ -1,0 +1,59 @@
+"""What a search answers on a part of the development set, also where the place is not in the map.
+
+Unlike `scores`, this is the whole served path: a gallery on disk, re-ranking, the matcher, the
+confidence.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.building.operations import build
+from indexer.gallery.gallery import Gallery
+from indexer.localization.calibration_report import Report, report
+from indexer.localization.confidence import calibration_of
+from indexer.localization.evaluation import read_truth, samples
+from indexer.localization.sample_files import write_samples
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.detect import open_source
+from model.embedder import Embedder
+
+REMOVED_M = 150.0
+"""Distance of the tiles that are taken out for a search outside the map. Our choice: all tiles of a
+place of `helsinki`, three tiles around on a continuous map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartAnswers:
+    """R@1 of one part in percent, and how the confidence judges."""
+
+    recall1: float
+    confidence: Report
+
+
+def part_answers(folder: Path, within_m: float, embedder: Embedder, out: Path) -> PartAnswers:
+    """Return the answers to a part's drone images, each with and without its place in the map.
+
+    The gallery is built below `out` once; the evidence of every answer is written there too, for
+    `safenet-index calibrate --join`.
+
+    Raises:
+        SourceError: the part's table or an image cannot be read.
+        GalleryMismatchError: the gallery there was built with other weights.
+    """
+    name = folder.name
+    build(out / "galleries", name, open_source(folder, SourceOptions(view="satellite")), embedder)
+    files = sorted((folder / "drone").iterdir())
+    truth = read_truth(folder / "gps.csv", files)
+    gallery = Gallery.open(out / "galleries", name, embedder=embedder)
+    try:
+        found = list(samples(gallery, embedder, files, truth, remove_m=REMOVED_M))
+    finally:
+        gallery.close()
+    write_samples(out / f"{name}.jsonl", found)
+    matcher = embedder.matcher
+    card = embedder.calibration if matcher is None else matcher.calibration
+    in_map = [item for item in found if item.in_map]
+    return PartAnswers(
+        recall1=100 * sum(item.away_m <= within_m for item in in_map) / max(1, len(in_map)),
+        confidence=report(found, calibration_of(card)),
+    )

@@ -194,6 +194,31 @@ def test_compaction_deletes_the_rows_of_deleted_pictures(
     assert len(rows(tmp_path, "g")) == len(ids) - 2
 
 
+def test_the_drone_photo_that_shows_most_of_a_tile_comes_first(
+    tmp_path: Path, matching: MatchingEmbedder
+) -> None:
+    (tmp_path / "flight").mkdir()
+    lines = ["path,latitude,longitude"]
+    seen = {"all": (150, 125, 75), "half": (215, 125, 75), "corner": (220, 190, 75)}
+    for name, (left, top, half) in seen.items():
+        image = ground(1).crop((left, top, left + 2 * half, top + 2 * half)).rotate(90)
+        image.save(tmp_path / "flight" / f"{name}.png")
+        lines.append(f"{name}.png,46.9,9.0")
+    ground(7).save(tmp_path / "flight" / "elsewhere.png")
+    lines.append("elsewhere.png,46.9,9.1")
+    (tmp_path / "flight" / "photos.csv").write_text("\n".join(lines) + "\n")
+    source = open_source(tmp_path / "flight", SourceOptions(view="drone"))
+    build(tmp_path / "store", "flight", source, matching)
+    gallery = Gallery.open(tmp_path / "store", "flight", embedder=matching)
+    found = localize(ground(1).crop((155, 130, 295, 270)), gallery, matching)
+    gallery.close()
+    names = [Path(match.image_id).stem for match in found.matches]
+    assert names == ["all", "half", "corner", "elsewhere"]
+    scores = [match.score for match in found.matches]
+    assert scores == sorted(scores, reverse=True)
+    assert found.estimate is None
+
+
 def test_an_unknown_matcher_is_refused() -> None:
     assert load_matcher("none") is None
     assert isinstance(load_matcher("auto"), XFeatMatcher)

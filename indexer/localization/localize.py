@@ -17,7 +17,7 @@ from indexer.localization.confidence import (
     is_match,
 )
 from indexer.localization.estimate import Neighbourhood
-from indexer.localization.matching import rerank_by_matcher
+from indexer.localization.matching import most_shown_first, rerank_by_matcher
 from indexer.localization.pose import footprint
 from indexer.records import Filters, Match, Prior
 from model.descriptor_model import DescriptorModel, FusedQuery, ImageEmbedding
@@ -35,11 +35,6 @@ JUDGED = 30
 returned. Our choice: 10 to 150 of them rejected out-of-map images equally well on a rendered map of
 529 tiles at half steps.
 """
-
-
-MATCHED_ALONE = 6
-"""Largest number of photos of one question that are matched one by one too. Our choice: a photo
-takes as long as one question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +116,6 @@ def localize_embeddings(
     fused = localize_query(fuse(images), gallery, embedder, search)
     if len(images) == 1:
         return fused
-    if len(images) > MATCHED_ALONE:
-        images = [replace(image, pixels_3SS=None) for image in images]
     alone = [localize_query(fuse([image]), gallery, embedder, search) for image in images]
     return combine(fused, alone)
 
@@ -148,6 +141,8 @@ def localize_query(
     if embedder.matcher is not None and matched:
         matches = rerank_by_matcher(matches, query, gallery, embedder.matcher)
         calibration = calibration_of(embedder.matcher.calibration)
+        if gallery.view == "drone":
+            matches = most_shown_first(matches)
     answer = judge(matches, query.steadiness, calibration, search)
     return answer if gallery.view == "satellite" else replace(answer, estimate=None)
 

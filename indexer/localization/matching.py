@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from indexer.gallery.gallery import Gallery
+from indexer.localization.confidence import CHANCE_INLIERS
 from indexer.records import Match, Pose
 from model.descriptor_model import FusedQuery
-from model.matching.geometry import mapped
+from model.matching.geometry import mapped, shown_share
 from model.matching.interface import Geometry, Matcher
 from model.scoring import COMPARED, compare, uncompared
+
+SURE_SHARE = 0.5
+"""Least inliers of a photo that surely shows a tile, of the most. Our choice: half."""
 
 STEP = 0.05
 """Length of the line at the query's centre whose direction is the heading, sides."""
@@ -55,6 +59,29 @@ def rerank_by_matcher(
         )
     ]
     return [replace(match, rank=rank) for rank, match in enumerate(compared + rest, start=1)]
+
+
+def most_shown_first(matches: Sequence[Match]) -> list[Match]:
+    """Return matches of a flight archive, those that show most of the query's ground first.
+
+    Only photos whose keypoints correspond change places, and they exchange their scores, so that
+    ranks go on following scores.
+
+    Args:
+        matches: in the order of `rerank_by_matcher`.
+    """
+    inliers = [0 if match.geometry is None else match.geometry.inliers for match in matches]
+    least = max(CHANCE_INLIERS, max(inliers, default=0) * SURE_SHARE)
+    rows = [row for row, count in enumerate(inliers) if count >= least]
+    verified = [matches[row] for row in rows]
+    by_share = sorted(
+        verified,
+        key=lambda match: 0.0 if match.geometry is None else -shown_share(match.geometry),
+    )
+    ordered = list(matches)
+    for row, there, match in zip(rows, verified, by_share, strict=True):
+        ordered[row] = replace(match, score=there.score, rank=there.rank)
+    return ordered
 
 
 def pose_of(geometry: Geometry | None) -> Pose | None:

@@ -43,6 +43,9 @@ GRID = 6
 MIN_SPREAD = 4 / GRID**2
 """Least spread of the inliers: those of one corner of a photo fix no homography."""
 
+SHARE_POINTS = 20
+"""Points a side on which the share of a square is counted."""
+
 _RANSAC = {
     "max_reproj_error": TOLERANCE,
     "max_iterations": 300,
@@ -140,6 +143,15 @@ def outline(
     if depth_4.min() <= HORIZON:
         return None
     return mapped(geometry.homography_33, corners_42)
+
+
+def shown_share(geometry: Geometry) -> float:
+    """Return the share of the query's square that lies within the gallery image's, 0..1."""
+    axis = (np.arange(SHARE_POINTS) + 0.5) / SHARE_POINTS - 0.5
+    places_N2 = np.stack(np.meshgrid(axis, axis), axis=2).reshape(-1, 2)
+    ahead_N = np.hstack((places_N2, np.ones((len(places_N2), 1)))) @ geometry.homography_33[2] > 0
+    inside_N = (np.abs(mapped(geometry.homography_33, places_N2)) <= 0.5).all(axis=1)
+    return float((ahead_N & inside_N).mean())
 
 
 def spread(places_I2: NDArray[np.float64]) -> float:

@@ -120,8 +120,8 @@ def _answers(
         results[str(file or embedder.name)] = found
         for name, one in found.items():
             of = one.confidence
-            shares = (of.answered, of.answered_right, of.in_map_refused)
-            shares += (of.answered_out_of_map, of.out_of_map_refused)
+            shares = [of.answered, of.answered_right, of.in_map_refused]
+            shares += [of.answered_out_of_map, of.out_of_map_refused]
             row = (f"{one.recall1:.1f}", *(f"{100 * share:.1f}" for share in shares))
             table.add_row(str(file or embedder.name), name, *row)
     print_table(table)

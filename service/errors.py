@@ -8,6 +8,7 @@ SafeNetError
     │   ├── EmptyUploadError         no image arrived
     │   ├── BadMultipartError        the multipart body cannot be parsed
     │   ├── TooManyViewsError        more images than one question may have
+    │   ├── UnknownFileError         a file under another name than the images
     │   ├── TooSmallImageError       a side of the image is below the limit
     │   ├── TooMuchMetadataError     the metadata of an image is larger than the limit
     │   ├── BodyTooLargeError        more bytes than one request may have
@@ -55,6 +56,10 @@ class BadMultipartError(UploadError):
 
 class TooManyViewsError(UploadError):
     """More images than one question may have."""
+
+
+class UnknownFileError(UploadError):
+    """A file arrived under another name than the images."""
 
 
 class TooSmallImageError(UploadError):

@@ -62,6 +62,7 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.BodyTooLargeError: ProblemKind(413, "body-too-large", "Body too large"),
     errors.UnsupportedTypeError: ProblemKind(415, "unsupported-type", "Unsupported content type"),
     errors.ParameterError: ProblemKind(422, "bad-parameter", "Parameter out of range"),
+    errors.UnknownFileError: ProblemKind(422, "unknown-file", "File under another name"),
     errors.TooManyViewsError: ProblemKind(422, "too-many-views", "Too many images"),
     gallery_errors.BadFilterError: ProblemKind(422, "bad-parameter", "Parameter out of range"),
     errors.QueueFullError: ProblemKind(429, "queue-full", "Queue full"),

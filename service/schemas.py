@@ -46,8 +46,11 @@ HALF_EQUATOR_M = 20_037_508.0
 """Half the equator, m: no two places are farther apart."""
 
 
-class QuestionParameters(BaseModel):
-    """Query string of /localize and /navigate; degrees WGS 84, metres."""
+class QuestionFields(BaseModel):
+    """Parameters of /localize and /navigate, each checked alone; degrees WGS 84, metres.
+
+    They arrive in the query string or as form fields beside the images.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,6 +87,10 @@ class QuestionParameters(BaseModel):
     captured_before: Moment | None = Field(None, description="Only images taken before this.")
     source: str | None = Field(None, max_length=500, description="Only images of this source.")
     flight_id: str | None = Field(None, max_length=200, description="Only images of this flight.")
+
+
+class QuestionParameters(QuestionFields):
+    """All parameters of one question, whose combination is checked as well."""
 
     @model_validator(mode="after")
     def _prior_is_whole(self) -> Self:

@@ -1,9 +1,13 @@
-"""Read the images in a question's body, multipart or raw, under limits while they stream."""
+"""Read a question's body, multipart or raw, under limits while it streams.
+
+A multipart body holds the images as files and may hold parameters as text fields beside them.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -13,6 +17,7 @@ from service.errors import (
     EmptyUploadError,
     SlowUploadError,
     TooManyViewsError,
+    UnknownFileError,
     UnsupportedTypeError,
 )
 from service.questions.limits import Admission
@@ -26,7 +31,16 @@ class UploadLimits:
 
     max_bytes: int
     max_views: int
+    max_fields: int
     timeout_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """What arrived: the encoded images, at least one, and the text fields in their order."""
+
+    images: list[bytes]
+    fields: list[tuple[str, str]]
 
 
 class _MemoryParser(MultiPartParser):
@@ -35,11 +49,12 @@ class _MemoryParser(MultiPartParser):
     spool_max_size = 2**40
 
 
-async def read_images(request: Request, limits: UploadLimits, admission: Admission) -> list[bytes]:
-    """Return the encoded images of a question, at least one.
+async def read_upload(request: Request, limits: UploadLimits, admission: Admission) -> Upload:
+    """Return the encoded images of a question and the text fields beside them.
 
     Raises:
-        UploadError: the body is empty, too large, too slow, of another type or malformed.
+        UploadError: the body is empty, too large, too slow, of another type or malformed, or a
+            file arrived under another name.
         QueueFullError: all requests together hold too many bytes.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -57,14 +72,14 @@ async def read_images(request: Request, limits: UploadLimits, admission: Admissi
     try:
         async with asyncio.timeout(limits.timeout_s):
             chunks = _limited(request, limits.max_bytes, admission)
-            images = await (_form(request, chunks, limits) if is_form else _raw(chunks))
+            upload = await (_form(request, chunks, limits) if is_form else _raw(chunks))
     except TimeoutError as error:
         raise SlowUploadError(
             f"the body did not arrive within {limits.timeout_s:g} s; send it faster"
         ) from error
-    if not images or not all(images):
+    if not upload.images or not all(upload.images):
         raise EmptyUploadError(_NO_IMAGE)
-    return images
+    return upload
 
 
 _NO_IMAGE = f"no image arrived; send one as the multipart field {FIELD!r} or as the body (image/*)"
@@ -88,32 +103,52 @@ async def _limited(
         yield chunk
 
 
-async def _raw(chunks: AsyncGenerator[bytes, None]) -> list[bytes]:
-    return [b"".join([chunk async for chunk in chunks])]
+async def _raw(chunks: AsyncGenerator[bytes, None]) -> Upload:
+    return Upload(images=[b"".join([chunk async for chunk in chunks])], fields=[])
 
 
 async def _form(
     request: Request, chunks: AsyncGenerator[bytes, None], limits: UploadLimits
-) -> list[bytes]:
+) -> Upload:
     # One file above the limit is let through so that the count can be refused by its name.
     parser = _MemoryParser(
-        request.headers, chunks, max_files=limits.max_views + 1, max_fields=limits.max_views + 1
+        request.headers, chunks, max_files=limits.max_views + 1, max_fields=limits.max_fields
     )
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        if "Too many" in error.message:
+        if "Too many files" in error.message:
             raise _too_many(limits.max_views) from error
         raise BadMultipartError(
-            f"the multipart body cannot be read ({error.message}); send field {FIELD!r}"
+            f"the multipart body cannot be read ({error.message}); send each image as a file, "
+            f"for example: curl -F {FIELD}=@photo.jpg"
         ) from error
     try:
-        parts = form.getlist(FIELD)
-        if len(parts) > limits.max_views:
-            raise _too_many(limits.max_views)
-        return [part.encode() if isinstance(part, str) else await part.read() for part in parts]
+        return await _sorted_parts(form, limits)
     finally:
         await form.close()
+
+
+async def _sorted_parts(form: FormData, limits: UploadLimits) -> Upload:
+    files = [(name, part) for name, part in form.multi_items() if isinstance(part, UploadFile)]
+    texts = [(name, part) for name, part in form.multi_items() if isinstance(part, str)]
+    others = [name for name, _ in files if name != FIELD]
+    if len(files) - len(others) > limits.max_views:
+        raise _too_many(limits.max_views)
+    if any(name == FIELD and text for name, text in texts):
+        raise BadMultipartError(
+            f"the field {FIELD!r} arrived as text; send it as a file, for example: "
+            f"curl -F {FIELD}=@photo.jpg"
+        )
+    images = [await part.read() for name, part in files if name == FIELD]
+    if others and not images:
+        raise EmptyUploadError(f"{_NO_IMAGE}; the file that arrived is named {others[0][:80]!r}")
+    if others:
+        raise UnknownFileError(
+            f"a file arrived under the name {others[0][:80]!r}; send every view as a file "
+            f"{FIELD!r}, and parameters as text"
+        )
+    return Upload(images=images, fields=[(name, text) for name, text in texts if name != FIELD])
 
 
 def _too_many(max_views: int) -> TooManyViewsError:

@@ -11,16 +11,18 @@ from service.errors import ParameterError
 from service.formats import FORMATS
 from service.questions.deadline import before_deadline
 from service.questions.explanations import MAX_MATCHES, MAX_QUERIES, Explainable, ExplainingModel
+from service.questions.parameters import joined_parameters
 from service.questions.pipeline import Question, QuestionResult
 from service.questions.response import answer_body, explanation_body
-from service.questions.uploads import UploadLimits, read_images
+from service.questions.uploads import UploadLimits, read_upload
 from service.routes.api_docs import problem_responses
-from service.schemas import AnswerBody, PicturesBody, QuestionParameters
+from service.schemas import AnswerBody, PicturesBody, QuestionFields, QuestionParameters
 from service.settings import Settings
 from service.state import Running, RunningService
 
 router = APIRouter(tags=["questions"])
-Parameters = Annotated[QuestionParameters, Query()]
+Fields = Annotated[QuestionFields, Query()]
+"""The query string, each value checked before the body is read; the form may add to it."""
 
 _IMAGE = {"type": "string", "format": "binary"}
 BODY: dict[str, Any] = {
@@ -31,13 +33,20 @@ BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["image"],
-                    "properties": {"image": {"type": "array", "items": _IMAGE, "minItems": 1}},
+                    "properties": {
+                        "image": {"type": "array", "items": _IMAGE, "minItems": 1},
+                        **QuestionFields.model_json_schema()["properties"],
+                    },
+                    "additionalProperties": False,
                 }
             },
             "image/*": {"schema": _IMAGE},
         },
     }
 }
+
+MAX_FIELDS = 2 * len(QuestionFields.model_fields)
+"""Number of text fields in a form. Our choice: every parameter twice, so that it can be named."""
 
 ENDPOINT: dict[View, str] = {"satellite": "localize", "drone": "navigate"}
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -47,34 +56,36 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/localize", response_model=AnswerBody, openapi_extra=BODY, responses=RESPONSES)
-async def localize(request: Request, parameters: Parameters, running: RunningService) -> Response:
+async def localize(request: Request, query: Fields, running: RunningService) -> Response:
     """Where was this drone image taken? Ranked satellite tiles and one estimate."""
-    return await _answered(request, parameters, running, "satellite")
+    return await _answered(request, running, "satellite")
 
 
 @router.post("/navigate", response_model=AnswerBody, openapi_extra=BODY, responses=RESPONSES)
-async def navigate(request: Request, parameters: Parameters, running: RunningService) -> Response:
+async def navigate(request: Request, query: Fields, running: RunningService) -> Response:
     """Which drone images show this satellite tile? Ranked images and their flights."""
-    return await _answered(request, parameters, running, "drone")
+    return await _answered(request, running, "drone")
 
 
-async def _answered(
-    request: Request, parameters: QuestionParameters, running: Running, view: View
-) -> Response:
+async def _answered(request: Request, running: Running, view: View) -> Response:
     started_at = time.perf_counter()
-    name = _gallery_name(running, parameters, view)
-    _refuse_unsupported(running, parameters)
-    with running.admission.enter(request), running.galleries.lease(name) as gallery:
-        _check_view(gallery, view)
-        images = await read_images(request, _upload_limits(running.settings), running.admission)
-        result = await before_deadline(
-            request,
-            running.pipeline.run(gallery, Question(images=images, parameters=parameters)),
-            deadline_s=running.settings.deadline_s,
-        )
-        links = _explained(running, result, name) if parameters.explain else None
-        total_ms = (time.perf_counter() - started_at) * 1e3
-        body = answer_body(result, gallery, running.embedder, total_ms, links)
+    with running.admission.enter(request):
+        upload = await read_upload(request, _upload_limits(running.settings), running.admission)
+        parameters = joined_parameters(request.query_params.multi_items(), upload.fields)
+        _refuse_unsupported(running, parameters)
+        name = _gallery_name(running, parameters, view)
+        with running.galleries.lease(name) as gallery:
+            _check_view(gallery, view)
+            result = await before_deadline(
+                request,
+                running.pipeline.run(
+                    gallery, Question(images=upload.images, parameters=parameters)
+                ),
+                deadline_s=running.settings.deadline_s,
+            )
+            links = _explained(running, result, name) if parameters.explain else None
+            total_ms = (time.perf_counter() - started_at) * 1e3
+            body = answer_body(result, gallery, running.embedder, total_ms, links)
     _count(running, ENDPOINT[view], body)
     media_type, write = FORMATS[parameters.format]
     return Response(write(body), media_type=media_type)
@@ -84,6 +95,7 @@ def _upload_limits(settings: Settings) -> UploadLimits:
     return UploadLimits(
         max_bytes=settings.max_body_mib * 2**20,
         max_views=settings.max_views,
+        max_fields=MAX_FIELDS,
         timeout_s=settings.upload_s,
     )
 

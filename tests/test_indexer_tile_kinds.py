@@ -6,7 +6,10 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import brotli
+import numpy as np
 import pytest
+import zstandard
 from indexer_samples import FIRST_X, FIRST_Y, ZOOM, picture, tile_folder
 from pmtiles.tile import (
     Compression,
@@ -222,7 +225,9 @@ def test_vector_tiles_are_named_whatever_the_archive_says(tmp_path, tiles) -> No
         path.unlink()
 
 
-def pm_tiles(path: Path, tiles: Path, kind=TileType.PNG, compression=Compression.NONE) -> Path:
+def pm_tiles(
+    path: Path, tiles: Path, kind=TileType.PNG, compression=Compression.NONE, pack=bytes
+) -> Path:
     data = {
         zxy_to_tileid(ZOOM, int(file.parent.name), int(file.stem)): file.read_bytes()
         for file in tiles.rglob("*.png")
@@ -230,7 +235,7 @@ def pm_tiles(path: Path, tiles: Path, kind=TileType.PNG, compression=Compression
     with path.open("wb") as stream:
         writer = Writer(stream)
         for tile_id in sorted(data):
-            writer.write_tile(tile_id, data[tile_id])
+            writer.write_tile(tile_id, pack(data[tile_id]))
         west, south, east, north = (int(value * 1e7) for value in BOUNDS)
         header = {
             "tile_type": kind, "tile_compression": compression, "min_lon_e7": west,
@@ -267,22 +272,40 @@ def test_pmtiles_with_plain_directories_and_unknown_tiles_are_read(tmp_path, til
         assert next(open_source(path, SourceOptions()).candidates()).read().image.size == (64, 64)
 
 
-@pytest.mark.parametrize(
-    ("internal", "library"), [(Compression.BROTLI, "brotli"), (Compression.ZSTD, "zstandard")]
-)
-def test_pmtiles_of_another_compression_are_read_or_named(
-    tmp_path, tiles, internal, library
+PACKERS = {
+    Compression.GZIP: gzip.compress,
+    Compression.BROTLI: brotli.compress,
+    Compression.ZSTD: zstandard.ZstdCompressor().compress,
+}
+
+
+@pytest.mark.parametrize("compression", PACKERS)
+def test_pmtiles_of_every_compression_are_read(tmp_path, tiles, compression) -> None:
+    pack = PACKERS[compression]
+    path = pm_tiles(tmp_path / "a.pmtiles", tiles, compression=compression, pack=pack)
+    assert ids(repacked(path, compression, pack)) == ids(tiles)
+    image = next(open_source(path, SourceOptions()).candidates()).read().image
+    expected = next(open_source(tiles, SourceOptions()).candidates()).read().image
+    assert np.array_equal(np.asarray(image), np.asarray(expected))
+
+
+@pytest.mark.parametrize("compression", PACKERS)
+def test_pmtiles_whose_directory_unpacks_without_end_are_refused(
+    tmp_path, tiles, compression
 ) -> None:
+    pack = PACKERS[compression]
     path = pm_tiles(tmp_path / "a.pmtiles", tiles)
-    try:
-        module = __import__(library)
-    except ImportError:
-        repacked(path, internal, bytes)
-        with pytest.raises(SourceError, match=f"a.pmtiles is compressed with .*{library}"):
-            open_source(path, SourceOptions())
-        return
-    pack = module.compress if library == "brotli" else module.ZstdCompressor().compress
-    assert ids(repacked(path, internal, pack)) == ids(tiles)
+    repacked(path, compression, lambda entries: pack(entries + bytes(65 * 2**20)))
+    with pytest.raises(SourceError, match=r"a\.pmtiles is no whole PMTiles file .*too large"):
+        open_source(path, SourceOptions())
+
+
+@pytest.mark.parametrize("compression", PACKERS)
+def test_pmtiles_whose_directory_is_damaged_are_refused(tmp_path, tiles, compression) -> None:
+    path = pm_tiles(tmp_path / "a.pmtiles", tiles)
+    repacked(path, compression, lambda entries: PACKERS[compression](entries)[:-4])
+    with pytest.raises(SourceError, match=r"a\.pmtiles is no whole PMTiles file"):
+        open_source(path, SourceOptions())
 
 
 @pytest.mark.parametrize("head", [b"PM\x02\x00\x00\x00\x00\x00", b"PMTiles\x04", b"PMTiles\x02"])

@@ -1,9 +1,10 @@
 """Encoded tiles inside archives: what is compressed once more, and what is no picture."""
 
-import importlib
 import zlib
-from collections.abc import Callable
 from typing import Any
+
+import brotli
+import zstandard
 
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 
@@ -25,6 +26,36 @@ def gunzip(data: bytes) -> bytes:
     if unpacker.unconsumed_tail or not unpacker.eof:
         raise ValueError("gzip data that is cut off or too large")
     return plain
+
+
+def unbrotli(data: bytes) -> bytes:
+    """Return brotli data unpacked, at most `MAX_BYTES`.
+
+    Raises:
+        ValueError: it is damaged, or larger.
+    """
+    unpacker = brotli.Decompressor()
+    try:
+        plain: bytes = unpacker.process(data, output_buffer_limit=MAX_BYTES)
+    except brotli.error as error:
+        raise ValueError(f"damaged brotli data: {error}") from error
+    if len(plain) > MAX_BYTES or not unpacker.is_finished():
+        raise ValueError("brotli data that is cut off or too large")
+    return plain
+
+
+def unzstd(data: bytes) -> bytes:
+    """Return Zstandard data unpacked, at most `MAX_BYTES`.
+
+    Raises:
+        ValueError: it is damaged, or larger.
+    """
+    try:
+        if zstandard.frame_content_size(data) > MAX_BYTES:
+            raise ValueError("zstd data that is too large")
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_BYTES)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"damaged zstd data: {error}") from error
 
 
 def unpacked(data: bytes) -> bytes:
@@ -49,21 +80,3 @@ def looks_like_vector(data: Any) -> bool:
         return False
     start = next((at + 1 for at in range(1, 6) if at < len(plain) and plain[at] < 0x80), None)
     return start is not None and plain[start : start + 1] in (b"\x0a", b"\x78")
-
-
-def decompressor(kind: str) -> Callable[[bytes], bytes] | None:
-    """Return what unpacks "none", "gzip", "brotli" or "zstd"; None where its library is missing."""
-    if kind == "none":
-        return lambda data: data
-    if kind == "gzip":
-        return gunzip
-    try:
-        if kind == "brotli":
-            library: Any = importlib.import_module("brotli")
-            return lambda data: bytes(library.decompress(data))
-        library = importlib.import_module("zstandard")
-        return lambda data: bytes(
-            library.ZstdDecompressor().decompress(data, max_output_size=MAX_BYTES)
-        )
-    except ImportError:
-        return None

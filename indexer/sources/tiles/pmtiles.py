@@ -5,7 +5,7 @@ Source: PMTiles specification 3. Kept apart because it is the only import of `pm
 
 import gzip
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from pmtiles.tile import Compression, TileType
 from indexer.errors import SourceError
 from indexer.sources.candidate import file_fingerprint
 from indexer.sources.names import shown
-from indexer.sources.tiles.encoded import decompressor, looks_like_vector, unpacked
+from indexer.sources.tiles.encoded import gunzip, looks_like_vector, unbrotli, unpacked, unzstd
 from indexer.sources.tiles.store import Declared, declared_in
 
 pmtiles: Any = untyped_tile
@@ -28,6 +28,15 @@ DIRECTORIES_KEPT = 64
 
 MAX_RUNS = 5_000_000
 """Our choice: as many tiles as a gallery may be cut into; a longer list is damage or an attack."""
+
+_UNPACK: Mapping[Compression, Callable[[bytes], bytes]] = {
+    # "Unknown" is what some writers declare for plain tiles.
+    Compression.UNKNOWN: bytes,
+    Compression.NONE: bytes,
+    Compression.GZIP: gunzip,
+    Compression.BROTLI: unbrotli,
+    Compression.ZSTD: unzstd,
+}
 
 _HEADER_BYTES, _DEEPEST = 127, 4
 _RASTER = (TileType.PNG, TileType.JPEG, TileType.WEBP, TileType.AVIF, TileType.UNKNOWN)
@@ -52,8 +61,8 @@ class PmTiles:
             self._refuse_other_version()
             self._header = pmtiles.deserialize_header(self._bytes[:_HEADER_BYTES])
         self._recent = lru_cache(DIRECTORIES_KEPT)(self._directory)
-        self._unpack = self._decompressor("internal_compression")
-        self._unpack_tile = self._decompressor("tile_compression")
+        self._unpack = _UNPACK[self._header["internal_compression"]]
+        self._unpack_tile = _UNPACK[self._header["tile_compression"]]
         self.declared = self._declared()
         self._refuse_unusable()
 
@@ -67,19 +76,6 @@ class PmTiles:
             f"{self._name} is PMTiles version {version}, only 3 is read; convert it: "
             "pmtiles convert old.pmtiles new.pmtiles"
         )
-
-    def _decompressor(self, which: str) -> Any:
-        kind = self._header[which]
-        # "Unknown" is what some writers say of plain tiles.
-        name = "none" if kind == Compression.UNKNOWN else kind.name.lower()
-        unpack = decompressor(name)
-        if unpack is None:
-            library = "zstandard" if name == "zstd" else name
-            raise SourceError(
-                f"{self._name} is compressed with {name}, which is not read here; install it: "
-                f"pip install {library}, or write the archive with gzip"
-            )
-        return unpack
 
     def _declared(self) -> Declared:
         corners = ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
@@ -117,7 +113,7 @@ class PmTiles:
             ) from error
 
     def _directory(self, offset: int, length: int) -> list[Any]:
-        # The library unpacks gzip and nothing else, of any size.
+        # The library unpacks gzip and nothing else, without a limit of size.
         plain = self._unpack(self._bytes[offset : offset + length])
         return list(pmtiles.deserialize_directory(gzip.compress(plain, 1)))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from indexer_samples import picture
 from pyproj import Geod
@@ -21,6 +22,7 @@ from indexer.errors import (
     NotGeoreferencedError,
     SourceError,
     TooManyTilesError,
+    UnknownSourceError,
 )
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
@@ -263,3 +265,67 @@ def test_a_sample_of_the_rows_counts_a_vast_map_within_a_percent(tmp_path) -> No
     exact = sum(len(row.lefts_N) for rows in source.cuts() for row in rows.all())
     assert not source.count().exact
     assert source.count().number == pytest.approx(exact, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "driver"), [("a.jp2", "JP2OpenJPEG"), ("a.img", "HFA"), ("a.gpkg", "GPKG"),
+                         ("a.vrt", "VRT")],
+)  # fmt: skip
+def test_other_raster_formats_give_the_tiles_of_the_geotiff(tmp_path, name, driver) -> None:
+    tif = write(tmp_path / "a.tif", rgb(), photometric="RGB")
+    other = tmp_path / "other" / name
+    other.parent.mkdir()
+    lossless = {
+        "JP2OpenJPEG": {"QUALITY": "100", "REVERSIBLE": "YES"},
+        "GPKG": {"TILE_FORMAT": "PNG"},
+    }
+    rasterio.shutil.copy(tif, other, driver=driver, **lossless.get(driver, {}))
+    expected, found = tiles(tif), tiles(other)
+    assert [one.record.corners for one in found] == [one.record.corners for one in expected]
+    difference = only_tile(other) - only_tile(tif)
+    assert np.abs(difference).max() <= 1
+    assert open_source(other, SourceOptions()).kind == "raster map"
+
+
+def test_jpeg_2000_maps_of_a_folder_are_read_and_a_virtual_mosaic_is_no_second_map(
+    tmp_path,
+) -> None:
+    tif = write(tmp_path / "a.tif", rgb(), photometric="RGB")
+    rasterio.shutil.copy(tif, tmp_path / "b.jp2", driver="JP2OpenJPEG")
+    rasterio.shutil.copy(tif, tmp_path / "all.vrt", driver="VRT")
+    names = {one.record.source for one in tiles(tmp_path)}
+    assert names == {"a.tif", "b.jp2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("map.ecw", "map.ecw needs a licensed reader"),
+        ("photos.zip", "photos.zip is an archive; unpack it"),
+        ("cache.tpkx", "cache.tpkx is an ArcGIS tile package"),
+        ("DJI_0001.DNG", "DJI_0001.DNG is a raw photo"),
+        ("flight.MP4", "flight.MP4 is a video"),
+        ("model.obj", "model.obj is a model; safenet-world fly"),
+        ("roads.shp", "roads.shp holds vectors"),
+        ("a.jgw", "a.jgw is a world file, .* gdal_translate -a_srs"),
+        ("a.xyzzy", "give a GeoTIFF"),
+    ],
+)
+def test_a_file_that_no_reader_knows_is_named_with_what_to_do(tmp_path, name, why) -> None:
+    (tmp_path / "in").mkdir()
+    file = tmp_path / "in" / name
+    file.write_bytes(b"anything")
+    for given in (file, file.parent):
+        with pytest.raises(UnknownSourceError, match=why):
+            open_source(given, SourceOptions())
+
+
+def test_an_image_with_a_world_file_is_told_to_become_a_geotiff(tmp_path) -> None:
+    picture(1).save(tmp_path / "a.jpg")
+    with pytest.raises(UnknownSourceError, match=r"a\.jpg is one image; give the folder"):
+        open_source(tmp_path / "a.jpg", SourceOptions())
+    (tmp_path / "a.jgw").write_text("0.5\n0\n0\n-0.5\n500000\n5500000\n")
+    with pytest.raises(UnknownSourceError, match=r"gdal_translate -a_srs"):
+        open_source(tmp_path / "a.jpg", SourceOptions())
+    with pytest.raises(UnknownSourceError, match=r"nothing says where .* gdal_translate -a_srs"):
+        open_source(tmp_path, SourceOptions())

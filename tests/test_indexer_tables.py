@@ -7,7 +7,7 @@ import pytest
 from indexer_samples import picture
 
 from indexer.building import operations
-from indexer.errors import BadTableError
+from indexer.errors import BadTableError, SourceError
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from indexer.sources.tables.areas import read_polygons
@@ -202,3 +202,67 @@ def test_dense_uav_lists_with_blank_lines_and_backslashes_are_read(tmp_path, end
     (tmp_path / "Dense_GPS_ALL.txt").write_bytes((line + end + end).encode())
     (record,) = walk(tmp_path, view="satellite")[1]
     assert (record.latitude, record.altitude_m) == (30.3236, 94.5)
+
+
+PLACE = pytest.approx((50.1, 14.4), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "a.jpg,50.1,14.4,200\n",
+        "a.jpg;50,1;14,4;200,5;5;10\n",
+        f"sep=;\n{HEAD.replace(',', ';')}a.jpg;50.1;14.4\n",
+        '#CoordinateSystem: GEOGCS["WGS 84",DATUM["World Geodetic System 1984"]]\n'
+        "#Label,X/Longitude,Y/Latitude,Z/Altitude,Error (m)\na.jpg,14.4,50.1,200,0.1\n",
+        "SourceFile,GPSLatitude,GPSLongitude\n"
+        './a.jpg,"50 deg 6\' 0.00"" N","14 deg 24\' 0.00"" E"\n',
+    ],
+    ids=["Pix4D", "Pix4D with decimal commas", "Excel", "Metashape", "exiftool"],
+)
+def test_tables_of_other_programs_are_read(tmp_path, table) -> None:
+    (record,) = walk(folder(tmp_path, table))[1]
+    assert (record.latitude, record.longitude) == PLACE
+    assert record.image_id == "a"
+
+
+def test_lines_are_counted_from_the_top_of_the_file(tmp_path) -> None:
+    table = f"# a remark\n# another\n{HEAD}a.jpg,50.1,x\n"
+    with pytest.raises(BadTableError, match=r"^t\.csv line 4: longitude 'x'"):
+        walk(folder(tmp_path, table))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EPSG:4326\na.jpg 14.4 50.1 200\n",
+        "EPSG:4326\na.jpg 14.4 50.1 200 0 0 0 1.5 2.5\n\n# remark\n",
+        "\ufeffEPSG:32633\r\nA.JPG 457089.151103 5549921.626485 200\r\n",
+        "WGS84 UTM 33N\na.jpg 457089.151103 5549921.626485 200\n",
+        "+proj=utm +zone=33 +datum=WGS84 +units=m +no_defs\na 457089.151103 5549921.626485 200\n",
+    ],
+    ids=["degrees", "accuracies", "EPSG code", "UTM zone", "PROJ string"],
+)
+@pytest.mark.parametrize("inside", ["", "images/"])
+def test_geo_txt_of_open_drone_map_places_the_photos(tmp_path, text, inside) -> None:
+    path = folder(tmp_path, text, "geo.txt", [f"{inside}a.jpg", f"{inside}b.jpg"])
+    for given in (path, path / "geo.txt"):
+        source, (record,) = walk(given)
+        assert (record.latitude, record.longitude) == PLACE
+        assert (record.altitude_m, record.heading_deg, record.view) == (200.0, None, "drone")
+    source = walk(path)[0]
+    assert source.left_aside == {"image that no line of the table names": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a.jpg 14.4 50.1\n", r"line 1 names no coordinate reference system"),
+        ("EPSG:4326\na.jpg 14.4\n", r"line 2: 'a\.jpg 14\.4' is not 'name x y"),
+        ("EPSG:4326\na.jpg 14.4 north\n", r"line 2: 'a\.jpg 14\.4 north' is not"),
+        ("EPSG:32633\na.jpg 1e30 5550024 2\n", r"line 2: latitude 'inf' is not a finite number"),
+    ],
+)
+def test_a_geo_txt_that_cannot_be_read_is_refused_with_its_line(tmp_path, text, why) -> None:
+    with pytest.raises(SourceError, match=why):
+        walk(folder(tmp_path, text, "geo.txt"))

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from conftest import ColourEmbedder
-from indexer_samples import FIRST_X, FIRST_Y, ZOOM, picture
+from indexer_samples import FIRST_X, FIRST_Y, ZOOM, picture, tile_folder
 from service_live import encoded
 from typer.testing import CliRunner
 
@@ -21,6 +21,7 @@ from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from indexer.sources.tiles import download as tile_download
 from indexer.sources.tiles.download import TileRequest, download
+from indexer.sources.tiles.quadkeys import quadkey
 
 
 class TileServer(ThreadingHTTPServer):
@@ -96,7 +97,7 @@ def test_tiles_of_a_box_become_a_folder_and_are_fetched_once(server, tmp_path) -
     [
         ("/{z}/{x}/{-y}.png", f"/{ZOOM}/{FIRST_X}/{2**ZOOM - 1 - FIRST_Y}.png"),
         ("/w/{TileMatrix}/{TileRow}/{TileCol}", f"/w/{ZOOM}/{FIRST_Y}/{FIRST_X}"),
-        ("/q/{q}.jpg", f"/q/{tile_download._quadkey(ZOOM, FIRST_X, FIRST_Y)}.jpg"),
+        ("/q/{q}.jpg", f"/q/{quadkey(ZOOM, FIRST_X, FIRST_Y)}.jpg"),
     ],
 )
 def test_addresses_are_written_as_servers_want_them(server, template, expected, tmp_path) -> None:
@@ -105,7 +106,7 @@ def test_addresses_are_written_as_servers_want_them(server, template, expected, 
 
 
 def test_quadkeys_are_those_of_bing_maps() -> None:
-    assert tile_download._quadkey(3, 3, 5) == "213"  # the example of its documentation
+    assert quadkey(3, 3, 5) == "213"  # the example of its documentation
 
 
 def test_a_wms_is_asked_by_box_in_metres(server, tmp_path) -> None:
@@ -183,7 +184,8 @@ def test_build_fetches_and_indexes(
     template = f"{server.url}/{{z}}/{{x}}/{{y}}.jpg"
     arguments = ["build", "town", "cache", "--url-template", template, "--zoom", str(ZOOM)]
     dry = CliRunner().invoke(app, [*arguments, "--bbox", box, "--dry-run"])
-    assert "4 tiles of zoom 19 would be fetched" in dry.output
+    assert "4 of 4 tiles of zoom 19 would be fetched into cache, in 0.0 minutes" in dry.output
+    assert "extent: " in dry.output
     assert not server.asked
     built = CliRunner().invoke(app, [*arguments, "--bbox", box, "--log", "json"])
     assert "town: 4 images" in built.output
@@ -191,3 +193,27 @@ def test_build_fetches_and_indexes(
     assert any("4 fetched" in event.get("text", "") for event in events)
     lacking = CliRunner().invoke(app, arguments)
     assert "--url-template needs --bbox and --zoom" in lacking.output
+
+
+def test_add_fetches_too_and_its_dry_run_counts_what_is_missing(
+    server, tmp_path: Path, monkeypatch, embedder: ColourEmbedder
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("indexer.commands.options.load_weights", lambda *_: embedder)
+    tile_folder(tmp_path / "own", 1, 1)
+    assert CliRunner().invoke(app, ["build", "town", "own"]).exit_code == 0
+    template = f"{server.url}/{{z}}/{{x}}/{{y}}.jpg"
+    where = ["--bbox", ",".join(map(str, bounds())), "--zoom", str(ZOOM), "--id-prefix", "web-"]
+    arguments = ["add", "town", "cache", "--url-template", template, *where]
+    dry = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    assert "4 of 4 tiles of zoom 19 would be fetched into cache" in dry.output
+    assert not server.asked
+    added = CliRunner().invoke(app, arguments)
+    assert "town: 5 images" in added.output
+    asked = len(server.asked)
+    again = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    assert "cache (XYZ tile folder): 4 images" in again.output
+    assert len(server.asked) == asked
+    nowhere = CliRunner().invoke(app, ["add", "city", *arguments[2:], "--dry-run"])
+    assert nowhere.exit_code == 1
+    assert "city" in nowhere.stderr

@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from console.option_groups import with_option_groups
 from console.usage import OneLineGroup
 from indexer.commands import options as opt
 from indexer.commands.build import add, build, rebuild, update
@@ -29,7 +30,9 @@ def prepare() -> None:
     limit_blas_threads()
 
 
-for _command in (build, add, update, rebuild, search, track, calibrate):
+for _grouped in (build, add, update, rebuild):
+    app.command()(with_option_groups(_grouped))
+for _command in (search, track, calibrate):
     app.command()(_command)
 
 

@@ -1,62 +1,24 @@
 """`safenet-index build`, `add`, `update` and `rebuild`: the commands that embed images."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from indexer.commands import options as opt
 from indexer.commands.errors import one_line_errors
+from indexer.commands.source_options import SourceChoice
+from indexer.commands.work_options import WorkOptions
 
 if TYPE_CHECKING:
     from indexer.building.operations import Outcome
-    from indexer.sources.candidate import Source
 
-
-def _open(
-    path: Path,
-    bbox: str | None,
-    mask: Path | None,
-    tile_m: str,
-    captured_at: str | None,
-    **values: Any,
-) -> "Source":
-    from indexer.sources.candidate import SourceOptions
-    from indexer.sources.detect import open_source
-    from indexer.sources.tables.areas import read_polygons
-
-    box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
-    moment = opt.moment(captured_at, "--captured-at")
-    options = SourceOptions(
-        captured_at="" if moment is None else moment.isoformat(),
-        bounds=cast(Any, box),
-        mask=() if mask is None else read_polygons(mask),
-        tile_m=opt.numbers(tile_m, "--tile-m"),
-        **values,
-    )
-    return open_source(path, options)
-
-
-def _fetch(
-    folder: Path, bbox: str | None, zoom: int | None, asked: dict[str, Any], dry_run: bool,
-    report: Any,
-) -> bool:  # fmt: skip
-    """Fetch tiles into the folder; return False where only their number is wanted."""
-    from indexer.sources.tiles.download import TileRequest, download
-
-    if bbox is None or zoom is None:
-        raise typer.BadParameter("--url-template needs --bbox and --zoom")
-    box = opt.numbers(bbox, "--bbox", 4)
-    request = TileRequest(bounds=cast(Any, box), zoom=zoom, **asked)
-    if dry_run:
-        print(f"{request.number:,} tiles of zoom {zoom} would be fetched into {folder}")
-        return False
-    done = download(request, folder, report.note)
-    report.note(
-        f"{done.fetched:,} fetched, {done.cached:,} lay there, {done.absent:,} the server has not"
-    )
-    return True
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only print what would come: images, bytes, extent.")
+]
+Minutes = Annotated[
+    bool, typer.Option("--minutes", help="With --dry-run: load the weights and time a few.")
+]
 
 
 def _report(outcome: "Outcome", name: str, report: Any) -> None:
@@ -80,14 +42,21 @@ def _report(outcome: "Outcome", name: str, report: Any) -> None:
 
 
 def _forecast(
-    name: str, found: "Source", weights: Path | None, kind: str, embedder: Any, report: Any
+    name: str, chosen: SourceChoice, work: WorkOptions, kind: str, minutes: bool, report: Any
 ) -> None:
-    """Print what a build would bring and cost."""
+    """Print what would be fetched, and what a build would bring and cost."""
     from indexer.building.dry_run import forecast
     from indexer.building.summary import extent_line, table_line
     from model.weights_info import SHIPPED_WEIGHTS, read_weights_info
 
-    config = read_weights_info(weights or SHIPPED_WEIGHTS).config
+    fetching = chosen.to_fetch()
+    if fetching is not None:
+        print(fetching)
+        print(extent_line(chosen.bounds()))
+        return
+    found = chosen.open()
+    embedder = work.embedder() if minutes else None
+    config = read_weights_info(work.weights or SHIPPED_WEIGHTS).config
     cost = forecast(
         found, descriptor_dim=config.descriptor_dim,
         local_bytes=config.local_length(config.gallery_turns), index_kind=kind, embedder=embedder,
@@ -95,10 +64,10 @@ def _forecast(
     facts = {**asdict(cost), "reasons": cost.reasons.as_dict()}
     report.result(gallery=name, **facts)
     about = "" if cost.exact else "about "
-    minutes = "" if cost.minutes is None else f", {cost.minutes:.1f} minutes"
+    duration = "" if cost.minutes is None else f", {cost.minutes:.1f} minutes"
     print(
         f"{found.path.name} ({found.kind}): {about}{cost.images} images, about {cost.usable} of "
-        f"them usable, {cost.store_bytes / 1e6:.1f} MB{minutes}"
+        f"them usable, {cost.store_bytes / 1e6:.1f} MB{duration}"
     )
     print(table_line("to read", cost.images, "the following are of a sample of up to 16"))
     print("\n".join(cost.reasons.lines()))
@@ -109,66 +78,35 @@ def _forecast(
 
 def build(
     name: opt.Name,
-    source: opt.SourcePath,
-    store: opt.Store = opt.DEFAULT_STORE,
-    view: opt.ViewName = None,
-    weights: opt.Weights = None,
-    zoom: opt.Zoom = None,
-    tms: opt.Tms = False,
-    rows: opt.Rows = None,
-    tile_m: opt.TileM = "",
-    overlap: opt.Overlap = 0.75,
-    gsd: opt.Gsd = None,
-    bbox: opt.Bbox = None,
-    mask: opt.Mask = None,
-    min_opaque: opt.MinOpaque = 0.5,
-    id_prefix: opt.IdPrefix = "",
-    captured_at: opt.CapturedAt = None,
-    url_template: opt.UrlTemplate = None,
-    max_per_s: opt.MaxPerS = 4.0,
-    user_agent: opt.UserAgent = "safenet-geo/0.1",
-    index: opt.Index = "auto",
+    chosen: SourceChoice,
+    work: WorkOptions,
+    index: Annotated[
+        str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
+    ] = "auto",
     replace: Annotated[
         bool, typer.Option("--replace", help="Start over; readers keep the old version until then.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print what would come: images, bytes, extent.")
-    ] = False,
-    minutes: Annotated[
-        bool, typer.Option("--minutes", help="With --dry-run: load the weights and time a few.")
-    ] = False,
-    keep: opt.Keep = 3,
-    log: opt.Log = "auto",
-    device: opt.Device = "auto",
-    matcher: opt.MatcherName = "auto",
+    dry_run: DryRun = False,
+    minutes: Minutes = False,
 ) -> None:
     """Build a gallery of one source; run the command again after an interruption to continue."""
-    with one_line_errors(as_json=log == "json"):
+    with one_line_errors(as_json=work.log == "json"):
         from indexer.building import operations
 
-        kind, report = opt.index_kind(index), opt.reporter(log)
-        if url_template is not None:
-            asked = {"template": url_template, "per_s": max_per_s, "user_agent": user_agent}
-            if not _fetch(source, bbox, zoom, asked, dry_run, report):
-                return
-        found = _open(
-            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, rows=rows,
-            overlap=overlap,
-            gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
-        )  # fmt: skip
+        kind, report = opt.index_kind(index), work.reporter()
         if dry_run:
-            embedder = opt.load_weights(weights, device, matcher) if minutes else None
-            _forecast(name, found, weights, kind, embedder, report)
+            _forecast(name, chosen, work, kind, minutes, report)
             return
-        embedder = opt.load_weights(weights, device, matcher)
+        chosen.fetch(report)
+        found = chosen.open()
         outcome = operations.build(
-            store,
+            work.store,
             name,
             found,
-            embedder,
+            work.embedder(),
             index_kind=kind,
             start_over=replace,
-            keep=keep,
+            keep=work.keep,
             progress=report,
         )
         _report(outcome, name, report)
@@ -176,86 +114,61 @@ def build(
 
 def add(
     name: opt.Name,
-    source: opt.SourcePath,
-    store: opt.Store = opt.DEFAULT_STORE,
-    view: opt.ViewName = None,
-    weights: opt.Weights = None,
-    zoom: opt.Zoom = None,
-    tms: opt.Tms = False,
-    rows: opt.Rows = None,
-    tile_m: opt.TileM = "",
-    overlap: opt.Overlap = 0.75,
-    gsd: opt.Gsd = None,
-    bbox: opt.Bbox = None,
-    mask: opt.Mask = None,
-    min_opaque: opt.MinOpaque = 0.5,
-    id_prefix: opt.IdPrefix = "",
-    captured_at: opt.CapturedAt = None,
-    keep: opt.Keep = 3,
-    log: opt.Log = "auto",
-    device: opt.Device = "auto",
-    matcher: opt.MatcherName = "auto",
+    chosen: SourceChoice,
+    work: WorkOptions,
+    dry_run: DryRun = False,
+    minutes: Minutes = False,
 ) -> None:
     """Add another source, or the new images of a known one; failed images are tried again."""
-    with one_line_errors(as_json=log == "json"):
+    with one_line_errors(as_json=work.log == "json"):
         from indexer.building import operations
         from indexer.building.checks import require
 
-        report = opt.reporter(log)
-        require(store, name)
-        found = _open(
-            source, bbox, mask, tile_m, captured_at, view=view, zoom=zoom, tms=tms, rows=rows,
-            overlap=overlap,
-            gsd_m=gsd, min_opaque=min_opaque, id_prefix=id_prefix,
-        )  # fmt: skip
-        embedder = opt.load_weights(weights, device, matcher)
-        outcome = operations.add(store, name, found, embedder, keep=keep, progress=report)
+        report = work.reporter()
+        require(work.store, name)
+        if dry_run:
+            _forecast(name, chosen, work, "auto", minutes, report)
+            return
+        chosen.fetch(report)
+        found = chosen.open()
+        outcome = operations.add(
+            work.store, name, found, work.embedder(), keep=work.keep, progress=report
+        )
         _report(outcome, name, report)
 
 
-def update(
-    name: opt.Name,
-    store: opt.Store = opt.DEFAULT_STORE,
-    weights: opt.Weights = None,
-    keep: opt.Keep = 3,
-    log: opt.Log = "auto",
-    device: opt.Device = "auto",
-    matcher: opt.MatcherName = "auto",
-) -> None:
+def update(name: opt.Name, work: WorkOptions) -> None:
     """Read every source again: add new images and replace those whose files changed."""
-    with one_line_errors(as_json=log == "json"):
+    with one_line_errors(as_json=work.log == "json"):
         from indexer.building import operations
         from indexer.building.checks import require
 
-        report = opt.reporter(log)
-        require(store, name)
-        embedder = opt.load_weights(weights, device, matcher)
-        outcome = operations.update(store, name, embedder, keep=keep, progress=report)
+        report = work.reporter()
+        require(work.store, name)
+        outcome = operations.update(
+            work.store, name, work.embedder(), keep=work.keep, progress=report
+        )
         _report(outcome, name, report)
 
 
 def rebuild(
     name: opt.Name,
-    store: opt.Store = opt.DEFAULT_STORE,
-    weights: opt.Weights = None,
+    work: WorkOptions,
     index: Annotated[
         str | None, typer.Option("--index", help="Another index type; default: as before.")
     ] = None,
-    keep: opt.Keep = 3,
-    log: opt.Log = "auto",
-    device: opt.Device = "auto",
-    matcher: opt.MatcherName = "auto",
 ) -> None:
     """Repair every inconsistency, rebuild the index and publish."""
-    with one_line_errors(as_json=log == "json"):
+    with one_line_errors(as_json=work.log == "json"):
         from indexer.building.checks import require
         from indexer.building.repair import rebuild as run
 
         kind = None if index is None else opt.index_kind(index)
-        report = opt.reporter(log)
-        require(store, name)
-        embedder = opt.load_weights(weights, device, matcher)
-        done = run(store, name, embedder, index_kind=kind, keep=keep, progress=report)
+        report = work.reporter()
+        require(work.store, name)
+        done = run(
+            work.store, name, work.embedder(), index_kind=kind, keep=work.keep, progress=report
+        )
         report.result(gallery=name, **asdict(done))
         print(
             f"{name}: {done.size} images, version {done.version} ({done.descriptors} descriptors "

@@ -34,56 +34,12 @@ MatcherName = Annotated[
 ]
 Log = Annotated[str, typer.Option(help="auto: a bar or plain lines; json: JSON lines.")]
 Keep = Annotated[int, typer.Option(min=1, help="Published versions to keep.")]
-SourcePath = Annotated[
-    Path, typer.Argument(help="What to index: a map, tiles, a folder; see docs/galleries.md.")
-]
-ViewName = Annotated[str | None, typer.Option("--view", help="satellite or drone.")]
-Zoom = Annotated[int | None, typer.Option(help="Zoom of a tile source; default: the deepest.")]
-Tms = Annotated[bool, typer.Option("--tms", help="The same as --rows tms.")]
-Rows = Annotated[
-    str | None,
-    typer.Option(
-        help="Tile rows count from the north (xyz) or the south (tms); default: what fits."
-    ),
-]
-TileM = Annotated[
-    str, typer.Option("--tile-m", help="Cut a map into tiles of these ground sizes, m: 150,300.")
-]
-Overlap = Annotated[
-    float,
-    typer.Option(help="Overlap of cut tiles, 0..0.9 of their side; 0 misses photos between two."),
-]
-Gsd = Annotated[float | None, typer.Option("--gsd", help="Resample cut tiles to m per pixel.")]
 Bbox = Annotated[
     str | None, typer.Option("--bbox", help="Only west,south,east,north, degrees WGS 84.")
 ]
 Mask = Annotated[
     Path | None,
     typer.Option("--mask", help="Only inside any polygon of a GeoJSON file; holes are outside."),
-]
-MinOpaque = Annotated[
-    float, typer.Option("--min-opaque", help="Skip tiles with a smaller share of data, 0..1.")
-]
-IdPrefix = Annotated[str, typer.Option("--id-prefix", help="Put before every image id.")]
-CapturedAt = Annotated[
-    str | None,
-    typer.Option("--captured-at", help="Date or ISO moment of images that carry none (UTC)."),
-]
-Index = Annotated[
-    str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
-]
-
-UrlTemplate = Annotated[
-    str | None,
-    typer.Option(
-        "--url-template",
-        help="Fetch tiles of --bbox and --zoom from here into SOURCE first: {z} {x} {y}, {-y}, "
-        "{q}, {TileMatrix} {TileCol} {TileRow} or {bbox-epsg-3857}.",
-    ),
-]
-MaxPerS = Annotated[float, typer.Option("--max-per-s", help="Tiles to ask for in a second.")]
-UserAgent = Annotated[
-    str, typer.Option("--user-agent", help="How to name yourself to the tile server.")
 ]
 
 DEFAULT_STORE = Path("var/galleries")

@@ -7,11 +7,15 @@ from pathlib import Path
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif", ".mpo",
+    ".jp2", ".j2k",
 )  # fmt: skip
 """What counts as an image file in a folder; compared in lower case."""
 
-RASTER_SUFFIXES = (".tif", ".tiff")
+RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".j2k")
 """Image files that may be maps."""
+
+RASTER_FILES = (*RASTER_SUFFIXES, ".vrt", ".img", ".gpkg")
+"""What may be a map where the file itself is given; in a folder, a .vrt repeats what lies there."""
 
 
 def image_files(folder: Path, others: Counter[str] | None = None) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""GeoTIFF and Cloud-Optimized GeoTIFF maps in any coordinate reference system (rasterio)."""
+"""GeoTIFF, Cloud-Optimized GeoTIFF and GDAL's other maps in any reference system (rasterio)."""
 
 import itertools
 import math
@@ -35,13 +35,14 @@ class RasterGrid:
         NotGeoreferencedError: it has no coordinate reference system or no transform.
     """
 
-    kind = "GeoTIFF"
     origin = 0, 0
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.kind = "GeoTIFF" if path.suffix.lower() in (".tif", ".tiff") else "raster map"
         name = shown(path.name)
         with opened_raster(path) as dataset:
+            _check_one_map(dataset, name)
             check_georeferenced(dataset, name)
             _check_whole(dataset, path)
             self.width, self.height = dataset.width, dataset.height
@@ -94,6 +95,15 @@ class RasterGrid:
 
 def _damaged(path: Path) -> SourceError:
     return SourceError(f"{shown(path.name)}: a part of it cannot be read; copy it again")
+
+
+def _check_one_map(dataset: Any, name: str) -> None:
+    if dataset.count == 0:
+        listed = ", ".join(dataset.subdatasets[:3]) or "none"
+        raise SourceError(
+            f"{name} is no single map (parts: {shown(listed)}); make a GeoTIFF of one: "
+            "gdal_translate PART map.tif"
+        )
 
 
 def _check_whole(dataset: Any, path: Path) -> None:

@@ -32,11 +32,11 @@ def number(row: Mapping[str, str], key: str, where: str) -> float:
 _WORD = r"(n(?:orth)?|s(?:outh)?|e(?:ast)?|w(?:est)?)"
 _FRONT, _BACK = re.compile(_WORD + r"\b\.?\s*", re.I), re.compile(r"\s*" + _WORD + r"$", re.I)
 _PART = r"(\d+(?:[.,]\d+)?)"
-_BETWEEN = r"(?:\s*[°º'′’:]\s*|\s+)"
+_BETWEEN = r"(?:\s*(?:[°º'′’:]|deg(?:rees)?\b)\s*|\s+)"
 _ANGLE = re.compile(
     rf"([+-]?){_PART}(?:{_BETWEEN}{_PART})?(?:{_BETWEEN}{_PART})?\s*(?:[°º'′’\"″”]|'')?"
 )
-"""Degrees as people write them: 50.1 N, 50°06'00"N, South 33 30 15, 14,4."""
+"""Degrees as people write them: 50.1 N, 50°06'00"N, South 33 30 15, 14,4, 50 deg 6' 0.00" N."""
 
 
 def degrees(row: Mapping[str, str], key: str, where: str) -> float:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
@@ -26,10 +26,28 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "photo",
         "#label",
         "label",
+        "sourcefile",
     ),
     "id": ("id", "image_id"),
-    "latitude": ("latitude", "lat", "gps_latitude", "latitude_deg"),
-    "longitude": ("longitude", "lon", "lng", "long", "gps_longitude", "longitude_deg"),
+    "latitude": (
+        "latitude",
+        "lat",
+        "gps_latitude",
+        "gpslatitude",
+        "latitude_deg",
+        "y/latitude",
+    ),
+    "longitude": (
+        "longitude",
+        "lon",
+        "lng",
+        "long",
+        "gps_longitude",
+        "gpslongitude",
+        "longitude_deg",
+        "x/longitude",
+    ),
+    "altitude_m": ("altitude_m", "z/altitude"),
     "heading_deg": ("heading_deg", "yaw_deg", "yaw"),
 }
 
@@ -41,6 +59,12 @@ NO_PLACE = "NO_PLACE"
 
 _SEPARATORS = (",", ";", "\t")
 
+_REMARK = re.compile(r"\s*(?:#|sep=.\s*$)", re.IGNORECASE)
+_NAMES_A_PATH = re.compile(
+    r"\s*#?\s*(?:label|path|file|image|photo|name)\w*\s*[,;\t]", re.IGNORECASE
+)
+_IMAGE_NAME = re.compile(r"\.(?:jpe?g|png|tiff?|webp|avif|hei[cf]|bmp)\s*$", re.IGNORECASE)
+
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 Line = tuple[str, dict[str, str]]
@@ -50,19 +74,22 @@ Line = tuple[str, dict[str, str]]
 def read_csv(table: Path) -> Iterator[Line]:
     """Every line of a CSV; its separator is a comma, a semicolon or a tab.
 
-    With semicolons, numbers may have decimal commas, as spreadsheets write them.
+    With semicolons, numbers may have decimal commas, as spreadsheets write them. Remarks before
+    the header (`sep=;`, `#CoordinateSystem: ...`) are passed over; a file without a header is read
+    as name, latitude, longitude, height, which is Pix4D's order.
 
     Raises:
         BadTableError: it cannot be read, or lacks a column.
     """
     try:
         with table.open(newline="", encoding=_encoding(table)) as stream:
-            separator = max(_SEPARATORS, key=stream.readline().count)
-            stream.seek(0)
-            reader = csv.DictReader(stream, delimiter=separator)
+            remarks, first, start = _first_line(stream)
+            separator = max(_SEPARATORS, key=first.count)
+            stream.seek(start)
+            reader = csv.DictReader(stream, _without_header(first, separator), delimiter=separator)
             names = _columns(reader.fieldnames or [], table.name)
             for row in reader:
-                where = f"{table.name} line {reader.line_num}"
+                where = f"{table.name} line {remarks + reader.line_num}"
                 values = {key: (row.get(name) or "").strip() for key, name in names.items()}
                 if not any(values.values()):
                     continue
@@ -75,6 +102,31 @@ def read_csv(table: Path) -> Iterator[Line]:
         raise BadTableError(f"{table.name} is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
         raise BadTableError(f"{table} cannot be read; check the path") from error
+
+
+def _first_line(stream: TextIO) -> tuple[int, str, int]:
+    """Return the number of remarks before a CSV's first line, that line, and where it starts."""
+    remarks, start, line = 0, stream.tell(), stream.readline()
+    while _REMARK.match(line) and not _NAMES_A_PATH.match(line):
+        remarks, start, line = remarks + 1, stream.tell(), stream.readline()
+    return remarks, line, start
+
+
+def _without_header(first: str, separator: str) -> list[str] | None:
+    """Return the columns of a file whose first line is already a row; None where it has a header.
+
+    Source: Pix4Dmapper, "Image geolocation file": name, latitude, longitude, altitude.
+    """
+    cells = next(csv.reader([first], delimiter=separator), [])
+    try:
+        is_row = bool(_IMAGE_NAME.search(cells[0])) and all(map(_finite, cells[1:3]))
+    except (ValueError, IndexError):
+        return None
+    return ["path", "latitude", "longitude", "altitude_m"] if is_row and len(cells) > 2 else None
+
+
+def _finite(text: str) -> bool:
+    return math.isfinite(float(text.replace(",", ".")))
 
 
 def read_geojson(table: Path) -> Iterator[Line]:
@@ -121,23 +173,6 @@ def _with_points(values: dict[str, str]) -> dict[str, str]:
         key: value.replace(",", ".") if _DECIMAL_COMMA.fullmatch(value) else value
         for key, value in values.items()
     }
-
-
-def why_no_table(table: Path) -> str | None:
-    """What a file lacks to be a table of images; None where it is one.
-
-    A GeoJSON is judged by its first feature, a CSV by its header.
-    """
-    try:
-        if table.suffix.lower() == ".csv":
-            next(read_csv(table), None)
-            return None
-        first = next(read_geojson(table), None)
-    except BadTableError as error:
-        return str(error)
-    if first is None or not (first[1].get("path") or first[1].get("id")):
-        return f"{table.name} has no feature with path or id; add one"
-    return None
 
 
 def _encoding(table: Path) -> str:

@@ -32,6 +32,7 @@ from indexer.sources.photos.exif_gps import usable
 from indexer.sources.reading import read_file
 from indexer.sources.tables.cells import corners, degrees, moment, optional, positive
 from indexer.sources.tables.file_finder import FileFinder
+from indexer.sources.tables.geo_txt import read_geo_txt
 from indexer.sources.tables.lines import NO_PLACE, Line, read_csv, read_geojson
 
 NO_LINE = "image that no line of the table names"
@@ -47,7 +48,9 @@ class TableSource(Source):
         super().__init__(path, options)
         self.table = table
         self._finder = FileFinder(table.parent)
-        self.view = options.view or self._first_view() or "satellite"
+        self._is_geo_txt = table.suffix.lower() == ".txt"
+        usual: View = "drone" if self._is_geo_txt else "satellite"
+        self.view = options.view or self._first_view() or usual
 
     def everything(self) -> Iterator[Candidate]:
         """One candidate for each line of the gallery's view; what no line names is left aside."""
@@ -73,6 +76,8 @@ class TableSource(Source):
 
     def lines(self) -> Iterator[Line]:
         """Every line of the table."""
+        if self._is_geo_txt:
+            return read_geo_txt(self.table)
         if self.table.suffix.lower() in (".geojson", ".json"):
             return read_geojson(self.table)
         return read_csv(self.table)
@@ -134,6 +139,23 @@ class TableSource(Source):
         if not row.get("path") and not row.get("id"):
             raise BadTableError(f"{where}: neither path nor id is given; fill one in")
         return self._finder.find(row.get("path") or row["id"])
+
+
+def why_no_table(table: Path) -> str | None:
+    """What a file lacks to be a table of images; None where it is one.
+
+    A GeoJSON is judged by its first feature, a CSV or geo.txt by its first lines.
+    """
+    try:
+        if table.suffix.lower() != ".geojson":
+            next(read_csv(table) if table.suffix.lower() == ".csv" else read_geo_txt(table), None)
+            return None
+        first = next(read_geojson(table), None)
+    except BadTableError as error:
+        return str(error)
+    if first is None or not (first[1].get("path") or first[1].get("id")):
+        return f"{table.name} has no feature with path or id; add one"
+    return None
 
 
 def position(row: Mapping[str, str], where: str) -> tuple[float, float]:

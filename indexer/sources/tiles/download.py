@@ -22,6 +22,7 @@ from indexer.errors import SourceError
 from indexer.geo import MERCATOR_EQUATOR_M, tile_address
 from indexer.records import Bounds
 from indexer.sources.tiles.folder_tiles import FolderTiles
+from indexer.sources.tiles.quadkeys import quadkey
 from indexer.sources.tiles.store import MAX_ZOOM
 from model.files import write_atomically
 from model.images import open_header
@@ -84,7 +85,7 @@ class TileRequest:
         west, north = x * side - MERCATOR_EQUATOR_M / 2, MERCATOR_EQUATOR_M / 2 - y * side
         values = {
             "z": self.zoom, "x": x, "y": y, "-y": 2**self.zoom - 1 - y,
-            "TileMatrix": self.zoom, "TileCol": x, "TileRow": y, "q": _quadkey(self.zoom, x, y),
+            "TileMatrix": self.zoom, "TileCol": x, "TileRow": y, "q": quadkey(self.zoom, x, y),
             "bbox-epsg-3857": f"{west:.6f},{north - side:.6f},{west + side:.6f},{north:.6f}",
         }  # fmt: skip
         return self.template.format_map(values)
@@ -167,6 +168,14 @@ def download(
     return Fetched(**counts)
 
 
+def number_in(request: TileRequest, folder: Path) -> int:
+    """Return how many of the requested tiles lie in a folder."""
+    if not folder.is_dir():
+        return 0
+    known = set(FolderTiles(folder).addresses(request.zoom))
+    return sum(address in known for address in request.addresses())
+
+
 def _tile(client: httpx.Client, request: TileRequest, x: int, y: int) -> bytes | None:
     """A tile's bytes; None where the server has none."""
     name = f"tile {request.zoom}/{x}/{y}"
@@ -231,7 +240,3 @@ def _write_description(request: TileRequest, folder: Path) -> None:
         "tilejson": "3.0.0", "tiles": [without_key], "scheme": "xyz", "maxzoom": zoom,
     }  # fmt: skip
     write_atomically(file, json.dumps(document, indent=2).encode(), sync=False)
-
-
-def _quadkey(zoom: int, x: int, y: int) -> str:
-    return "".join(str((x >> bit & 1) + 2 * (y >> bit & 1)) for bit in range(zoom - 1, -1, -1))

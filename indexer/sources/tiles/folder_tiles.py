@@ -30,7 +30,7 @@ class FolderTiles:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.declared = _declared(path)
+        self.declared = declared_beside(path)
         self._zooms = {int(folder.name): folder for folder in zoom_folders(path)}
         self._columns = lru_cache(MAX_ZOOM + 1)(self._list_columns)
         self._rows = lru_cache(COLUMNS_KEPT)(self._list_rows)
@@ -116,7 +116,8 @@ def part_of_tiles(path: Path) -> Path | None:
     return None
 
 
-def _declared(path: Path) -> Declared:
+def declared_beside(path: Path) -> Declared:
+    """Return what documents in a tile folder say of its tiles."""
     found = [declared_in(read_document(path / name)) for name in DOCUMENTS]
     # gdal2tiles writes tilemapresource.xml with TMS rows and leaves it out with --xyz.
     tms = (path / "tilemapresource.xml").is_file()

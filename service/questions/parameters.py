@@ -1,20 +1,23 @@
-"""The parameters of a question: the query string and the form fields as one."""
+"""The parameters of a request: the query string and the form fields as one."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.errors import ParameterError
-from service.schemas import QuestionParameters
+
+Parameters = TypeVar("Parameters", bound=BaseModel)
 
 
 def joined_parameters(
-    query: Iterable[tuple[str, str]], fields: Iterable[tuple[str, str]]
-) -> QuestionParameters:
-    """Return the checked parameters of a question.
+    kind: type[Parameters], query: Iterable[tuple[str, str]], fields: Iterable[tuple[str, str]]
+) -> Parameters:
+    """Return the checked parameters of a request.
 
     Args:
+        kind: what they must be.
         query: the names and values of the query string.
         fields: the names and values of the form's text fields.
 
@@ -32,6 +35,6 @@ def joined_parameters(
             )
         values[name] = value
     try:
-        return QuestionParameters.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error

@@ -71,7 +71,9 @@ async def _answered(request: Request, running: Running, view: View) -> Response:
     started_at = time.perf_counter()
     with running.admission.enter(request):
         upload = await read_upload(request, _upload_limits(running.settings), running.admission)
-        parameters = joined_parameters(request.query_params.multi_items(), upload.fields)
+        parameters = joined_parameters(
+            QuestionParameters, request.query_params.multi_items(), upload.fields
+        )
         _refuse_unsupported(running, parameters)
         name = _gallery_name(running, parameters, view)
         with running.galleries.lease(name) as gallery:

@@ -20,7 +20,8 @@ from indexer.tracking.outputs.json_text import fix_document
 from indexer.tracking.track import Track
 from service.errors import ParameterError
 from service.questions.deadline import before_deadline
-from service.questions.uploads import UploadLimits, read_images
+from service.questions.parameters import joined_parameters
+from service.questions.uploads import UploadLimits, read_upload
 from service.routes.api_docs import problem_responses
 from service.schemas import HALF_EQUATOR_M, Latitude, Longitude
 from service.state import CurrentState, Running, RunningService
@@ -51,7 +52,8 @@ _FRAME_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["image"],
-                    "properties": {"image": _IMAGE},
+                    "properties": {"image": _IMAGE, "time": {"type": "string", "maxLength": 40}},
+                    "additionalProperties": False,
                 }
             },
         },
@@ -89,6 +91,18 @@ class TrackParameters(BaseModel):
         if self.latitude is None or self.longitude is None or self.radius_m is None:
             return None
         return Prior(latitude=self.latitude, longitude=self.longitude, radius_m=self.radius_m)
+
+
+class FrameParameters(BaseModel):
+    """What comes with a frame, in the query string or as a form field beside the image."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time: str | None = Field(
+        None,
+        max_length=40,
+        description="Seconds of any clock, or an ISO 8601 moment; unset: the time of arrival.",
+    )
 
 
 class TrackBody(BaseModel):
@@ -140,33 +154,32 @@ async def begin(
 async def add_frame(
     request: Request,
     track_id: TrackId,
+    query: Annotated[FrameParameters, Query()],
     running: RunningService,
-    taken_at: Annotated[
-        str | None,
-        Query(
-            alias="time",
-            max_length=40,
-            description="Seconds of any clock, or an ISO 8601 moment; unset: the time of arrival.",
-        ),
-    ] = None,
 ) -> FixBody:
     """Add the next frame and return its fix, which uses all frames so far."""
-    started_at = time.perf_counter()
+    started_at, arrived = time.perf_counter(), datetime.now(UTC)
     track = await running.tracks.find(track_id, _owner(request))
-    time_s = _seconds(track, taken_at)
     settings = running.settings
     with running.admission.enter(request), running.galleries.lease(track.gallery) as gallery:
         limits = UploadLimits(
-            max_bytes=settings.max_body_mib * 2**20, max_views=1, timeout_s=settings.upload_s
+            max_bytes=settings.max_body_mib * 2**20,
+            max_views=1,
+            max_fields=2 * len(FrameParameters.model_fields),
+            timeout_s=settings.upload_s,
         )
-        images = await read_images(request, limits, running.admission)
+        upload = await read_upload(request, limits, running.admission)
+        given = joined_parameters(
+            FrameParameters, request.query_params.multi_items(), upload.fields
+        )
+        time_s = _seconds(track, given.time, arrived)
         located = await before_deadline(
             request,
             locate(
                 running.pipeline,
                 gallery,
                 track,
-                NewFrame(image=images[0], time_s=time_s),
+                NewFrame(image=upload.images[0], time_s=time_s),
                 settings.track_frames,
             ),
             deadline_s=settings.deadline_s,
@@ -270,7 +283,7 @@ def _body(running: Running, track: OpenTrack) -> TrackBody:
     )
 
 
-def _seconds(track: OpenTrack, text: str | None) -> float:
+def _seconds(track: OpenTrack, text: str | None, arrived: datetime) -> float:
     """Return the time of a frame, s; a moment counts from the track's first one.
 
     Raises:
@@ -290,7 +303,7 @@ def _seconds(track: OpenTrack, text: str | None) -> float:
                 if track.start is not None
                 else f"time: {text!r} is out of range; send seconds"
             )
-    moment = datetime.now(UTC) if text is None else _moment(text)
+    moment = arrived if text is None else _moment(text)
     if track.start is None:
         if track.fixes:
             raise ParameterError(

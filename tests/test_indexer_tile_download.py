@@ -185,7 +185,7 @@ def test_build_fetches_and_indexes(
     arguments = ["build", "town", "cache", "--url-template", template, "--zoom", str(ZOOM)]
     dry = CliRunner().invoke(app, [*arguments, "--bbox", box, "--dry-run"])
     assert "4 of 4 tiles of zoom 19 would be fetched into cache, in 0.0 minutes" in dry.output
-    assert "extent: " in dry.output
+    assert "  extent      17.262337,49.524361," in dry.output
     assert not server.asked
     built = CliRunner().invoke(app, [*arguments, "--bbox", box, "--log", "json"])
     assert "town: 4 images" in built.output

@@ -225,6 +225,28 @@ def test_vector_tiles_are_named_whatever_the_archive_says(tmp_path, tiles) -> No
         path.unlink()
 
 
+def test_folders_of_rows_before_columns_are_read_as_their_bounds_or_the_user_say(
+    tmp_path, tiles
+) -> None:
+    expected = ids(tiles)
+    exchanged = tmp_path / "zyx"
+    for file in tiles.rglob("*.png"):
+        target = exchanged / str(ZOOM) / file.stem / f"{file.parent.name}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    assert "or --rows zyx if folders are {z}/{y}/{x}" in notes(exchanged)
+    assert ids(exchanged, rows="zyx") == expected
+    cut = ids(exchanged, rows="zyx", tile_m=(100.0,))
+    assert [one.removeprefix("zyx") for one in cut] == [
+        one.removeprefix("plain") for one in ids(tiles, tile_m=(100.0,))
+    ]
+    (exchanged / "metadata.json").write_text(json.dumps({"bounds": BOUNDS}))
+    assert ids(exchanged) == expected
+    assert "rows stand before columns (zyx): only so" in notes(exchanged)
+    with pytest.raises(SourceError, match=r"--rows zyx is for tile folders; a\.mbtiles"):
+        ids(mbtiles(tmp_path / "a.mbtiles", tiles), rows="zyx")
+
+
 def pm_tiles(
     path: Path, tiles: Path, kind=TileType.PNG, compression=Compression.NONE, pack=bytes
 ) -> Path:

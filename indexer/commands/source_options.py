@@ -28,7 +28,8 @@ class SourceChoice:
     rows: Annotated[
         str | None,
         typer.Option(
-            help="Tile rows count from the north (xyz) or the south (tms); default: what fits."
+            help="Tile rows count from the north (xyz) or the south (tms), or folders are "
+            "{z}/{y}/{x} (zyx); default: what fits."
         ),
     ] = None
     tile_m: Annotated[

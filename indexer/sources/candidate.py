@@ -54,7 +54,7 @@ class SourceOptions:
     zoom: int | None = None
     tms: bool = False
     """The same as `rows="tms"`; kept for galleries that were made with it."""
-    rows: Literal["xyz", "tms"] | None = None
+    rows: Literal["xyz", "tms", "zyx"] | None = None
     tile_m: tuple[float, ...] = ()
     overlap: float = USUAL_OVERLAP
     gsd_m: float | None = None
@@ -68,9 +68,10 @@ class SourceOptions:
     def __post_init__(self) -> None:
         if self.view not in (None, "satellite", "drone"):
             raise SourceError(f"--view {self.view!r} is no view; say satellite or drone")
-        if self.rows not in (None, "xyz", "tms"):
+        if self.rows not in (None, "xyz", "tms", "zyx"):
             raise SourceError(
-                f"--rows {self.rows!r} is unknown; say xyz (rows count from the north) or tms"
+                f"--rows {self.rows!r} is unknown; say xyz (rows count from the north), "
+                "tms (from the south) or zyx (rows before columns)"
             )
         if not 0.0 <= self.overlap <= 0.9:
             raise SourceError(

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from indexer.errors import SourceError
 from indexer.geo import tile_corner
 from indexer.records import Bounds
-from indexer.sources.tiles.store import FlippedTiles, TileStore
+from indexer.sources.tiles.store import ExchangedTiles, FlippedTiles, TileStore
 
 LOOK_S = 1.0
 """Our choice: seconds that listing a zoom's tiles may take before the rest is left uncounted."""
@@ -45,6 +46,13 @@ class TileArea:
             north=last - self.south, south=last - self.north,
         )  # fmt: skip
 
+    def exchanged(self) -> "TileArea":
+        """The same addresses with columns and rows exchanged."""
+        return TileArea(
+            zoom=self.zoom, number=self.number, exact=self.exact, west=self.north,
+            east=self.south, north=self.west, south=self.east,
+        )  # fmt: skip
+
 
 def tile_area(store: TileStore, zoom: int, budget_s: float = LOOK_S) -> TileArea | None:
     """Look at a zoom's addresses for a bounded time; None where there is none."""
@@ -75,40 +83,59 @@ def choose_rows(store: TileStore, zoom: int, wanted: str | None) -> tuple[TileSt
         store: read as its format's specification says: folders, PMTiles and what they answer count
             from the north, MBTiles rows from the south.
         zoom: the zoom that will be used.
-        wanted: "xyz" or "tms" as the user says, None: decide.
+        wanted: "xyz", "tms" or "zyx" as the user says, None: decide.
+
+    Raises:
+        SourceError: the wanted order is one that only folders have.
     """
     area = tile_area(store, zoom)
     if area is None:
         return store, []
     usual = "tms" if store.kind == "MBTiles file" else "xyz"
+    readings = {usual: area, _OTHER[usual]: area.flipped()}
+    if usual == "xyz":
+        readings["zyx"] = area.exchanged()
     scheme = wanted or store.declared.scheme or usual
-    as_said, other = (area, area.flipped()) if scheme == usual else (area.flipped(), area)
+    if scheme not in readings:
+        raise SourceError(f"--rows {scheme} is for tile folders; {store.path.name} has no folders")
     bounds = store.declared.bounds
     notes = []
     if wanted is None and bounds is not None:
-        fit, other_fit = _shared(as_said.bounds, bounds), _shared(other.bounds, bounds)
-        if other_fit >= FITS and other_fit > fit + FITS / 2:
-            scheme = "xyz" if scheme == "tms" else "tms"
-            as_said, other = other, as_said
+        fits = {one: _shared(place.bounds, bounds) for one, place in readings.items()}
+        best = max(fits, key=lambda one: fits[one])
+        if fits[best] >= FITS and fits[best] > fits[scheme] + FITS / 2:
+            scheme = best
             notes.append(
-                f"rows are counted from the {_END[scheme]}: only so do the tiles lie in the bounds "
-                f"that the source gives ({_text(bounds)}); --rows xyz or tms decides"
+                f"{_COUNTED[scheme]}: only so do the tiles lie in the bounds that the source gives "
+                f"({_text(bounds)}); --rows {', '.join(readings)} decides"
             )
-    if bounds is not None and _shared(as_said.bounds, bounds) < FITS:
+    lie = _text(readings[scheme].bounds)
+    if bounds is not None and _shared(readings[scheme].bounds, bounds) < FITS:
         notes.append(
-            f"the source gives the bounds {_text(bounds)}, but its tiles lie in "
-            f"{_text(as_said.bounds)}, rows counted from the {_END[scheme]}; check which is right"
+            f"the source gives the bounds {_text(bounds)}, but its tiles lie in {lie}, "
+            f"{_COUNTED[scheme]}; check which is right"
         )
-    elif bounds is None or _shared(other.bounds, bounds) >= FITS:
+    elif bounds is None or _shared(readings[_OTHER[scheme]].bounds, bounds) >= FITS:
+        exchanged = ", or --rows zyx if folders are {z}/{y}/{x}" if scheme == "xyz" == usual else ""
         notes.append(
-            f"tiles lie in {_text(as_said.bounds)} (west,south,east,north), rows counted from the "
-            f"{_END[scheme]}; if that is the wrong hemisphere, say --rows "
-            f"{'xyz' if scheme == 'tms' else 'tms'}"
+            f"tiles lie in {lie} (west,south,east,north), {_COUNTED[scheme]}; if that is the wrong "
+            f"hemisphere, say --rows {_OTHER[scheme]}{exchanged}"
         )
-    return (store if scheme == usual else FlippedTiles(store)), notes
+    return _read_as(store, scheme, usual), notes
 
 
-_END = {"xyz": "north (xyz)", "tms": "south (tms)"}
+_OTHER = {"xyz": "tms", "tms": "xyz", "zyx": "xyz"}
+_COUNTED = {
+    "xyz": "rows are counted from the north (xyz)",
+    "tms": "rows are counted from the south (tms)",
+    "zyx": "rows stand before columns (zyx)",
+}
+
+
+def _read_as(store: TileStore, scheme: str, usual: str) -> TileStore:
+    if scheme == usual:
+        return store
+    return ExchangedTiles(store) if scheme == "zyx" else FlippedTiles(store)
 
 
 def _shared(a: Bounds, b: Bounds) -> float:

@@ -81,6 +81,35 @@ class FlippedTiles:
         return self._store.location(zoom, x, 2**zoom - 1 - y)
 
 
+class ExchangedTiles:
+    """Another store whose folders are {z}/{y}/{x}, Esri's order; rows count from the north."""
+
+    def __init__(self, store: TileStore) -> None:
+        self._store = store
+        self.path, self.kind = store.path, store.kind
+        self.declared = store.declared
+
+    def zooms(self) -> list[int]:
+        """Return the zooms that hold a tile, ascending."""
+        return self._store.zooms()
+
+    def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
+        """Yield (x, y) of every tile of a zoom, by column, then row."""
+        yield from sorted((x, y) for y, x in self._store.addresses(zoom))
+
+    def read(self, zoom: int, x: int, y: int) -> bytes | None:
+        """Return a tile's bytes; None where there is none."""
+        return self._store.read(zoom, y, x)
+
+    def fingerprint(self, zoom: int, x: int, y: int) -> str:
+        """Return what changes whenever the tile may have changed."""
+        return self._store.fingerprint(zoom, y, x)
+
+    def location(self, zoom: int, x: int, y: int) -> str:
+        """Return a tile's name for people."""
+        return self._store.location(zoom, y, x)
+
+
 def declared_in(document: Mapping[str, Any]) -> Declared:
     """Return scheme and bounds of TileJSON or MBTiles metadata, without what makes no sense."""
     scheme = str(document.get("scheme") or "").strip().lower()

@@ -116,7 +116,7 @@ def dense_solution(
 def test_the_smoother_gives_the_dense_solution() -> None:
     time_T = np.array([0.0, 1.0, 1.5, 4.0, 4.5, 7.0])
     measured_T2 = np.array([[0, 5], [9, 4], [16, 3], [np.nan] * 2, [44, 1], [71, 0]], dtype=float)
-    found = smooth(time_T, measured_T2, np.full(6, 3.0), np.array([2.0]))
+    found = smooth(time_T, measured_T2, np.full(6, 3.0), np.zeros(6, dtype=bool), np.array([2.0]))
     assert found.used_T.tolist() == [True, True, True, False, True, True]
     for axis in range(2):
         mean_T, sigma_T = dense_solution(time_T, measured_T2[:, axis], 3.0, 2.0)

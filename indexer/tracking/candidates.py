@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from indexer.geo import metres_between, offset
 from indexer.localization.answer import Answer
-from indexer.localization.confidence import Calibration
+from indexer.localization.confidence import CHANCE_INLIERS, Calibration
 from indexer.localization.estimate import Neighbourhood, reach_m
 from indexer.localization.pose import footprint
 from indexer.records import Match, Position
@@ -25,7 +25,11 @@ LEAST_CHANCE = 1e-4
 SAME_HEADING_DEG = 45.0
 """Candidates of one place whose headings differ by less are one."""
 
-UNCALIBRATED_SIGMAS = 1.515
+LOOSE = 6
+"""Parts of the reach that the deviation is at least where too few keypoints correspond to place the
+photo in the tile. Our choice: a quarter of the tile's side."""
+
+NORMAL_68 = 1.515
 """Radius that holds 68 % of a circular normal distribution, in standard deviations."""
 
 
@@ -142,10 +146,13 @@ def _candidate(
     others = [match for match in matches if match is not leader]
     fused = Neighbourhood([leader, *others]).fuse(calibration.temperature)
     north_m, east_m = metres_between(*origin, fused.latitude, fused.longitude)
+    sigma_m = max(calibration.scale_68 * fused.spread_m / NORMAL_68, 0.1)
+    if leader.geometry is None or leader.geometry.inliers < CHANCE_INLIERS:
+        sigma_m = max(sigma_m, reach_m(leader) / LOOSE)
     return Candidate(
         north_m=north_m,
         east_m=east_m,
-        sigma_m=max(calibration.scale_68 * fused.spread_m / UNCALIBRATED_SIGMAS, 0.1),
+        sigma_m=sigma_m,
         probability=probability,
         heading_deg=fused.heading_deg,
         size_m=_size_m(leader),

@@ -60,7 +60,10 @@ class Smoothed:
 
 
 def smooth_best(
-    time_T: NDArray[np.float64], measured_T2: NDArray[np.float64], sigma_T: NDArray[np.float64]
+    time_T: NDArray[np.float64],
+    measured_T2: NDArray[np.float64],
+    sigma_T: NDArray[np.float64],
+    sure_T: NDArray[np.bool_],
 ) -> Smoothed:
     """Return the positions under the acceleration that explains the measurements best.
 
@@ -70,10 +73,11 @@ def smooth_best(
         time_T: seconds, not decreasing.
         measured_T2: metres; NaN where a frame was not measured.
         sigma_T: standard deviation of each measurement on each axis, m.
+        sure_T: measurements that are no outliers, however the drone must have moved.
     """
     densities_Q = np.array(ACCELERATIONS)
-    there = smooth(time_T, measured_T2, sigma_T, densities_Q)
-    back = smooth(-time_T[::-1], measured_T2[::-1], sigma_T[::-1], densities_Q)
+    there = smooth(time_T, measured_T2, sigma_T, sure_T, densities_Q)
+    back = smooth(-time_T[::-1], measured_T2[::-1], sigma_T[::-1], sure_T[::-1], densities_Q)
     return max(there, back.reversed(), key=lambda one: one.log_likelihood)
 
 
@@ -81,11 +85,12 @@ def smooth(
     time_T: NDArray[np.float64],
     measured_T2: NDArray[np.float64],
     sigma_T: NDArray[np.float64],
+    sure_T: NDArray[np.bool_],
     densities_Q: NDArray[np.float64],
 ) -> Smoothed:
     """Return the positions under the likeliest of some spectral densities (m2/s3).
 
-    Measurements beyond `GATE` are left out; what they cost decides among the densities too.
+    Measurements beyond `GATE` are left out unless they are sure; what they cost decides among the densities too.
     """
     count, tried = len(time_T), len(densities_Q)
     step_T22 = np.tile(np.eye(2), (count, 1, 1))
@@ -108,11 +113,12 @@ def smooth(
             variance_Q = cov_Q22[:, 0, 0] + sigma_T[t] ** 2
             residual_Q2 = measured_T2[t] - state_Q22[:, 0]
             squared_Q = (residual_Q2**2).sum(axis=1) / variance_Q
-            used_TQ[t] = squared_Q <= GATE
+            gate = math.inf if sure_T[t] else GATE
+            used_TQ[t] = squared_Q <= gate
             gain_Q2 = cov_Q22[:, :, 0] / variance_Q[:, None] * used_TQ[t][:, None]
             state_Q22 = state_Q22 + gain_Q2[:, :, None] * residual_Q2[:, None, :]
             cov_Q22 = cov_Q22 - gain_Q2[:, :, None] * cov_Q22[:, None, 0]
-            log_likelihood_Q -= np.minimum(squared_Q, GATE) / 2 + np.log(variance_Q) + _LOG_2PI
+            log_likelihood_Q -= np.minimum(squared_Q, gate) / 2 + np.log(variance_Q) + _LOG_2PI
         state_TQ22[t], cov_TQ22[t] = state_Q22, cov_Q22
     best = int(log_likelihood_Q.argmax())
     state_T22, cov_T22 = state_TQ22[:, best], cov_TQ22[:, best]

@@ -26,6 +26,9 @@ end at the drone's speed is hundreds of metres."""
 LEAST_PROBABILITY = 0.5
 """Places that are less probable, given the whole flight, are refused as outliers."""
 
+SURE_ALONE = 0.9
+"""A frame whose place is so probable by itself is no outlier, however sharp the turn. Our choice."""
+
 RADIUS_68, RADIUS_95 = 1.515, 2.448
 """Radii that hold 68 and 95 % of a circular normal distribution, in standard deviations."""
 
@@ -177,11 +180,13 @@ def _smoothed(
     time_T = np.array([each.time_s for each in frames])
     measured_T2 = np.full((len(frames), 2), np.nan)
     sigma_T = np.ones(len(frames))
+    sure_T = np.zeros(len(frames), dtype=bool)
     chosen = {frame - first: sightings[frame].candidates[row] for frame, row in part}
     for row, each in chosen.items():
         measured_T2[row] = each.north_m, each.east_m
         sigma_T[row] = each.sigma_m
-    smoothed = smooth_best(time_T, measured_T2, sigma_T)
+        sure_T[row] = each.probability >= SURE_ALONE
+    smoothed = smooth_best(time_T, measured_T2, sigma_T, sure_T)
     chance = 0.0
     later = [chances[frame] for frame, _ in part]
     for row, frame in enumerate(range(first, last + 1)):

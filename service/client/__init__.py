@@ -24,6 +24,7 @@ from service.client.answers import (
     Timing,
 )
 from service.client.client import AsyncClient, Client
+from service.client.flights import Fix, Frame, OpenTrack
 from service.client.questions import Parameters, ProblemError
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
     "Client",
     "Estimate",
     "Explanation",
+    "Fix",
     "Flight",
+    "Frame",
     "Galleries",
     "Gallery",
     "GalleryVersion",
@@ -40,6 +43,7 @@ __all__ = [
     "ImageAnswer",
     "Match",
     "Model",
+    "OpenTrack",
     "Parameters",
     "Problem",
     "ProblemError",

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 import httpx
 
 from service.client.answers import Answer, Galleries, read
+from service.client.flights import Fix, OpenTrack
 from service.client.questions import (
     ImageFile,
     Parameters,
@@ -124,6 +126,59 @@ class Client:
     ) -> Answer | dict[str, Any] | str:
         """Return the drone images of the place that a satellite tile shows; as `localize`."""
         return self._ask("/navigate", images, {**parameters, "format": format})
+
+    def begin_track(
+        self,
+        *,
+        gallery: str | None = None,
+        latitude: float | None = None,
+        longitude: float | None = None,
+        radius_m: float | None = None,
+        max_speed_m_s: float | None = None,
+    ) -> OpenTrack:
+        """Open a track, to which frames are added in order of time.
+
+        Args:
+            gallery: satellite gallery; None: the only one.
+            latitude: centre of a circle that the whole flight lies in, degrees.
+            longitude: the same.
+            radius_m: its radius, m.
+            max_speed_m_s: how fast the drone may fly, m/s.
+
+        Raises:
+            ProblemError: the service refused.
+        """
+        parameters = {
+            "gallery": gallery,
+            "latitude": latitude,
+            "longitude": longitude,
+            "radius_m": radius_m,
+            "max_speed_m_s": max_speed_m_s,
+        }
+        response = self._http.post("/tracks", params=query_string(parameters))
+        return OpenTrack(self._http, checked(response).json())
+
+    def track(
+        self,
+        images: Iterable[ImageFile],
+        *,
+        times: Iterable[float | datetime] | None = None,
+        gallery: str | None = None,
+        max_speed_m_s: float | None = None,
+    ) -> Iterator[Fix]:
+        """Send the frames of a flight in order of time, and yield the fix of each at once.
+
+        Args:
+            images: paths or encoded bytes.
+            times: seconds or moments, one for each; None: the moments of arrival.
+            gallery: satellite gallery; None: the only one.
+            max_speed_m_s: how fast the drone may fly, m/s.
+
+        Raises:
+            ProblemError: the service refused.
+        """
+        with self.begin_track(gallery=gallery, max_speed_m_s=max_speed_m_s) as flight:
+            yield from flight.fixes(images, times)
 
     def galleries(self) -> Galleries:
         """Return all galleries of the service."""

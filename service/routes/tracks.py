@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from indexer.records import Prior
 from indexer.tracking.live import LiveTrack
 from indexer.tracking.localizing import origin_of
 from indexer.tracking.motion import motion_of
@@ -23,10 +21,10 @@ from service.questions.deadline import before_deadline
 from service.questions.parameters import joined_parameters
 from service.questions.uploads import UploadLimits, read_upload
 from service.routes.api_docs import problem_responses
-from service.schemas import HALF_EQUATOR_M, Latitude, Longitude
 from service.state import CurrentState, Running, RunningService
 from service.tracks.frames import NewFrame, locate
 from service.tracks.registry import OpenTrack
+from service.tracks.schemas import FixBody, FrameBody, FrameParameters, TrackBody, TrackParameters
 
 router = APIRouter(prefix="/tracks", tags=["tracks"])
 
@@ -61,74 +59,6 @@ _FRAME_BODY: dict[str, Any] = {
 }
 
 
-class TrackParameters(BaseModel):
-    """What a flight begins with."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    gallery: str | None = Field(
-        None, min_length=1, max_length=100, description="Satellite gallery; unset: the only one."
-    )
-    latitude: Latitude | None = Field(None, description="The flight's circle: its centre, degrees.")
-    longitude: Longitude | None = Field(None, description="The flight's circle: its centre.")
-    radius_m: float | None = Field(
-        None, gt=0, le=HALF_EQUATOR_M, allow_inf_nan=False, description="Its radius, m."
-    )
-    max_speed_m_s: float = Field(
-        25.0, gt=0, le=400, allow_inf_nan=False, description="How fast the drone may fly, m/s."
-    )
-
-    @model_validator(mode="after")
-    def _circle_is_whole(self) -> "TrackParameters":
-        given = [value is not None for value in (self.latitude, self.longitude, self.radius_m)]
-        if any(given) and not all(given):
-            raise ValueError("latitude, longitude and radius_m go together; send all or none")
-        return self
-
-    @property
-    def prior(self) -> Prior | None:
-        """The circle that the whole flight lies in."""
-        if self.latitude is None or self.longitude is None or self.radius_m is None:
-            return None
-        return Prior(latitude=self.latitude, longitude=self.longitude, radius_m=self.radius_m)
-
-
-class FrameParameters(BaseModel):
-    """What comes with a frame, in the query string or as a form field beside the image."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    time: str | None = Field(
-        None,
-        max_length=40,
-        description="Seconds of any clock, or an ISO 8601 moment; unset: the time of arrival.",
-    )
-
-
-class TrackBody(BaseModel):
-    """An open track."""
-
-    track_id: str
-    gallery: str
-    frames: int
-    idle_s: float = Field(description="Seconds after its last use that the track is dropped.")
-    frames_url: str
-    events_url: str
-    track_url: str
-
-
-class FixBody(BaseModel):
-    """The fix of one frame; latitude and longitude are the ground in the middle of the photo.
-
-    `searched` says whether only the surroundings of the last place were searched.
-    """
-
-    frame: int
-    searched: str = Field(pattern="^(nearby|everywhere)$")
-    fix: dict[str, Any]
-    total_ms: float
-
-
 @router.post("", status_code=201, responses=problem_responses(401, 404, 422, 429, 503))
 async def begin(
     request: Request, parameters: Annotated[TrackParameters, Query()], running: RunningService
@@ -156,7 +86,7 @@ async def add_frame(
     track_id: TrackId,
     query: Annotated[FrameParameters, Query()],
     running: RunningService,
-) -> FixBody:
+) -> FrameBody:
     """Add the next frame and return its fix, which uses all frames so far."""
     started_at, arrived = time.perf_counter(), datetime.now(UTC)
     track = await running.tracks.find(track_id, _owner(request))
@@ -184,10 +114,10 @@ async def add_frame(
             ),
             deadline_s=settings.deadline_s,
         )
-    return FixBody(
-        frame=len(track.fixes),
+    return FrameBody(
+        frame=located.number,
         searched="everywhere" if located.searched_everywhere else "nearby",
-        fix=fix_document(located.fix, _so_far(track)),
+        fix=FixBody.model_validate(fix_document(located.fix, _so_far(track))),
         total_ms=round((time.perf_counter() - started_at) * 1e3, 3),
     )
 

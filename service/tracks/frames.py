@@ -22,8 +22,9 @@ SURE_NEARBY = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class LocatedFrame:
-    """The fix of a frame, and whether the whole map was searched for it."""
+    """The fix of a frame, its number from 1, and whether the whole map was searched for it."""
 
+    number: int
     fix: Fix
     searched_everywhere: bool
 
@@ -63,9 +64,10 @@ async def locate(
         )
         fix = await loop.run_in_executor(pipeline.searchers, track.live.add, found)
         track.fixes.append(fix)
+        number = len(track.fixes)
     async with track.changed:
         track.changed.notify_all()
-    return LocatedFrame(fix=fix, searched_everywhere=everywhere)
+    return LocatedFrame(number=number, fix=fix, searched_everywhere=everywhere)
 
 
 def _search(

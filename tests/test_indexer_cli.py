@@ -16,6 +16,7 @@ from indexer.gallery.gallery import current_version, list_galleries
 
 COMMANDS = (
     "build", "add", "update", "remove", "compact", "verify", "rebuild", "info", "export", "search",
+    "track",
 )  # fmt: skip
 
 
@@ -318,3 +319,37 @@ def test_bad_usage_exits_with_2(run, tmp_path) -> None:
         ("search", "map", "tiles", "--top-k", "0"),
     ):
         assert run(*arguments, ok=False).exit_code == 2
+
+
+def test_a_flight_becomes_a_track_file(run, tmp_path) -> None:
+    tile_folder(tmp_path / "tiles", 3, 3)
+    run("build", "map", "tiles", "--view", "satellite")
+    (tmp_path / "flight").mkdir()
+    for number, seed in enumerate((2000, 2001, 2002)):
+        picture(seed).save(tmp_path / "flight" / f"{number}.png")
+    result = run("track", "map", "flight", "--out", "track.gpx", "--every", "20s")
+    assert result.stdout.splitlines()[0].startswith("frame\ttime\tstatus")
+    assert "track.gpx: track of 3 frames" in result.stderr
+    assert (tmp_path / "track.gpx").read_text().count("<trkpt") == 3
+    document = json.loads(run("track", "map", "flight", "--json", "--every", "20s").stdout)
+    assert document["frames"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "nowhere does not exist"),
+        (("flight", "--every", "0"), "write a time above 0"),
+        (("flight", "--max-speed", "-3"), "max speed -3 m/s: must be above 0"),
+        (("flight", "--out", "track.shp"), "a track is written as"),
+        (("flight", "--near", "100,0"), "latitude is -90..90"),
+        (("flight", "--truth", "truth.csv"), "truth.csv does not exist"),
+    ],
+)
+def test_bad_flights_are_refused_in_one_line(run, tmp_path, arguments, message) -> None:
+    tile_folder(tmp_path / "tiles", 3, 3)
+    run("build", "map", "tiles", "--view", "satellite")
+    (tmp_path / "flight").mkdir()
+    picture(2000).save(tmp_path / "flight" / "1.png")
+    lines = run("track", "map", *arguments, ok=False).stderr.splitlines()
+    assert message in lines[-1]

@@ -90,7 +90,8 @@ def smooth(
 ) -> Smoothed:
     """Return the positions under the likeliest of some spectral densities (m2/s3).
 
-    Measurements beyond `GATE` are left out unless they are sure; what they cost decides among the densities too.
+    Measurements beyond `GATE` are left out unless they are sure; what they cost decides among the
+    densities too.
     """
     count, tried = len(time_T), len(densities_Q)
     step_T22 = np.tile(np.eye(2), (count, 1, 1))

@@ -27,7 +27,7 @@ LEAST_PROBABILITY = 0.5
 """Places that are less probable, given the whole flight, are refused as outliers."""
 
 SURE_ALONE = 0.9
-"""A frame whose place is so probable by itself is no outlier, however sharp the turn. Our choice."""
+"""A frame whose place is so probable by itself is no outlier, however sharp the turn."""
 
 RADIUS_68, RADIUS_95 = 1.515, 2.448
 """Radii that hold 68 and 95 % of a circular normal distribution, in standard deviations."""

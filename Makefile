@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 # The service, the galleries and the rendered world need a tenth of what training needs.
 DEMO_STAMP := $(VENV)/.demo_installed
 DOCS_STAMP := $(VENV)/.docs_installed
+PLAIN_STAMP := $(VENV)/.plain_installed
 BENCH ?=
 PORT ?= 8000
 SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-quick lint check demo demo-check demo-stop screenshots docs bench constraints clean
+.PHONY: help setup test test-plain lint check demo demo-check demo-stop screenshots docs bench constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +27,7 @@ $(DEMO_STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 $(STAMP): $(DEMO_STAMP)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,test,dev]'
 	@touch $@
 
 # One process of all tests crashed among PyTorch's, twice; in a process of their own they pass.
@@ -36,9 +37,13 @@ test: $(STAMP) ## run the whole test suite
 	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%')
 	$(BIN)/pytest -q $(TORCH)
 
-test-quick: $(STAMP) ## the tests without browsers, killed processes, fuzzing and the documents' code
+test-plain: $(PLAIN_STAMP) ## the quick tests of index, search and service in an install without PyTorch
+	$(BIN)/python -c 'import importlib.util as i, sys; sys.exit(i.find_spec("torch") and "error: PyTorch is in this environment")'
 	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%') $(SLOW:%='--ignore-glob=*/%')
-	$(BIN)/pytest -q $(TORCH)
+
+$(PLAIN_STAMP): $(DEMO_STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
 
 lint: $(STAMP) ## formatting, lint, types and import direction, without the tests
 	$(BIN)/ruff format --check .
@@ -73,7 +78,7 @@ bench: $(STAMP) ## run the benchmarks, print a table, write bench.json (one alon
 
 constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt; old pins stay
 	$(BIN)/pip install --quiet --dry-run --ignore-installed --report $(VENV)/tree.json \
-	  --constraint constraints.txt '.[gpu,training,telemetry,docs,dev]'
+	  --constraint constraints.txt '.[gpu,training,telemetry,docs,test,dev]'
 	$(BIN)/python -c 'import json, sys; print(*sorted(("==".join((i["metadata"]["name"], i["metadata"]["version"])) \
 	  for i in json.load(sys.stdin)["install"] if "dir_info" not in i["download_info"]), key=str.lower), sep="\n")' \
 	  < $(VENV)/tree.json > $(VENV)/constraints.txt

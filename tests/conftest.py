@@ -1,21 +1,37 @@
 """What tests of several packages share."""
 
 import hashlib
+import importlib.util
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.checkpoint import save_checkpoint
-from model.config import ModelConfig
 from model.descriptor_model import GalleryRows, ImageEmbedding
-from model.network import SafeNet
 
 pytest_plugins = ["service_live", "page_browser"]
+
+TRAINING = re.compile(r"^(?:import|from) (?:torch|timm|kornia|training)\b", re.MULTILINE)
+
+
+def _training_tests() -> list[str]:
+    """Return the test files that need what the extra `training` installs."""
+    files = Path(__file__).parent.glob("test_*.py")
+    return sorted(file.name for file in files if TRAINING.search(file.read_text()))
+
+
+collect_ignore = [] if importlib.util.find_spec("torch") else _training_tests()
+
+
+def pytest_report_header() -> str | None:
+    """Say what a plain install leaves out."""
+    if not collect_ignore:
+        return None
+    return f"PyTorch is not installed: {len(collect_ignore)} files of tests are left out"
 
 
 class ColourEmbedder:
@@ -63,6 +79,11 @@ def embedder() -> ColourEmbedder:
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real, untrained, tiny Safe-Net checkpoint: 128 px, descriptor of 80."""
+    torch = pytest.importorskip("torch", reason="untrained weights are made with PyTorch")
+    from model.checkpoint import save_checkpoint
+    from model.config import ModelConfig
+    from model.network import SafeNet
+
     torch.manual_seed(0)
     config = ModelConfig(backbone="test_efficientnet", input_size=128, embedding_dim=16)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"

@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from model.files import atomic_file, file_sha256
 from model.network import SafeNet
 from model.normalisation import normalise, unit_range
 from model.runtime.exported import OUTPUTS, ExportCard, write_card
+from model.runtime.interface import Runtime
 from model.runtime.openvino_runtime import OpenVinoRuntime
 from model.runtime.torch_runtime import TorchRuntime
 
@@ -67,22 +69,10 @@ def export_onnx(checkpoint: Checkpoint, out: Path, *, half: bool) -> ExportCard:
     Raises:
         CheckpointError: the exported network gives other descriptors, or cannot be written.
     """
-    program = _traced(checkpoint)
-    try:
-        with atomic_file(out) as partial:
-            model = program.model_proto
-            drop_traces(model)
-            if half:
-                store_in_half(model)
-            partial.write_bytes(model.SerializeToString())
-            least = least_cosine(checkpoint, partial)
-            if least < LEAST_COSINE:
-                raise CheckpointError(
-                    f"{out.name} is not written: its descriptors differ from PyTorch's "
-                    f"(cosine {least:.6f}); use --precision fp32"
-                )
-    except OSError as error:
-        raise CheckpointError(f"{out} cannot be written: {error.strerror}") from error
+    data = onnx_bytes(checkpoint, half=half)
+    with unwritable_named(out), atomic_file(out) as partial:
+        partial.write_bytes(data)
+        least = least_cosine(checkpoint, openvino_of(checkpoint, partial), out.name)
     card = ExportCard(
         weights_sha256=checkpoint.sha256,
         sha256=file_sha256(out),
@@ -92,6 +82,29 @@ def export_onnx(checkpoint: Checkpoint, out: Path, *, half: bool) -> ExportCard:
     )
     write_card(out, card)
     return card
+
+
+def onnx_bytes(checkpoint: Checkpoint, *, half: bool) -> bytes:
+    """Return the ONNX file of a checkpoint, unchecked.
+
+    Raises:
+        CheckpointError: the network cannot be written as ONNX.
+    """
+    model = _traced(checkpoint).model_proto
+    drop_traces(model)
+    if half:
+        store_in_half(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+@contextlib.contextmanager
+def unwritable_named(out: Path) -> Iterator[None]:
+    """Raise what the disk refuses as a CheckpointError of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{out} cannot be written: {error.strerror}") from error
 
 
 def _traced(checkpoint: Checkpoint) -> Any:
@@ -155,19 +168,44 @@ def store_in_half(model: Any) -> None:
     model.graph.node.extend([*casts, *nodes])
 
 
-def least_cosine(checkpoint: Checkpoint, export: Path) -> float:
-    """Return the least cosine between the descriptors of an exported file and of PyTorch."""
+def openvino_of(checkpoint: Checkpoint, export: Path) -> Runtime:
+    """Return an exported file in OpenVINO.
+
+    Raises:
+        CheckpointError: OpenVINO cannot run it.
+    """
+    try:
+        return OpenVinoRuntime(export, "fp32")
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"weights {checkpoint.name} cannot run in OpenVINO "
+            f"({str(error.__cause__).splitlines()[-1]}); run them with PyTorch"
+        ) from error
+
+
+def least_cosine(checkpoint: Checkpoint, exported: Runtime, name: str) -> float:
+    """Return the least cosine between the descriptors of an exported network and of PyTorch.
+
+    Raises:
+        CheckpointError: it is below `LEAST_COSINE`, or the exported network fails.
+    """
     pixels_N3SS = sample_pixels(checkpoint.config.input_size, CHECKED_IMAGES)
     length = checkpoint.config.descriptor_dim
     expected_ND = TorchRuntime(checkpoint, "cpu").describe(pixels_N3SS)[:, :length]
     try:
-        found_ND = OpenVinoRuntime(export, "fp32").describe(pixels_N3SS)[:, :length]
+        found_ND = exported.describe(pixels_N3SS)[:, :length]
     except RuntimeError as error:
         raise CheckpointError(
-            f"weights {checkpoint.name} cannot run in OpenVINO ({str(error).splitlines()[-1]}); "
-            "run them with PyTorch"
+            f"weights {checkpoint.name} cannot run in {exported.name} "
+            f"({str(error).splitlines()[-1]}); run them with PyTorch"
         ) from error
-    return float((expected_ND * found_ND).sum(axis=1).min())
+    least = float((expected_ND * found_ND).sum(axis=1).min())
+    if least < LEAST_COSINE:
+        raise CheckpointError(
+            f"{name} is not written: its descriptors differ from PyTorch's "
+            f"(cosine {least:.6f}); use --precision fp32"
+        )
+    return least
 
 
 def sample_pixels(side: int, count: int) -> NDArray[np.uint8]:

@@ -8,11 +8,13 @@ DEMO_STAMP := $(VENV)/.demo_installed
 DOCS_STAMP := $(VENV)/.docs_installed
 PLAIN_STAMP := $(VENV)/.plain_installed
 BENCH ?=
+# A machine with a GPU has its own PyTorch: make gpu-check GPU_PYTHON=python3
+GPU_PYTHON ?= $(BIN)/python
 PORT ?= 8000
 SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-plain lint check demo demo-check demo-stop screenshots docs bench constraints clean
+.PHONY: help setup test test-plain lint check demo demo-check demo-stop screenshots docs bench gpu-check constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +77,9 @@ $(DOCS_STAMP): $(STAMP)
 
 bench: $(STAMP) ## run the benchmarks, print a table, write bench.json (one alone: BENCH=search)
 	$(BIN)/python benchmarks/run.py $(BENCH)
+
+gpu-check: ## measure and check all that needs an NVIDIA GPU, in at most 8 minutes, into gpu.json
+	$(GPU_PYTHON) benchmarks/gpu_check.py
 
 constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt; old pins stay
 	$(BIN)/pip install --quiet --dry-run --ignore-installed --report $(VENV)/tree.json \

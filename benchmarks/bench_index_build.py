@@ -36,7 +36,7 @@ def run() -> dict[str, Figure]:
 
 
 def _paces(place: Path) -> dict[str, Figure]:
-    files = _photos(place / "photos")
+    files = write_photos(place / "photos", IMAGES)
     embedder = Embedder.load()
     _bare(embedder, files[:BATCH])
     bare, built = [], []
@@ -51,11 +51,12 @@ def _paces(place: Path) -> dict[str, Figure]:
     }
 
 
-def _photos(folder: Path) -> list[Path]:
-    folder.mkdir()
+def write_photos(folder: Path, count: int) -> list[Path]:
+    """Write photo-like JPEG files with a table of their places, where there are none yet."""
+    folder.mkdir(exist_ok=True)
     noise = np.random.default_rng(0)
     lines = ["path,latitude,longitude"]
-    for number in range(IMAGES):
+    for number in range(count):
         coarse = noise.integers(0, 256, (64, 64, 3), dtype=np.uint8)
         picture = Image.fromarray(coarse).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
         picture.save(folder / f"{number:04}.jpg", quality=90)

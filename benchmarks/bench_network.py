@@ -15,35 +15,44 @@ PLACES = 701
 """Classes of University-1652."""
 RUNS = 7
 BASELINE = ("model.alignment=false", "model.partition=none")
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-BATCH = 32 if DEVICE.type == "cuda" else 4
 
 
-def run() -> dict[str, Figure]:
-    """Time ratios of the paper's network to its baseline (global head alone), run by run."""
+def run(
+    device: torch.device | None = None, runs: int = RUNS, changes: tuple[str, ...] = ()
+) -> dict[str, Figure]:
+    """Time ratios of the paper's network to its baseline (global head alone), run by run.
+
+    Args:
+        device: None: the GPU where there is one.
+        runs: number of pairs.
+        changes: to the recipe, for a smaller network.
+    """
     torch.manual_seed(0)
-    images_B3SS = torch.randn(BATCH, 3, 256, 256, device=DEVICE)
-    full, baseline = _learner(()), _learner(BASELINE)
+    used = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    batch = 32 if used.type == "cuda" else 4
+    images_B3SS = torch.randn(batch, 3, 256, 256, device=used)
+    full, baseline = _learner(changes, used), _learner((*changes, *BASELINE), used)
     inference = _ratio(
-        _inference(full.network, images_B3SS), _inference(baseline.network, images_B3SS)
+        _inference(full.network, images_B3SS), _inference(baseline.network, images_B3SS), runs
+    )
+    training = _ratio(
+        _training_step(full, images_B3SS), _training_step(baseline, images_B3SS), runs
     )
     return {
         "inference_fam_fpm_over_baseline": inference,
-        "train_step_fam_fpm_over_baseline": _ratio(
-            _training_step(full, images_B3SS), _training_step(baseline, images_B3SS)
-        ),
+        "train_step_fam_fpm_over_baseline": training,
     }
 
 
-def _learner(changes: tuple[str, ...]) -> Learner:
+def _learner(changes: tuple[str, ...], device: torch.device) -> Learner:
     chosen = recipe("paper", changes)
-    return Learner(chosen, PLACES).to(DEVICE).to(memory_format=torch.channels_last)
+    return Learner(chosen, PLACES).to(device).to(memory_format=torch.channels_last)
 
 
-def _ratio(full: Callable[[], None], baseline: Callable[[], None]) -> Figure:
+def _ratio(full: Callable[[], None], baseline: Callable[[], None], runs: int) -> Figure:
     """Full and baseline turn by turn, so that a busy machine slows both; one turn is warm-up."""
     ratios = []
-    for turn in range(RUNS + 1):
+    for turn in range(runs + 1):
         full_s = seconds_of(full, runs=1, warm_up=0)[0]
         baseline_s = seconds_of(baseline, runs=1, warm_up=0)[0]
         if turn:
@@ -64,7 +73,7 @@ def _training_step(learner: Learner, images_B3SS: Tensor) -> Callable[[], None]:
     """Half of the batch as satellite images, half as drone images: loss, gradient, step."""
     optimizer = build_optimizer(learner, learner.recipe.optimization)
     satellite, drone = images_B3SS.chunk(2)
-    classes_N = torch.arange(len(satellite), device=DEVICE)
+    classes_N = torch.arange(len(satellite), device=images_B3SS.device)
 
     def step() -> None:
         learner.train()

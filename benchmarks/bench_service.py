@@ -3,7 +3,8 @@
 Everything runs in one go on one machine: the embedder, then each server in a process of its own,
 asked by a light load generator in another. The images are JPEG files of 512 x 512 as in
 University-1652; "bare" decodes and embeds the same files in batches of 16, with as many decoding
-threads as the service, and answers nobody.
+threads as the service, and answers nobody; "pipeline" also searches and verifies, as the service
+and the other servers do.
 """
 
 import importlib.util
@@ -26,8 +27,10 @@ from typing import Any
 import numpy as np
 from figure import CannotRun, Figure, seconds_of
 from PIL import Image
+from servers import found
 
 from indexer.building.operations import build
+from indexer.gallery.gallery import Gallery
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import SHIPPED_WEIGHTS, Embedder
@@ -64,7 +67,9 @@ def _figures(embedder: Embedder, files: Path, store: Path) -> dict[str, Figure]:
             note("service_1_client_images_per_s", alone["per_s"])
             note("service_8_clients_images_per_s", _load(port, 8, files)["per_s"])
             before = _bare_per_s(embedder, files)
+            piped_before = _pipeline_per_s(embedder, files, store)
             full = _load(port, 32, files)["per_s"]
+            piped = statistics.fmean((piped_before, _pipeline_per_s(embedder, files, store)))
             bare, decoded = (
                 statistics.fmean(pair)
                 for pair in zip(before, _bare_per_s(embedder, files), strict=True)
@@ -72,6 +77,8 @@ def _figures(embedder: Embedder, files: Path, store: Path) -> dict[str, Figure]:
         note("service_32_clients_images_per_s", full)
         note("embedder_from_files_images_per_s", bare)
         note("service_32_clients_over_embedder", full / bare)
+        note("pipeline_images_per_s", piped)
+        note("service_32_clients_over_pipeline", full / piped)
         note("service_32_clients_over_embedder_of_decoded_images", full / decoded)
         for name in _others():
             with _server(name, store) as port:
@@ -110,6 +117,27 @@ def _bare_per_s(embedder: Embedder, files: Path) -> tuple[float, float]:
         from_files_s = statistics.median(seconds_of(from_files, runs=5))
     decoded_s = statistics.median(seconds_of(lambda: embedder.embed(pictures), runs=5))
     return IMAGES / from_files_s, IMAGES / decoded_s
+
+
+def _pipeline_per_s(embedder: Embedder, files: Path, store: Path) -> float:
+    """Images per second of all that the service does with an image, in a bare loop."""
+    bodies = [file.read_bytes() for file in sorted(files.iterdir())]
+    gallery = Gallery.open(store, "map", embedder=embedder)
+
+    def pixels(body: bytes) -> np.ndarray:
+        return embedder.preprocess(open_image(body, min_side=2 * embedder.input_size))
+
+    with ThreadPoolExecutor(DECODERS) as pool:
+
+        def everything() -> None:
+            for start in range(0, IMAGES, BATCH):
+                batch = np.stack(list(pool.map(pixels, bodies[start : start + BATCH])))
+                images = embedder.embed_query_pixels(batch)
+                list(pool.map(lambda image: found(gallery, embedder, image), images))
+
+        seconds = statistics.median(seconds_of(everything, runs=3))
+    gallery.close()
+    return IMAGES / seconds
 
 
 def _write_images(folder: Path) -> Path:

@@ -14,7 +14,6 @@ from servers import found
 
 from indexer.gallery.gallery import Gallery
 from model.embedder import Embedder
-from model.fusion import fuse
 from model.images import open_image
 
 
@@ -38,16 +37,16 @@ class Localize(LitAPI):
         return np.stack(inputs)
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
-        """One query a picture."""
-        return [fuse([seen]) for seen in self.embedder.embed_query_pixels(x)]
+        """One embedding a picture."""
+        return self.embedder.embed_query_pixels(x)
 
     def unbatch(self, output: Any) -> list[Any]:
-        """One query per request."""
+        """One embedding per request."""
         return list(output)
 
     def encode_response(self, output: Any, **kwargs: Any) -> dict[str, object]:
         """The matches."""
-        return {"matches": found(self.gallery, output)}
+        return {"matches": found(self.gallery, self.embedder, output)}
 
 
 if __name__ == "__main__":

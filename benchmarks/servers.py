@@ -2,7 +2,7 @@
 
 Usage: python servers.py ours|plain STORE PORT. LitServe's is litserve_server.py: its workers are
 processes, which need its API at the top of a module. All load the shipped weights, decode the
-same way and search the gallery `map` of STORE for five matches.
+same way, search the gallery `map` of STORE and verify the best matches.
 """
 
 import sys
@@ -10,16 +10,16 @@ import threading
 from pathlib import Path
 
 from indexer.gallery.gallery import Gallery
-from model.descriptor_model import FusedQuery
+from indexer.localization.localize import Search, localize_embeddings
+from model.descriptor_model import ImageEmbedding
 from model.embedder import Embedder
-from model.fusion import fuse
 from model.images import open_image
 
 
-def found(gallery: Gallery, query: FusedQuery) -> list[dict[str, object]]:
-    """The matches as the plainest JSON."""
-    matches = gallery.search(query, top_k=5)
-    return [{"image_id": match.record.image_id, "score": match.score} for match in matches]
+def found(gallery: Gallery, embedder: Embedder, image: ImageEmbedding) -> list[dict[str, object]]:
+    """Search and verify as the service does; the matches as the plainest JSON."""
+    answer = localize_embeddings([image], gallery, embedder, Search(top_k=5))
+    return [{"image_id": match.record.image_id, "score": match.score} for match in answer.matches]
 
 
 def ours(store: Path, port: int) -> None:
@@ -50,8 +50,8 @@ def plain(store: Path, port: int) -> None:
     def localize(image: UploadFile) -> dict[str, object]:
         picture = open_image(image.file.read(), min_side=2 * embedder.input_size)
         with one_at_a_time:
-            query = fuse(embedder.embed_query_pixels(embedder.preprocess(picture)[None]))
-        return {"matches": found(gallery, query)}
+            (embedded,) = embedder.embed_query_pixels(embedder.preprocess(picture)[None])
+        return {"matches": found(gallery, embedder, embedded)}
 
     uvicorn.run(app, port=port, log_level="warning")
 

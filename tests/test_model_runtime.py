@@ -19,6 +19,7 @@ from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
+from model.dense import dense_tiles
 from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.errors import CheckpointError, ConfigError
 from model.exporting import sample_pixels
@@ -146,6 +147,15 @@ def test_any_weights_are_exported_with_a_dynamic_batch(exported: Path) -> None:
         )
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert served.explain(picture(1)).ring_half_sides == (0.25, 0.5, 0.75, 1.0)
+
+
+def test_a_network_that_has_no_halves_is_refused_with_dense(
+    exported: Path, tiny_weights: Path
+) -> None:
+    with pytest.raises(ConfigError, match="it has no alignment"):
+        dense_tiles(exported)
+    with pytest.raises(ConfigError, match="safenet-export"):
+        dense_tiles(tiny_weights)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,14 @@ def test_command_refuses_an_unknown_setting_in_one_line(monkeypatch: pytest.Monk
     assert result.stderr.count("\n") == 1
 
 
+def test_command_refuses_an_unknown_precision_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFENET_PRECISION", "fp8")
+    result = CliRunner().invoke(cli.app, [])
+    assert result.exit_code == 1
+    assert "SAFENET_PRECISION: 'fp8' is refused" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_command_refuses_an_open_address_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFENET_HOST", "0.0.0.0")
     result = CliRunner().invoke(cli.app, [])

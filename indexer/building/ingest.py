@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from indexer.building.decoding import Outcome, Prepared, Preparer, Unchanged, outcomes
+from indexer.building.dense import Rows, groups
 from indexer.building.publish import refuse_missing_rows
 from indexer.building.summary import Reasons
 from indexer.building.writer import Writer
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.rows import Known, Problem, SourceInfo, StoredImage
 from indexer.sources.candidate import Candidate, Source, identity, pages
+from model.dense import DenseTiles
 from model.descriptor_model import DescriptorModel
 from model.files import write_atomically
 
@@ -45,7 +47,13 @@ class Tally:
 
 
 def ingest(
-    writer: Writer, source: Source, embedder: DescriptorModel, *, total: int, reread: bool
+    writer: Writer,
+    source: Source,
+    embedder: DescriptorModel,
+    *,
+    total: int,
+    reread: bool,
+    dense: DenseTiles | None = None,
 ) -> tuple[Tally, Reasons]:
     """Bring every candidate of a source in; return the counts, and why images are missing.
 
@@ -55,13 +63,14 @@ def ingest(
         embedder: the gallery's weights.
         total: how many candidates will come, for the progress.
         reread: look again at images whose files changed.
+        dense: what computes the ground of overlapping tiles once; None: each tile alone.
     """
     info = writer.database.enter_source(*identity(source), source.kind)
     for note in source.notes:
         writer.progress.note(note)
     writer.progress.start(total)
     try:
-        run = _Run(writer, info, embedder)
+        run = _Run(writer, info, embedder, dense)
         tally = run.everything(source, reread)
     finally:
         writer.progress.stop()
@@ -72,10 +81,17 @@ def ingest(
 class _Run:
     """One pass over one source."""
 
-    def __init__(self, writer: Writer, info: SourceInfo, embedder: DescriptorModel) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        info: SourceInfo,
+        embedder: DescriptorModel,
+        dense: DenseTiles | None,
+    ) -> None:
         self._writer = writer
         self._info = info
         self._embedder = embedder
+        self._dense = dense
         self._tally = Tally()
         self.reasons = Reasons()
 
@@ -86,13 +102,14 @@ class _Run:
         rows = DescriptorFile(path, row.descriptor_dim, row.local_bytes, writable=True)
         try:
             prepare = Preparer(self._embedder, self._writer.pictures)
-            batch: list[Outcome] = []
-            for outcome in outcomes(self._work(source, reread), prepare):
-                batch.append(outcome)
-                if len(batch) == BATCH:
-                    self._commit(batch, rows)
-                    batch = []
-            self._commit(batch, rows)
+            for candidates, rows_of in groups(source, self._embedder, self._dense):
+                batch: list[Outcome] = []
+                for outcome in outcomes(self._work(candidates, reread), prepare):
+                    batch.append(outcome)
+                    if len(batch) == BATCH:
+                        self._commit(batch, rows, rows_of)
+                        batch = []
+                self._commit(batch, rows, rows_of)
         finally:
             rows.close()
         if self._writer.database.count():
@@ -100,8 +117,10 @@ class _Run:
         self._list_failures()
         return self._tally
 
-    def _work(self, source: Source, reread: bool) -> Iterator[tuple[Candidate, Known | None]]:
-        for page in pages(source.candidates()):
+    def _work(
+        self, candidates: Iterator[Candidate], reread: bool
+    ) -> Iterator[tuple[Candidate, Known | None]]:
+        for page in pages(candidates):
             ids = [candidate.record.image_id for candidate in page]
             known = self._writer.database.known(ids)
             removed = self._writer.database.removed(self._info.id, ids) if reread else set()
@@ -120,11 +139,11 @@ class _Run:
         own = before.source_id == self._info.id
         return own and before.fingerprint != candidate.fingerprint
 
-    def _commit(self, batch: Sequence[Outcome], rows: DescriptorFile) -> None:
+    def _commit(self, batch: Sequence[Outcome], rows: DescriptorFile, rows_of: Rows) -> None:
         prepared = [outcome for outcome in batch if isinstance(outcome, Prepared)]
         problems = [outcome for outcome in batch if isinstance(outcome, Problem)]
         same = [outcome for outcome in batch if isinstance(outcome, Unchanged)]
-        images = self._store(prepared, rows) if prepared else []
+        images = self._store(prepared, rows, rows_of) if prepared else []
         if images or problems:
             self._writer.database.commit_batch(self._info.id, images, problems)
         if same:
@@ -137,12 +156,14 @@ class _Run:
         skipped = len(problems) - failed
         self._count(Tally(added=len(images), skipped=skipped, failed=failed, unchanged=len(same)))
 
-    def _store(self, prepared: Sequence[Prepared], rows: DescriptorFile) -> list[StoredImage]:
-        pixels_N3SS = np.stack([item.pixels_3SS for item in prepared])
+    def _store(
+        self, prepared: Sequence[Prepared], rows: DescriptorFile, rows_of: Rows
+    ) -> list[StoredImage]:
         first = self._writer.row.next_slot
-        crcs = rows.write(first, self._embedder.embed_gallery_pixels(pixels_N3SS))
+        crcs = rows.write(first, rows_of(prepared))
         matcher = self._embedder.matcher
         if matcher is not None:
+            pixels_N3SS = np.stack([item.pixels_3SS for item in prepared])
             for item, row_B in zip(prepared, matcher.describe(pixels_N3SS), strict=True):
                 self._writer.pictures.add_row(item.picture_sha256, matcher.row_format, row_B)
         return [

@@ -28,6 +28,7 @@ from indexer.records import Bounds, Filters, View
 from indexer.sources.candidate import Source, options_from_text
 from indexer.sources.detect import open_source
 from indexer.sources.names import path_of, shown
+from model.dense import DenseTiles
 from model.descriptor_model import DescriptorModel
 
 
@@ -57,6 +58,7 @@ def build(
     start_over: bool = False,
     keep: int = KEEP,
     progress: Progress | None = None,
+    dense: DenseTiles | None = None,
 ) -> Outcome:
     """Build a gallery of one source, or continue an interrupted build.
 
@@ -70,6 +72,7 @@ def build(
             until the new one is published.
         keep: number of versions to keep.
         progress: receives the reports.
+        dense: computes the ground of a map's overlapping tiles once; None: each tile alone.
 
     Raises:
         GalleryExistsError: the gallery was built from another source.
@@ -87,7 +90,9 @@ def build(
             begin_over(writer, source, new_row(name, source, embedder, index_kind))
         else:
             check_fits(writer.row, source, embedder)
-        return _bring_in(writer, source, embedder, total=total, reread=False, keep=keep)
+        return _bring_in(
+            writer, source, embedder, total=total, reread=False, keep=keep, dense=dense
+        )
 
 
 def add(
@@ -99,10 +104,11 @@ def add(
     reread: bool = False,
     keep: int = KEEP,
     progress: Progress | None = None,
+    dense: DenseTiles | None = None,
 ) -> Outcome:
     """Add another source, or the new images of a known one; failed images are tried again.
 
-    `reread` also reads files again that changed (update).
+    `reread` also reads files again that changed (update). `dense` is as for `build`.
 
     Raises:
         UnknownGalleryError: there is no such gallery.
@@ -117,7 +123,9 @@ def add(
     with changing(store, name, progress or Silent()) as writer:
         check_fits(writer.row, source, embedder)
         refuse_taken(source, writer.database)
-        return _bring_in(writer, source, embedder, total=total, reread=reread, keep=keep)
+        return _bring_in(
+            writer, source, embedder, total=total, reread=reread, keep=keep, dense=dense
+        )
 
 
 def update(
@@ -219,8 +227,9 @@ def _bring_in(
     total: int,
     reread: bool,
     keep: int,
+    dense: DenseTiles | None,
 ) -> Outcome:
-    tally, reasons = ingest(writer, source, embedder, total=total, reread=reread)
+    tally, reasons = ingest(writer, source, embedder, total=total, reread=reread, dense=dense)
     size = writer.database.count()
     if size == 0:
         first = next(writer.database.problems(), None)

@@ -88,6 +88,7 @@ def build(
     ] = False,
     dry_run: DryRun = False,
     minutes: Minutes = False,
+    dense: opt.Dense = False,
 ) -> None:
     """Build a gallery of one source; run the command again after an interruption to continue."""
     with one_line_errors(as_json=work.log == "json"):
@@ -108,6 +109,7 @@ def build(
             start_over=replace,
             keep=work.keep,
             progress=report,
+            dense=opt.load_dense(work.weights) if dense else None,
         )
         _report(outcome, name, report)
 
@@ -118,6 +120,7 @@ def add(
     work: WorkOptions,
     dry_run: DryRun = False,
     minutes: Minutes = False,
+    dense: opt.Dense = False,
 ) -> None:
     """Add another source, or the new images of a known one; failed images are tried again."""
     with one_line_errors(as_json=work.log == "json"):
@@ -132,7 +135,13 @@ def add(
         chosen.fetch(report)
         found = chosen.open()
         outcome = operations.add(
-            work.store, name, found, work.embedder(), keep=work.keep, progress=report
+            work.store,
+            name,
+            found,
+            work.embedder(),
+            keep=work.keep,
+            progress=report,
+            dense=opt.load_dense(work.weights) if dense else None,
         )
         _report(outcome, name, report)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from model.dense import DenseTiles
     from model.embedder import Embedder
 
 Name = Annotated[str, typer.Argument(help="Name of the gallery.")]
@@ -24,6 +25,13 @@ Weights = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Dense = Annotated[
+    bool,
+    typer.Option(
+        "--dense",
+        help="Compute the ground of a map's overlapping tiles once: faster, a little less exact.",
+    ),
+]
 MatcherName = Annotated[
     str,
     typer.Option(
@@ -50,6 +58,13 @@ def load_weights(weights: Path | None, device: str, matcher: str = "auto") -> "E
     from model.embedder import Embedder
 
     return Embedder.load(weights, device=device, matcher=matcher)
+
+
+def load_dense(weights: Path | None) -> "DenseTiles":
+    """Return what computes the ground of overlapping tiles once."""
+    from model.dense import dense_tiles
+
+    return dense_tiles(weights)
 
 
 def reporter(log: str) -> Any:

@@ -126,6 +126,10 @@ class CutSource(Source):
             for left in row.lefts_N.tolist():
                 yield self._candidate(tile_m, (left, row.top, row.width, row.height))
 
+    def tile(self, tile_m: float, window: Window) -> Candidate:
+        """Return the candidate of one window."""
+        return self.dated(self._candidate(tile_m, window))
+
     def _candidate(self, tile_m: float, window: Window) -> Candidate:
         address = f"{tile_m:g}m-{_address(self.grid, window)}"
         pixels = self._pixels(tile_m, window)

@@ -1,0 +1,112 @@
+"""How far each stage of an answer is from what the machine allows.
+
+| stage  | bound                                                                               |
+|--------|-------------------------------------------------------------------------------------|
+| decode | libjpeg alone: Pillow decodes the same bytes at the same scale, and nothing else      |
+| embed  | FLOP/s of a large matrix product in OpenVINO, on as many threads                      |
+| search | bytes of a flat index a second, against copying memory                                |
+| verify | none: the time of the matcher's network, of which a photo needs eight views          |
+
+Bound and stage take turns, so that a busy machine slows both. Shapes: N rows, D descriptor length.
+"""
+
+import io
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+import openvino as ov
+import torch
+from figure import Figure
+from openvino import opset13 as ops
+from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
+
+from indexer.gallery.vectors import faiss
+from model.checkpoint import load_checkpoint
+from model.embedder import SHIPPED_WEIGHTS, Embedder
+from model.exporting import sample_pixels
+from model.images import open_image
+from model.matching.xfeat import XFeat
+from model.matching.xfeat_matcher import SIDE
+
+RUNS, IMAGES, MATMUL, ROWS, PHOTO = 7, 16, 1_024, 20_000, (4_000, 3_000)
+
+
+def run() -> dict[str, Figure]:
+    """Return the share of its bound that each stage reaches."""
+    return _decode() | _embed() | _search()
+
+
+def _decode() -> dict[str, Figure]:
+    noise = np.random.default_rng(0).integers(0, 256, (75, 100, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).resize(PHOTO, Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
+    body = stream.getvalue()
+    side = 2 * Embedder.load(matcher="none").input_size
+
+    def libjpeg() -> None:
+        image = Image.open(io.BytesIO(body))
+        image.draft("RGB", (side, side))
+        image.load()
+
+    shares = _shares(libjpeg, lambda: open_image(body, min_side=side))
+    return {"stage_decode_share_of_libjpeg": Figure.of(shares, "share")}
+
+
+def _embed() -> dict[str, Figure]:
+    checkpoint = load_checkpoint(SHIPPED_WEIGHTS)
+    embedder = Embedder.load(device="cpu")
+    pixels = sample_pixels(checkpoint.config.input_size, IMAGES)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        checkpoint.network().eval().describe_with_local(torch.rand(1, 3, *pixels.shape[2:]))
+    flops = float(counter.get_total_flops()) * IMAGES
+    xfeat = XFeat(SIDE)
+    matmul, matmul_flops = _matmul()
+    shares, xfeat_ms = [], []
+    for _ in range(RUNS):
+        bound = matmul_flops / _seconds(matmul)
+        shares.append(flops / _seconds(lambda: embedder.runtime.describe(pixels)) / bound)
+        xfeat_ms.append(1e3 * _seconds(lambda: xfeat(pixels)) / IMAGES)
+    return {
+        "stage_embed_share_of_matmul": Figure.of(shares, "share"),
+        "stage_verify_network_ms": Figure.of(xfeat_ms, "ms/view"),
+    }
+
+
+def _matmul() -> tuple[Callable[[], object], float]:
+    """Return a matrix product in OpenVINO on every core, and its FLOPs."""
+    left = ops.parameter([MATMUL, MATMUL], ov.Type.f32)
+    values = np.random.default_rng(0).standard_normal((MATMUL, MATMUL), dtype=np.float32)
+    product = left
+    for _ in range(4):
+        product = ops.matmul(product, ops.constant(values / MATMUL**0.5), False, False)
+    count = len(os.sched_getaffinity(0))
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": count}
+    compiled = ov.Core().compile_model(ov.Model([product], [left]), "CPU", options)
+    request = compiled.create_infer_request()
+    return lambda: request.infer({0: values}), 4 * 2.0 * MATMUL**3
+
+
+def _search() -> dict[str, Figure]:
+    rows_ND = np.random.default_rng(0).standard_normal((ROWS, 2_560), dtype=np.float32)
+    index = faiss.IndexFlatIP(2_560)
+    index.add(rows_ND)
+    copy_ND = np.empty_like(rows_ND)
+    # A search reads every row once; a copy reads and writes it.
+    shares = _shares(lambda: np.copyto(copy_ND, rows_ND), lambda: index.search(rows_ND[:1], 60))
+    return {"stage_search_share_of_memory": Figure.of([each / 2 for each in shares], "share")}
+
+
+def _shares(bound: Callable[[], object], stage: Callable[[], object]) -> list[float]:
+    """Time of the bound divided by that of the stage, run by run."""
+    _seconds(bound)
+    _seconds(stage)
+    return [_seconds(bound) / _seconds(stage) for _ in range(RUNS)]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

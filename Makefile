@@ -25,7 +25,8 @@ $(DEMO_STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make setup PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[world]'
+	@# Compiling every module takes 20 s of processor time; the few that are used compile when imported.
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[world]'
 	@touch $@
 
 $(STAMP): $(DEMO_STAMP)

@@ -21,6 +21,7 @@ SafeNetError
     ├── BadFilterError          a search filter is out of its range
     ├── OutOfOrderError         a frame of a flight is older than the last one
     ├── UnknownFormatError      nothing is written in the format that a file's suffix names
+    ├── BadFieldOfViewError     a field of view that no pinhole camera has
     ├── CalibrationError        the weights' calibration has an unknown key or a bad value
     └── FaissConflictError      faiss-cpu and faiss-gpu are installed together
 """
@@ -106,6 +107,10 @@ class OutOfOrderError(IndexerError):
 
 class UnknownFormatError(IndexerError):
     """Nothing is written in the format that a file's suffix names."""
+
+
+class BadFieldOfViewError(IndexerError):
+    """A field of view that no pinhole camera has."""
 
 
 class CalibrationError(IndexerError, ValueError):

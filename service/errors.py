@@ -24,7 +24,8 @@ SafeNetError
     ├── GalleryRefusedError      the published gallery does not fit the weights or is damaged
     ├── UnknownExplanationError  no such explanation, or it was dropped for newer ones
     ├── UnknownTrackError        no such track, or it expired
-    └── TrackFullError           the track has as many frames as it may have
+    ├── TrackFullError           the track has as many frames as it may have
+    └── NotPlacedError           the photo has no place on the map, so no format can hold it
 """
 
 from model.errors import SafeNetError
@@ -116,6 +117,10 @@ class NotReadyError(ServiceError):
 
 class GalleryRefusedError(ServiceError):
     """The published gallery does not fit the weights or is damaged."""
+
+
+class NotPlacedError(ServiceError):
+    """The photo has no place on the map, so no format can hold it."""
 
 
 class UnknownExplanationError(ServiceError):

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from indexer.geojson import area
+from indexer.localization.lens import LEAST_DEG, MOST_DEG
 from indexer.records import Filters, Prior
 from service.bounds import checked_bounds, parse_bounds
 
-Format = Literal["json", "geojson", "gpx", "kml", "csv"]
+Format = Literal["json", "geojson", "gpx", "kml", "csv", "geotiff", "kmz"]
+MapSystem = Literal["EPSG:3857", "EPSG:4326"]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
@@ -41,6 +43,8 @@ Box = Annotated[list[float], Field(min_length=4, max_length=4)]
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 """Latitude, longitude, degrees."""
+
+Quadruple = Annotated[list[float], Field(min_length=4, max_length=4)]
 
 HALF_EQUATOR_M = 20_037_508.0
 """Half the equator, m: no two places are farther apart."""
@@ -79,10 +83,23 @@ class QuestionFields(BaseModel):
     min_confidence: float = Field(
         0.0, ge=0, le=1, allow_inf_nan=False, description="Below this the status is no_match."
     )
+    fov_deg: float | None = Field(
+        None,
+        ge=LEAST_DEG,
+        le=MOST_DEG,
+        allow_inf_nan=False,
+        description="Angle of view across the width of the (first) photo, degrees, for the "
+        "camera; unset: what its EXIF or XMP says, if anything.",
+    )
     explain: bool = Field(
         False, description="Add links to pictures of how the model aligned and divided the images."
     )
-    format: Format = Field("json", description="Format of the answer.")
+    format: Format = Field(
+        "json",
+        description="Format of the answer; geotiff is the photo on the map, kmz has it beside the "
+        "answer.",
+    )
+    crs: MapSystem = Field("EPSG:3857", description="Coordinate system of a GeoTIFF.")
     captured_after: Moment | None = Field(None, description="Only images taken at or after this.")
     captured_before: Moment | None = Field(None, description="Only images taken before this.")
     source: str | None = Field(None, max_length=500, description="Only images of this source.")
@@ -124,6 +141,31 @@ class QuestionParameters(QuestionFields):
         return None if wanted == Filters() else wanted
 
 
+class CameraBody(BaseModel):
+    """Where the camera was and where it looked; each spread is one standard deviation.
+
+    Angles are in the order of a gimbal's axes: heading, then roll, then pitch.
+    """
+
+    latitude: float = Field(description="Latitude of the camera, degrees WGS 84.")
+    longitude: float = Field(description="Longitude of the camera, degrees WGS 84.")
+    height_m: float = Field(description="Height above the map's ground, m.")
+    altitude_m: float | None = Field(
+        description="Height in the datum of the gallery's surface model, m; null without one."
+    )
+    heading_deg: float = Field(
+        description="Where the camera looks, degrees clockwise from true north; where it looks "
+        "straight down, where the photo's top points."
+    )
+    pitch_deg: float = Field(description="0 is level, -90 straight down, degrees.")
+    roll_deg: float = Field(description="Positive where the right side is lower, degrees.")
+    horizontal_spread_m: float
+    height_spread_m: float
+    heading_spread_deg: float
+    pitch_spread_deg: float
+    roll_spread_deg: float
+
+
 class EstimateBody(BaseModel):
     """The ground in the middle of the (first) photo, degrees WGS 84; not the drone's position.
 
@@ -151,6 +193,11 @@ class EstimateBody(BaseModel):
         default=None,
         description="The (first) photo's outline on the ground, a GeoJSON Polygon (MultiPolygon "
         "across the antimeridian); null where no keypoints correspond or the horizon is in view.",
+    )
+    camera: CameraBody | None = Field(
+        default=None,
+        description="The (first) photo's camera; null where its field of view is unknown (send "
+        "fov_deg) or the keypoints do not determine it.",
     )
 
     @field_validator("footprint", mode="before")
@@ -290,6 +337,11 @@ class AnswerBody(BaseModel):
     )
     flights: list[FlightBody] | None = None
     explanation: list[PicturesBody] | None = None
+    correspondences: list[Quadruple] | None = Field(
+        default=None,
+        description="With explain=true: points of the (first) photo and of the best match that "
+        "show the same, at most 100: x, y in the photo, x, y in the match, 0..1 from the top left.",
+    )
     query: QueryBody
     gallery: GalleryName
     model: ModelBody

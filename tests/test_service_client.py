@@ -54,6 +54,7 @@ def test_dataclasses_have_the_fields_of_the_interface() -> None:
     pairs: list[tuple[type, type[BaseModel]]] = [
         (answers.Answer, schemas.AnswerBody),
         (answers.Estimate, schemas.EstimateBody),
+        (answers.Camera, schemas.CameraBody),
         (answers.ImageAnswer, schemas.ImageAnswerBody),
         (answers.Match, schemas.MatchBody),
         (answers.Image, schemas.ImageBody),

@@ -14,6 +14,7 @@ from indexer.building.checks import (
     refuse_unusable,
     require,
 )
+from indexer.building.heights import check_surface_model, keep_heights
 from indexer.building.ingest import Tally, ingest
 from indexer.building.progress import Progress, Silent
 from indexer.building.publish import KEEP, published
@@ -37,7 +38,8 @@ class Outcome:
     """Result of an operation; `size` is the number of images in the gallery after it.
 
     `reasons` counts by cause what was skipped, failed or left aside; `extent` is the box of the
-    gallery's images.
+    gallery's images. `with_height` is the number of images whose middle the surface model covers;
+    None without one.
     """
 
     tally: Tally
@@ -46,6 +48,7 @@ class Outcome:
     reasons: Reasons = field(default_factory=Reasons)
     extent: Bounds | None = None
     view: View = "satellite"
+    with_height: int | None = None
 
 
 def build(
@@ -57,6 +60,7 @@ def build(
     index_kind: str = "auto",
     start_over: bool = False,
     keep: int = KEEP,
+    surface_model: Path | None = None,
     progress: Progress | None = None,
     dense: DenseTiles | None = None,
 ) -> Outcome:
@@ -71,6 +75,7 @@ def build(
         start_over: delete what the gallery holds, whatever it is; readers keep the old version
             until the new one is published.
         keep: number of versions to keep.
+        surface_model: a GeoTIFF of heights of the same ground, for camera poses.
         progress: receives the reports.
         dense: computes the ground of a map's overlapping tiles once; None: each tile alone.
 
@@ -81,6 +86,8 @@ def build(
         SourceError: the source is not usable; nothing was changed.
     """
     source.check()
+    if surface_model is not None:
+        check_surface_model(surface_model)
     total = survey(source).count
     prepare = drop_unreadable if start_over else refuse_lost
     with open_writer(store, name, progress or Silent(), prepare) as writer:
@@ -90,9 +97,22 @@ def build(
             begin_over(writer, source, new_row(name, source, embedder, index_kind))
         else:
             check_fits(writer.row, source, embedder)
-        return _bring_in(
+        outcome = _bring_in(
             writer, source, embedder, total=total, reread=False, keep=keep, dense=dense
         )
+        if surface_model is not None:
+            return replace(outcome, with_height=_keep_heights(writer, surface_model, outcome))
+        if start_over:
+            writer.folder.heights.unlink(missing_ok=True)
+        return outcome
+
+
+def _keep_heights(writer: Writer, surface_model: Path, outcome: Outcome) -> int:
+    assert outcome.extent is not None
+    centres = [
+        (image.record.latitude, image.record.longitude) for image in writer.database.stored()
+    ]
+    return keep_heights(surface_model, writer.folder, outcome.extent, centres)
 
 
 def add(

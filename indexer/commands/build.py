@@ -1,6 +1,7 @@
 """`safenet-index build`, `add`, `update` and `rebuild`: the commands that embed images."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,6 +40,9 @@ def _report(outcome: "Outcome", name: str, report: Any) -> None:
     print(table_line("read", tally.added + tally.unchanged, f"{tally.unchanged:,} known before"))
     print("\n".join(outcome.reasons.lines()))
     print(extent_line(extent, gallery=name, view=view))
+    if outcome.with_height is not None:
+        covered = f"{outcome.with_height:,} of {outcome.size:,} images have heights in their middle"
+        print(table_line("heights", outcome.with_height, covered))
 
 
 def _forecast(
@@ -83,6 +87,12 @@ def build(
     index: Annotated[
         str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
     ] = "auto",
+    dsm: Annotated[
+        Path | None,
+        typer.Option(
+            "--dsm", help="GeoTIFF of heights of the same ground, m: cameras are placed by it."
+        ),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Start over; readers keep the old version until then.")
     ] = False,
@@ -108,6 +118,7 @@ def build(
             index_kind=kind,
             start_over=replace,
             keep=work.keep,
+            surface_model=dsm,
             progress=report,
             dense=opt.load_dense(work.weights) if dense else None,
         )

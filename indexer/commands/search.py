@@ -45,6 +45,13 @@ def search(
     min_ground_m: Annotated[float | None, typer.Option(help="Only tiles at least so wide.")] = None,
     max_ground_m: Annotated[float | None, typer.Option(help="Only tiles at most so wide.")] = None,
     min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.0,
+    fov_deg: Annotated[
+        float | None,
+        typer.Option(
+            "--fov-deg",
+            help="Angle across the photos' width, degrees, for the camera; default: as in EXIF.",
+        ),
+    ] = None,
     truth: Annotated[
         Path | None, typer.Option(help="CSV with file, lat, lon of the queries: print accuracy.")
     ] = None,
@@ -93,6 +100,7 @@ def search(
                     prior=prior,
                     filters=filters,
                     min_confidence=min_confidence,
+                    fov_deg=fov_deg,
                 )
             except ImageError as error:
                 print_error(str(error))

@@ -11,13 +11,14 @@ from indexer.errors import GalleryMismatchError, UnknownImageError
 from indexer.gallery import metadata_search
 from indexer.gallery.database import Database
 from indexer.gallery.descriptors import DescriptorFile
+from indexer.gallery.heights import heights_around
 from indexer.gallery.layout import GalleryFolder, current_version, gallery_folder, list_galleries
 from indexer.gallery.manifest import Manifest, read_manifest
 from indexer.gallery.matcher_rows import MatcherRows
 from indexer.gallery.pictures import PictureStore
 from indexer.gallery.soundness import damage, refuse_bad_rows, refuse_links
 from indexer.gallery.vector_search import Searcher
-from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Prior, View
+from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Position, Prior, View
 from model.descriptor_model import DescriptorModel, FusedQuery
 from model.files import file_sha256
 from model.matching.interface import Matcher
@@ -54,6 +55,7 @@ class Gallery:
         self.weights_sha256 = manifest.weights_sha256
         self.manifest = manifest
         self._place = place
+        self._heights = folder.heights
         self.database: Database = Database.open_snapshot(place / "gallery.sqlite")
         path = place / "descriptors.f16"
         self._descriptors = DescriptorFile(path, self.descriptor_dim, self.local_bytes)
@@ -232,6 +234,12 @@ class Gallery:
                 f"a picture is missing from gallery {self.name!r}; "
                 f"run: safenet-index rebuild {self.name}"
             ) from error
+
+    def heights(
+        self, origin: Position, places_N2: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        """Return the surface model's heights of places, m; see `heights_around`."""
+        return heights_around(self._heights, origin, places_N2)
 
     def _find(self, image_id: str) -> tuple[ImageRecord, str]:
         found = metadata_search.find(self.database, image_id)

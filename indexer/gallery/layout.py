@@ -6,6 +6,7 @@ STORE/<gallery>/
 │                         index.faiss, descriptors.f16 (a hard link of the writer's file)
 ├── pictures/ab/<sha256>.jpg   content-addressed, shared by all versions
 ├── work/                 the writer's files: gallery.sqlite (WAL), descriptors-<generation>.f16
+├── heights.tif           of the surface model, where the gallery was built with one
 ├── failed.csv            images of the last run that could not be read, with the reason
 └── .lock                 held by the one writer
 """
@@ -58,6 +59,11 @@ class GalleryFolder:
     def failed_csv(self) -> Path:
         """CSV of the images that could not be read."""
         return self.root / "failed.csv"
+
+    @property
+    def heights(self) -> Path:
+        """GeoTIFF of the heights of the surface model that the gallery was built with."""
+        return self.root / "heights.tif"
 
     @property
     def lock(self) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.geo import distance_m, metres_between, offset
+from indexer.localization.camera import CameraEstimate
 from indexer.localization.confidence import (
     CHANCE_INLIERS,
     MOST_INLIERS,
@@ -64,6 +65,9 @@ class Estimate:
     footprint: Ring | None = None
     """The (first) photo's outline on the ground where its keypoints correspond: clockwise from its
     top left, (latitude, longitude); None where the photo shows the horizon."""
+    camera: CameraEstimate | None = None
+    """Where the camera was, not the ground it shows; None where the field of view is unknown or the
+    keypoints do not determine it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,8 +88,8 @@ def samples(
         if file not in positions:
             continue
         truth = positions[file]
-        embedded, aspect = embed_photos([file], embedder)
-        search = Search(top_k=1, photo_aspect=aspect)
+        embedded, photo = embed_photos([file], embedder)
+        search = Search(top_k=1, photo_aspect=photo.aspect)
         answer = localize_embeddings(embedded, gallery, embedder, search)
         near_m = reach_m(answer.matches[0])
         in_map = any(

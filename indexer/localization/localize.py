@@ -10,6 +10,7 @@ from PIL import Image
 from indexer.gallery.gallery import Gallery
 from indexer.localization.agreement import combine
 from indexer.localization.answer import Answer, Status
+from indexer.localization.camera import QueryPhoto, camera_of
 from indexer.localization.confidence import (
     Calibration,
     calibration_of,
@@ -17,13 +18,15 @@ from indexer.localization.confidence import (
     is_match,
 )
 from indexer.localization.estimate import Neighbourhood
+from indexer.localization.lens import focal_of
 from indexer.localization.matching import most_shown_first, rerank_by_matcher
 from indexer.localization.pose import footprint
 from indexer.records import Filters, Match, Prior
+from indexer.sources.photos.metadata import header_focal
 from model.descriptor_model import DescriptorModel, FusedQuery, ImageEmbedding
 from model.errors import ImageError
 from model.fusion import fuse
-from model.images import open_image
+from model.images import open_picture
 from model.preprocessing import decode_side
 from model.scoring import COMPARED
 
@@ -43,7 +46,8 @@ class Search:
 
     `top_k` matches are returned. `prior` is a circle that they lie in, `filters` are other
     conditions. An answer below `min_confidence` (0..1) has the status `no_match`. `photo_aspect` is
-    width divided by height of the (first) photo, for its footprint.
+    width divided by height of the (first) photo, for its footprint; `photo` is that photo, for its
+    camera, where the field of view is known.
     """
 
     top_k: int = 5
@@ -51,6 +55,7 @@ class Search:
     filters: Filters | None = None
     min_confidence: float = 0.0
     photo_aspect: float = 1.0
+    photo: QueryPhoto | None = None
 
 
 def localize(
@@ -62,6 +67,7 @@ def localize(
     prior: Prior | None = None,
     filters: Filters | None = None,
     min_confidence: float = 0.0,
+    fov_deg: float | None = None,
 ) -> Answer:
     """Find where a photo, or several views of one place, was taken.
 
@@ -73,37 +79,41 @@ def localize(
         prior: a circle that the matches lie in.
         filters: other conditions on the matches.
         min_confidence: least confidence of an answer that is not `no_match`, 0..1.
+        fov_deg: angle of view across the (first) photo's width, degrees, for the camera; None: what
+            its EXIF or XMP says, if anything.
 
     Raises:
         ImageError: an image cannot be read.
+        BadFieldOfViewError: `fov_deg` is out of its range.
         BadFilterError: a filter or the prior is out of its range.
         GalleryMismatchError: the gallery was built with other weights.
         CalibrationError: the calibration of the weights is damaged.
     """
     photos = [images] if isinstance(images, str | Path | bytes | Image.Image) else list(images)
     gallery.require_weights(embedder)
-    embedded, photo_aspect = embed_photos(photos, embedder)
+    embedded, first = embed_photos(photos, embedder)
     search = Search(
         top_k=top_k,
         prior=prior,
         filters=filters,
         min_confidence=min_confidence,
-        photo_aspect=photo_aspect,
+        photo_aspect=first.aspect,
+        photo=_photo(first, fov_deg),
     )
     return localize_embeddings(embedded, gallery, embedder, search)
 
 
 def embed_photos(
     photos: Sequence[Photo], embedder: DescriptorModel
-) -> tuple[list[ImageEmbedding], float]:
-    """Return the embeddings of photos, and the first one's width divided by its height.
+) -> tuple[list[ImageEmbedding], "DecodedPhoto"]:
+    """Return the embeddings of photos, and the first one decoded.
 
     Raises:
         ImageError: an image cannot be read.
     """
     decoded = [_decoded(photo, embedder.input_size) for photo in photos]
-    pixels_N3SS = np.stack([embedder.preprocess(image) for image in decoded])
-    return embedder.embed_query_pixels(pixels_N3SS), decoded[0].width / decoded[0].height
+    pixels_N3SS = np.stack([embedder.preprocess(one.image) for one in decoded])
+    return embedder.embed_query_pixels(pixels_N3SS), decoded[0]
 
 
 def localize_embeddings(
@@ -116,7 +126,11 @@ def localize_embeddings(
     fused = localize_query(fuse(images), gallery, embedder, search)
     if len(images) == 1:
         return fused
-    alone = [localize_query(fuse([image]), gallery, embedder, search) for image in images]
+    other = replace(search, photo=None)
+    alone = [
+        localize_query(fuse([image]), gallery, embedder, other if number else search)
+        for number, image in enumerate(images)
+    ]
     return combine(fused, alone)
 
 
@@ -144,6 +158,9 @@ def localize_query(
         if gallery.view == "drone":
             matches = most_shown_first(matches)
     answer = judge(matches, query.steadiness, calibration, search)
+    if embedder.matcher is not None and search.photo is not None and answer.estimate is not None:
+        camera = camera_of(answer.matches[0], search.photo, gallery, embedder.matcher.fine)
+        answer = replace(answer, estimate=replace(answer.estimate, camera=camera))
     return answer if gallery.view == "satellite" else replace(answer, estimate=None)
 
 
@@ -180,11 +197,31 @@ def judge(
     )
 
 
-def _decoded(photo: Photo, input_size: int) -> Image.Image:
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """A decoded photo and its focal length in sides of its centre square, if its header says it."""
+
+    image: Image.Image
+    focal: float | None = None
+
+    @property
+    def aspect(self) -> float:
+        """Width divided by height."""
+        return self.image.width / self.image.height
+
+
+def _decoded(photo: Photo, input_size: int) -> DecodedPhoto:
     if isinstance(photo, Image.Image):
-        return photo
+        return DecodedPhoto(photo)
     source = photo if isinstance(photo, bytes) else Path(photo)
     try:
-        return open_image(source, min_side=decode_side(input_size))
+        picture = open_picture(source, min_side=decode_side(input_size))
     except OSError as error:
         raise ImageError(f"{photo!s}: {error.strerror or error}; check the file") from error
+    size = picture.width_px, picture.height_px
+    return DecodedPhoto(picture.image, header_focal(picture.exif, picture.xmp, size))
+
+
+def _photo(first: DecodedPhoto, fov_deg: float | None) -> QueryPhoto | None:
+    focal = first.focal if fov_deg is None else focal_of(fov_deg, *first.image.size)
+    return None if focal is None else QueryPhoto(picture=first.image, focal=focal)

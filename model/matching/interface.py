@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from model.matching.fine import FinePoints
+
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
@@ -59,6 +61,10 @@ class Matcher(Protocol):
     @property
     def weight(self) -> float:
         """Weight of the matcher's score beside a score of 1."""
+
+    @property
+    def fine(self) -> FinePoints:
+        """What compares a photo with the map around it once more, finely."""
 
     def describe(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Return what a gallery keeps of images: int8 [N, B]."""

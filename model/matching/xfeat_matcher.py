@@ -19,6 +19,7 @@ from PIL import Image
 
 from model.errors import CheckpointError
 from model.matching import xfeat_rows
+from model.matching.fine import FinePoints
 from model.matching.geometry import homography, rotation
 from model.matching.grid import agreement, grid_of
 from model.matching.interface import Geometry, Verified
@@ -81,6 +82,7 @@ class XFeatMatcher:
             CheckpointError: the JSON is missing or damaged.
         """
         self.calibration: Mapping[str, float] = _card(weights)["calibration"]
+        self.fine = FinePoints(weights)
         self._weights = weights
         self._lock = threading.Lock()
         self._compiled: XFeat | None = None

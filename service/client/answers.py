@@ -26,6 +26,24 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Camera:
+    """Where the camera was and where it looked; each spread is one standard deviation."""
+
+    latitude: float
+    longitude: float
+    height_m: float
+    altitude_m: float | None = None
+    heading_deg: float
+    pitch_deg: float
+    roll_deg: float
+    horizontal_spread_m: float
+    height_spread_m: float
+    heading_spread_deg: float
+    pitch_spread_deg: float
+    roll_spread_deg: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """The ground in the middle of the (first) photo, and the radii that hold it.
 
@@ -39,6 +57,7 @@ class Estimate:
     accuracy_m_95: float
     heading_deg: float | None = None
     footprint: dict[str, Any] | None = None
+    camera: Camera | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +204,7 @@ class Answer:
     per_image: list[ImageAnswer] | None = None
     flights: list[Flight] | None = None
     explanation: list[Explanation] | None = None
+    correspondences: list[list[float]] | None = None
     query: Query
     gallery: GalleryVersion
     model: Model

@@ -22,7 +22,7 @@ from service.client.questions import (
     wait_before_retry_s,
 )
 
-Format = Literal["json", "geojson", "gpx", "kml", "csv"]
+Format = Literal["json", "geojson", "gpx", "kml", "csv", "geotiff", "kmz"]
 
 
 def _headers(key: str | None) -> dict[str, str]:
@@ -73,18 +73,27 @@ class Client:
         format: Literal["gpx", "kml", "csv"],
         **parameters: Unpack[Parameters],
     ) -> str: ...
+    @overload
+    def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["geotiff", "kmz"],
+        **parameters: Unpack[Parameters],
+    ) -> bytes: ...
     def localize(
         self,
         images: ImageFile | Sequence[ImageFile],
         *,
         format: Format = "json",
         **parameters: Unpack[Parameters],
-    ) -> Answer | dict[str, Any] | str:
+    ) -> Answer | dict[str, Any] | str | bytes:
         """Return where drone images were taken; several views of one place are fused.
 
         Args:
             images: one image, or several views.
-            format: json gives an `Answer`, geojson a dict, gpx, kml and csv text.
+            format: json gives an `Answer`, geojson a dict, gpx, kml and csv text; geotiff and kmz,
+                which hold the photo on the map, bytes.
             parameters: see `Parameters`.
 
         Raises:
@@ -123,7 +132,7 @@ class Client:
         *,
         format: Format = "json",
         **parameters: Unpack[Parameters],
-    ) -> Answer | dict[str, Any] | str:
+    ) -> Answer | dict[str, Any] | str | bytes:
         """Return the drone images of the place that a satellite tile shows; as `localize`."""
         return self._ask("/navigate", images, {**parameters, "format": format})
 
@@ -198,7 +207,7 @@ class Client:
         path: str,
         images: ImageFile | Sequence[ImageFile],
         parameters: Mapping[str, object],
-    ) -> Answer | dict[str, Any] | str:
+    ) -> Answer | dict[str, Any] | str | bytes:
         files, params = multipart(images), query_string(parameters)
         for attempt in range(self._retries + 1):
             response = self._http.post(path, params=params, files=files)
@@ -206,7 +215,7 @@ class Client:
             if wait_s is None or attempt == self._retries:
                 break
             time.sleep(wait_s)
-        answer: Answer | dict[str, Any] | str = read_answer(response)
+        answer: Answer | dict[str, Any] | str | bytes = read_answer(response)
         return answer
 
     def close(self) -> None:
@@ -259,13 +268,21 @@ class AsyncClient:
         format: Literal["gpx", "kml", "csv"],
         **parameters: Unpack[Parameters],
     ) -> str: ...
+    @overload
+    async def localize(
+        self,
+        images: ImageFile | Sequence[ImageFile],
+        *,
+        format: Literal["geotiff", "kmz"],
+        **parameters: Unpack[Parameters],
+    ) -> bytes: ...
     async def localize(
         self,
         images: ImageFile | Sequence[ImageFile],
         *,
         format: Format = "json",
         **parameters: Unpack[Parameters],
-    ) -> Answer | dict[str, Any] | str:
+    ) -> Answer | dict[str, Any] | str | bytes:
         """Return what `Client.localize` returns."""
         return await self._ask("/localize", images, {**parameters, "format": format})
 
@@ -299,7 +316,7 @@ class AsyncClient:
         *,
         format: Format = "json",
         **parameters: Unpack[Parameters],
-    ) -> Answer | dict[str, Any] | str:
+    ) -> Answer | dict[str, Any] | str | bytes:
         """Return what `Client.navigate` returns."""
         return await self._ask("/navigate", images, {**parameters, "format": format})
 
@@ -316,7 +333,7 @@ class AsyncClient:
         path: str,
         images: ImageFile | Sequence[ImageFile],
         parameters: Mapping[str, object],
-    ) -> Answer | dict[str, Any] | str:
+    ) -> Answer | dict[str, Any] | str | bytes:
         files, params = await asyncio.to_thread(multipart, images), query_string(parameters)
         for attempt in range(self._retries + 1):
             response = await self._http.post(path, params=params, files=files)
@@ -324,7 +341,7 @@ class AsyncClient:
             if wait_s is None or attempt == self._retries:
                 break
             await asyncio.sleep(wait_s)
-        answer: Answer | dict[str, Any] | str = read_answer(response)
+        answer: Answer | dict[str, Any] | str | bytes = read_answer(response)
         return answer
 
     async def aclose(self) -> None:

@@ -28,7 +28,9 @@ class Parameters(TypedDict, total=False):
     bounds: str
     use_image_gps: bool
     min_confidence: float
+    fov_deg: float
     explain: bool
+    crs: str
     captured_after: datetime
     captured_before: datetime
     source: str

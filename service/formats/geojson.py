@@ -16,6 +16,7 @@ def geojson(answer: AnswerBody) -> str:
     """
     features = [_estimate(place) for place in places(answer)]
     features += _footprints(places(answer))
+    features += _cameras(places(answer))
     features += [_match(match, answer) for match in found_matches(answer)]
     if answer.status != "no_match":
         features += [_flight(flight) for flight in answer.flights or [] if len(flight.track) > 1]
@@ -30,7 +31,7 @@ def _estimate(place: Place) -> dict[str, Any]:
         "name": place.name,
         "status": place.status,
         "confidence": place.confidence,
-        **estimate.model_dump(mode="json", exclude={"footprint"}),
+        **estimate.model_dump(mode="json", exclude={"footprint", "camera"}),
     }
     if place.image is not None:
         properties["image"] = place.image
@@ -47,6 +48,19 @@ def _footprints(places_found: Iterable[Place]) -> list[dict[str, Any]]:
         }
         for place in places_found
         if place.estimate.footprint is not None
+    ]
+
+
+def _cameras(places_found: Iterable[Place]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "Feature",
+            "geometry": point(camera.latitude, camera.longitude),
+            "properties": {"role": "camera", "name": place.name, "status": place.status}
+            | camera.model_dump(exclude={"latitude", "longitude"}),
+        }
+        for place in places_found
+        if (camera := place.estimate.camera) is not None
     ]
 
 

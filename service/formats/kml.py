@@ -8,7 +8,7 @@ from indexer.geo import circle
 from indexer.geojson import DECIMALS, area, box, line
 from indexer.xml_text import add_texts, document
 from service.formats.places import Place, found_matches, places, summary
-from service.schemas import AnswerBody, MatchBody
+from service.schemas import AnswerBody, CameraBody, MatchBody
 
 OUTLINE = "ff2fb0ff"
 ESTIMATE = "ffd6620b"
@@ -17,6 +17,12 @@ ESTIMATE = "ffd6620b"
 
 def kml(answer: AnswerBody) -> str:
     """Return placemarks: estimates with their radii, matches with their areas, flights."""
+    root, _ = kml_document(answer)
+    return document(root)
+
+
+def kml_document(answer: AnswerBody) -> tuple[ET.Element, ET.Element]:
+    """Return the root of a KML and its Document with all placemarks."""
     root = ET.Element("kml", xmlns="http://www.opengis.net/kml/2.2")
     content = ET.SubElement(root, "Document")
     title = f"{answer.gallery.name}: {answer.status}"
@@ -29,7 +35,7 @@ def kml(answer: AnswerBody) -> str:
         for flight in answer.flights or []:
             mark = _placemark(content, flight.flight_id)
             _add_line(mark, line([(image.latitude, image.longitude) for image in flight.track]))
-    return document(root)
+    return root, content
 
 
 def _add_estimate(content: ET.Element, place: Place) -> None:
@@ -47,12 +53,25 @@ def _add_estimate(content: ET.Element, place: Place) -> None:
         shown = _placemark(content, f"{place.name}: ground in the photo")
         _add_style(shown, ESTIMATE)
         _add_polygons(shown, estimate.footprint)
+    if estimate.camera is not None:
+        _add_camera(content, place.name, estimate.camera)
     radii = ((estimate.accuracy_m_68, "68"), (estimate.accuracy_m_95, "95"))
     for radius_m, share in radii:
         ring = circle(estimate.latitude, estimate.longitude, radius_m)
         outline = _placemark(content, f"{place.name}: {share} % within {radius_m:.1f} m")
         _add_style(outline, ESTIMATE)
         _add_polygons(outline, area(ring))
+
+
+def _add_camera(content: ET.Element, name: str, camera: CameraBody) -> None:
+    mark = _placemark(content, f"camera of the photo ({name})")
+    _add_data(mark, camera.model_dump())
+    point = ET.SubElement(mark, "Point")
+    add_texts(
+        point,
+        altitudeMode="relativeToGround",
+        coordinates=f"{_text([[camera.longitude, camera.latitude]])},{camera.height_m:.1f}",
+    )
 
 
 def _add_match(content: ET.Element, match: MatchBody, answer: AnswerBody) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.records import Position
-from indexer.sources.photos.metadata import header_position
+from indexer.sources.photos.metadata import header_focal, header_position
 from model.descriptor_model import DescriptorModel
 from model.images import open_picture
 from model.preprocessing import decode_side
@@ -17,14 +17,16 @@ from service.errors import TooSmallImageError
 from service.questions.decode_memory import DecodeMemory, refuse_much_metadata
 
 KEPT_SIDE_PX = 1024
-"""Our choice: longer side of the query image that an explanation keeps; a few MB a question."""
+"""Our choice: longer side of the query image that is kept for its camera, an explanation or a
+GeoTIFF; a few MB a question."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
     """One uploaded image: the model's pixels uint8 [3, S, S] and the upright size, px.
 
-    `picture` and `gps` (latitude, longitude) are None where they were not requested.
+    `picture` and `gps` (latitude, longitude) are None where they were not requested. `focal` is the
+    focal length in sides of the centre square, None where the header does not say it.
     """
 
     pixels_3SS: NDArray[np.uint8]
@@ -32,6 +34,7 @@ class Decoded:
     height: int
     picture: Image.Image | None
     gps: Position | None
+    focal: float | None
 
 
 class Decoder:
@@ -61,9 +64,14 @@ class Decoder:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     async def decode(
-        self, images: list[bytes], *, keep: bool = False, gps: bool = False
+        self, images: list[bytes], *, keep: int = 0, gps: bool = False
     ) -> list[Decoded]:
         """Decode all images of one question, in order; cancelling drops those that have not begun.
+
+        Args:
+            images: encoded.
+            keep: of how many of the first ones the picture is kept.
+            gps: whether to read positions.
 
         Raises:
             ImageError: one cannot be decoded.
@@ -71,7 +79,8 @@ class Decoder:
         """
         loop = asyncio.get_running_loop()
         tasks = [
-            loop.run_in_executor(self._pool, self.decode_one, data, keep, gps) for data in images
+            loop.run_in_executor(self._pool, self.decode_one, data, number < keep, gps)
+            for number, data in enumerate(images)
         ]
         try:
             return list(await asyncio.gather(*tasks))
@@ -102,6 +111,7 @@ class Decoder:
             height=picture.height_px,
             picture=picture.image if keep else None,
             gps=header_position(picture.exif, picture.xmp) if gps else None,
+            focal=header_focal(picture.exif, picture.xmp, (picture.width_px, picture.height_px)),
         )
 
     def close(self) -> None:

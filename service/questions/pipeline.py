@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from indexer.gallery.gallery import Gallery
 from indexer.localization.answer import Answer
+from indexer.localization.camera import QueryPhoto
+from indexer.localization.lens import focal_of
 from indexer.localization.localize import Search, localize_embeddings
 from indexer.records import Prior
 from model.descriptor_model import DescriptorModel, ImageEmbedding
 from model.fusion import fuse
 from service.questions.batching import BatchWorker
 from service.questions.decoding import Decoded, Decoder
+from service.questions.explanations import MAX_QUERIES
 from service.questions.flights import SubTrack, sub_tracks
 from service.schemas import QuestionParameters
 from service.telemetry.traces import Tracing
@@ -67,7 +70,9 @@ class Pipeline:
             started_at = time.perf_counter()
             with self.tracing.stage("decode"):
                 decoded = await self.decoder.decode(
-                    question.images, keep=parameters.explain, gps=parameters.use_image_gps
+                    question.images,
+                    keep=MAX_QUERIES if parameters.explain else 1,
+                    gps=parameters.use_image_gps,
                 )
             decode_ms = (time.perf_counter() - started_at) * 1e3
             with self.tracing.stage("embed"):
@@ -84,7 +89,7 @@ class Pipeline:
                 embedded.images,
                 parameters,
                 prior,
-                decoded[0].width / decoded[0].height,
+                decoded[0],
             )
         search_ms = (time.perf_counter() - started_at) * 1e3
         return QuestionResult(
@@ -115,7 +120,7 @@ def _search(
     images: list[ImageEmbedding],
     parameters: QuestionParameters,
     prior: Prior | None,
-    photo_aspect: float,
+    first: Decoded,
 ) -> tuple[Answer, list[SubTrack] | None]:
     """Return the answer and, for a flight archive, the flights of its matches."""
     search = Search(
@@ -123,9 +128,20 @@ def _search(
         prior=prior,
         filters=parameters.filters,
         min_confidence=parameters.min_confidence,
-        photo_aspect=photo_aspect,
+        photo_aspect=first.width / first.height,
+        photo=_photo(first, parameters.fov_deg),
     )
     answer = localize_embeddings(images, gallery, embedder, search)
     if gallery.view != "drone":
         return answer, None
     return answer, sub_tracks(gallery, fuse(images), answer.matches, search.filters)
+
+
+def _photo(first: Decoded, fov_deg: float | None) -> QueryPhoto | None:
+    """Return the photo for its camera; None where its field of view is unknown."""
+    focal = first.focal
+    if fov_deg is not None:
+        focal = focal_of(fov_deg, first.width, first.height)
+    if focal is None or first.picture is None:
+        return None
+    return QueryPhoto(picture=first.picture, focal=focal)

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from indexer.gallery.gallery import Gallery
 from indexer.localization.answer import Answer
+from indexer.localization.pose import corresponding_points
 from indexer.records import ImageRecord, Match
 from model.descriptor_model import DescriptorModel
 from service.questions.explanations import EXPLANATION_KINDS, Explainable
@@ -24,6 +25,9 @@ from service.schemas import (
     QueryBody,
     TimingBody,
 )
+
+MAX_CORRESPONDENCES = 100
+"""Our choice: as many lines as an eye can follow."""
 
 
 def image_url(gallery: str, image_id: str) -> str:
@@ -98,6 +102,7 @@ def answer_body(
         if result.tracks is None
         else [_flight_body(track, gallery.name) for track in result.tracks],
         explanation=explanation,
+        correspondences=None if explanation is None else _correspondences(result),
         query=QueryBody(
             images=len(result.decoded),
             width=result.decoded[0].width,
@@ -114,6 +119,14 @@ def _estimate_body(answer: Answer) -> EstimateBody | None:
     if answer.estimate is None:
         return None
     return EstimateBody.model_validate(answer.estimate, from_attributes=True)
+
+
+def _correspondences(result: QuestionResult) -> list[list[float]] | None:
+    first, matches = result.decoded[0], result.answer.matches
+    if not matches:
+        return None
+    points = corresponding_points(matches[0], first.width / first.height, MAX_CORRESPONDENCES)
+    return None if points is None else [[round(x, 4) for x in point] for point in points]
 
 
 def _image_answer(number: int, answer: Answer, gallery: str) -> ImageAnswerBody:

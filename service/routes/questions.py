@@ -4,11 +4,12 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from indexer.gallery.gallery import Gallery
 from indexer.records import View
 from service.errors import ParameterError
-from service.formats import FORMATS
+from service.formats import MEDIA_TYPES, PlacedPhoto, written
 from service.questions.deadline import before_deadline
 from service.questions.explanations import MAX_MATCHES, MAX_QUERIES, Explainable, ExplainingModel
 from service.questions.parameters import joined_parameters
@@ -50,7 +51,7 @@ MAX_FIELDS = 2 * len(QuestionFields.model_fields)
 
 ENDPOINT: dict[View, str] = {"satellite": "localize", "drone": "navigate"}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type: {} for media_type, _ in FORMATS.values()}},
+    200: {"content": {media_type: {} for media_type in MEDIA_TYPES}},
     **problem_responses(400, 401, 404, 405, 408, 413, 415, 422, 429, 503),
 }
 
@@ -89,8 +90,19 @@ async def _answered(request: Request, running: Running, view: View) -> Response:
             total_ms = (time.perf_counter() - started_at) * 1e3
             body = answer_body(result, gallery, running.embedder, total_ms, links)
     _count(running, ENDPOINT[view], body)
-    media_type, write = FORMATS[parameters.format]
-    return Response(write(body), media_type=media_type)
+    media_type, content = await run_in_threadpool(
+        written, body, parameters.format, _placed(result, parameters)
+    )
+    return Response(content, media_type=media_type)
+
+
+def _placed(result: QuestionResult, parameters: QuestionParameters) -> PlacedPhoto:
+    estimate = result.answer.estimate
+    return PlacedPhoto(
+        picture=result.decoded[0].picture,
+        outline=None if estimate is None else estimate.footprint,
+        crs=parameters.crs,
+    )
 
 
 def _upload_limits(settings: Settings) -> UploadLimits:

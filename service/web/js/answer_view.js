@@ -109,6 +109,18 @@ export function estimateLine(answer, knownPositions, onCopy) {
   return element("div", { class: "estimate" }, ...lines);
 }
 
+/** Where the camera was and where it looked; null where the field of view is unknown. */
+export function cameraLine(answer) {
+  const camera = answer.estimate?.camera;
+  if (!camera) return null;
+  const { latitude, longitude, height_m, heading_deg, pitch_deg, roll_deg } = camera;
+  const place = `Camera at ${positionText(latitude, longitude)} ± ${metresText(camera.horizontal_spread_m)}`;
+  const height = `${metresText(height_m)} ± ${metresText(camera.height_spread_m)} above the map`;
+  const tilt = `pitch ${pitch_deg.toFixed(1)}°, roll ${roll_deg.toFixed(1)}°`;
+  const words = `${place}, ${height}; heading ${headingText(heading_deg)}, ${tilt}`;
+  return element("p", { class: "facts camera" }, words);
+}
+
 /** The service's error message, with a button to try again. */
 export function problemBanner(error, onRetry) {
   const words = element(

@@ -62,7 +62,7 @@ export async function getBlob(path, signal) {
  * @param parameters URLSearchParams of the question
  * @param images [{blob, name}], sent as repeated multipart field `image`
  * @param onUpload called with the share of bytes sent, 0..1
- * @returns {abort, answer}: a way to stop, and a promise of the body's text
+ * @returns {abort, answer}: a way to stop, and a promise of the body as a Blob
  */
 export function postQuestion(route, parameters, images, onUpload = () => {}) {
   let request = null;
@@ -74,6 +74,7 @@ export function postQuestion(route, parameters, images, onUpload = () => {}) {
       for (const [name, value] of Object.entries(keyHeaders())) {
         request.setRequestHeader(name, value);
       }
+      request.responseType = "blob";
       request.upload.onprogress = (event) => onUpload(event.loaded / Math.max(1, event.total));
       request.onload = () => resolve(request);
       request.onerror = () => reject(unreachable());
@@ -85,9 +86,9 @@ export function postQuestion(route, parameters, images, onUpload = () => {}) {
   const run = async () => {
     for (;;) {
       const reply = await send();
-      if (reply.status >= 200 && reply.status < 300) return reply.responseText;
+      if (reply.status >= 200 && reply.status < 300) return reply.response;
       const headers = { get: (name) => reply.getResponseHeader(name) };
-      const problem = await problemOf(reply.status, reply.responseText, headers);
+      const problem = await problemOf(reply.status, await reply.response.text(), headers);
       const again = reply.status === 401 && (await askForKey(problem.message));
       if (!again || stopped) throw problem;
     }

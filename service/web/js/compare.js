@@ -1,6 +1,7 @@
 // The question and one match, over each other with a swipe or side by side.
 
 import { element } from "./dom.js";
+import { PointLines } from "./point_lines.js";
 
 const LAYERS = [
   ["picture", "Picture"],
@@ -17,6 +18,7 @@ export class Compare {
     this.stage = root.querySelector(".stage");
     this.swipe = root.querySelector("input[type=range]");
     this.images = [...root.querySelectorAll(".stage img")];
+    this.lines = new PointLines(this.stage, this.images);
     this.note = root.querySelector(".note");
     this.shown = null;
     this.urls = [];
@@ -40,9 +42,11 @@ export class Compare {
   /**
    * @param left, right: {title, sources: {picture, aligned, rings, heatmap}}; a source is a Blob,
    *   a path of the service, or missing
+   * @param points that show the same in both pictures, see PointLines
    */
-  open(left, right) {
-    this.shown = { left, right };
+  open(left, right, points = []) {
+    this.shown = { left, right, points };
+    this.lines.clear();
     this.root.hidden = false;
     this.root.scrollIntoView({ block: "nearest" });
     const [leftTitle, rightTitle] = this.root.querySelectorAll(".titles span");
@@ -72,6 +76,7 @@ export class Compare {
       button.setAttribute("aria-pressed", String(button.value === mode));
     }
     this.place();
+    this.lines.draw();
   }
 
   /** Show one layer of both sides; a side without it keeps its picture. */
@@ -102,6 +107,7 @@ export class Compare {
       this.urls.push(url);
       image.src = url;
     });
+    this.lines.show(name === "picture" ? shown.points : []);
   }
 
   load(source) {

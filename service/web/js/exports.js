@@ -3,10 +3,13 @@
 import { ROOT } from "./api.js";
 import { hasKey } from "./key.js";
 
+/** Formats to download; those with `hasPhoto` need a photo whose outline on the ground is known. */
 export const FORMATS = [
-  ["geojson", "GeoJSON"],
-  ["gpx", "GPX"],
-  ["kml", "KML"],
+  { format: "geojson", words: "GeoJSON" },
+  { format: "gpx", words: "GPX" },
+  { format: "kml", words: "KML" },
+  { format: "kmz", words: "KMZ with the photo", hasPhoto: true },
+  { format: "geotiff", words: "GeoTIFF of the photo", hasPhoto: true },
 ];
 
 /** Put text on the clipboard, also where the page is not a secure context. */
@@ -25,9 +28,9 @@ export async function copyText(text) {
 }
 
 /** Hand the browser a file to save. */
-export function save(text, fileName) {
+export function save(content, fileName) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
+  link.href = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
   link.download = fileName;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

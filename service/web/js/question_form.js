@@ -142,9 +142,10 @@ export class QuestionForm {
 
   /** The query string of the question. */
   parameters() {
-    const { gallery, top_k, min_confidence, use_image_gps, explain } = this.form.elements;
+    const { gallery, top_k, min_confidence, fov_deg, use_image_gps, explain } = this.form.elements;
     const parameters = new URLSearchParams({ gallery: gallery.value, top_k: top_k.value });
     if (min_confidence.valueAsNumber > 0) parameters.set("min_confidence", min_confidence.value);
+    if (fov_deg?.value) parameters.set("fov_deg", fov_deg.value);
     if (use_image_gps?.checked) parameters.set("use_image_gps", "true");
     if (explain.checked) parameters.set("explain", "true");
     this.prior.addTo(parameters);
@@ -153,10 +154,11 @@ export class QuestionForm {
 
   /** Fill the form from a link. */
   restore(parameters, priorValue) {
-    const { gallery, top_k, min_confidence, use_image_gps, explain } = this.form.elements;
+    const { gallery, top_k, min_confidence, fov_deg, use_image_gps, explain } = this.form.elements;
     if (parameters.has("gallery")) gallery.value = parameters.get("gallery");
     if (parameters.has("top_k")) top_k.value = parameters.get("top_k");
     min_confidence.value = parameters.get("min_confidence") ?? "0";
+    if (fov_deg) fov_deg.value = parameters.get("fov_deg") ?? "";
     if (use_image_gps) use_image_gps.checked = parameters.get("use_image_gps") === "true";
     explain.checked = parameters.get("explain") === "true";
     if (priorValue) this.prior.set(priorValue);

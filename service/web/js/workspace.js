@@ -2,13 +2,14 @@
 
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { AnswerLayers } from "./answer_layers.js";
-import { estimateLine, photoList, problemBanner, statusBanner } from "./answer_view.js";
+import { cameraLine, estimateLine, photoList, problemBanner, statusBanner } from "./answer_view.js";
 import { getJson, postQuestion } from "./api.js";
 import { QuestionForm } from "./question_form.js";
 import { element } from "./dom.js";
 import { copyText, curlCommand, FORMATS, save } from "./exports.js";
 import { checkEstimates, LinkError, linkHash } from "./link.js";
 import { markPicked, showMatches } from "./match_list.js";
+import { layPhoto } from "./photo_layer.js";
 import { Prior } from "./prior.js";
 import { Progress } from "./progress.js";
 import { picturePath } from "./samples.js";
@@ -20,6 +21,7 @@ export class Workspace {
     this.layer = L.layerGroup();
     const priorGroup = L.layerGroup().addTo(this.layer);
     const answerGroup = L.layerGroup().addTo(this.layer);
+    this.photoGroup = L.layerGroup().addTo(this.layer);
     this.prior = new Prior(panel.querySelector(".prior"), mapView.map, priorGroup);
     const on = {
       change: () => this.forget(),
@@ -41,6 +43,7 @@ export class Workspace {
     this.running?.abort();
     this.answer = null;
     this.layers.clear();
+    this.photoGroup.clearLayers();
     this.result.replaceChildren();
     this.list.replaceChildren();
     this.compare.close();
@@ -57,7 +60,7 @@ export class Workspace {
     const running = postQuestion(this.route, parameters, images, (share) => this.progress.uploaded(share));
     this.running = running;
     try {
-      this.show(JSON.parse(await running.answer), parameters);
+      this.show(JSON.parse(await (await running.answer).text()), parameters);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 422 && this.form.giveUpExplaining(error)) this.submit();
@@ -75,9 +78,13 @@ export class Workspace {
     this.answer = answer;
     const names = (this.sent?.images ?? []).map((image) => image.name);
     const knownPositions = this.form.knownPositions;
+    this.photoGroup.clearLayers();
+    const photo = isFromLink ? null : this.sent?.images[0]?.url;
     const parts = [
       statusBanner(answer, parameters, this.route, { isFromLink }),
       estimateLine(answer, knownPositions, (text) => this.copy(text, "Coordinates")),
+      cameraLine(answer),
+      layPhoto(answer, photo, this.photoGroup),
       photoList(answer, names),
       this.actions(parameters),
       answer.timing_ms ? this.progress.chart(answer.timing_ms) : null,
@@ -115,7 +122,9 @@ export class Workspace {
 
   actions(parameters) {
     const button = (words, click) => element("button", { type: "button", click }, words);
-    const files = FORMATS.map(([format, words]) =>
+    const isPlaced = Boolean(this.answer.estimate?.footprint);
+    const offered = FORMATS.filter(({ hasPhoto }) => isPlaced || !hasPhoto);
+    const files = offered.map(({ format, words }) =>
       button(words, () => this.download(parameters, format)),
     );
     const names = this.sent?.images.map((image) => image.name) ?? [];
@@ -140,8 +149,8 @@ export class Workspace {
     question.delete("explain");
     question.set("format", format);
     try {
-      const text = await postQuestion(this.route, question, this.sent.images).answer;
-      save(text, `${this.route}.${format}`);
+      const content = await postQuestion(this.route, question, this.sent.images).answer;
+      save(content, `${this.route}.${format === "geotiff" ? "tif" : format}`);
       this.announce(`Downloaded ${format}`);
     } catch (error) {
       this.result.prepend(problemBanner(error, () => this.download(parameters, format)));
@@ -164,9 +173,11 @@ export class Workspace {
     const right = { picture: match.image_url, ...layersOf(explained(`match-${match.rank}`)) };
     const left = { picture: first?.blob, ...layersOf(explained("query-1")) };
     this.compare.opener = this.list.querySelector(`[data-id="${CSS.escape(match.image_id)}"]`);
+    const points = match.rank === 1 ? this.answer.correspondences : null;
     this.compare.open(
       { title: first ? `Yours: ${first.name}` : "Yours: not in the link", sources: left },
       { title: `Match ${match.rank}: ${match.image_id}`, sources: right },
+      points ?? [],
     );
     this.mapView.keepInView([match.latitude, match.longitude]);
     history.replaceState(null, "", this.hash());

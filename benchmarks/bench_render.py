@@ -22,7 +22,7 @@ from training.world.rendering.raymarch import drone_view
 from training.world.scene.light import draw_light
 from training.world.scene.scene import Scene, build_scene, light_scene
 from training.world.synthetic.place import RenderSettings, render_place
-from training.world.synthetic.place_jobs import Job, run_job
+from training.world.synthetic.place_jobs import RenderJob, run_render_job
 
 SEED = 7
 TURNS = 3
@@ -81,14 +81,14 @@ def _warm_up(_: int) -> None:
     render_place(SEED, 0, replace(SETTINGS, views=1))
 
 
-def _job_cpu_seconds(job: Job) -> float:
-    return _cpu_seconds(partial(run_job, job))
+def _job_cpu_seconds(job: RenderJob) -> float:
+    return _cpu_seconds(partial(run_render_job, job))
 
 
 def _seconds(pool: Pool, out: Path, place: int, copies: int) -> tuple[float, float]:
     """Wall-clock seconds of all copies, and the processor time of one."""
     jobs = [
-        Job(out=out / str(copy), seed=SEED, index=place, split="train", settings=SETTINGS)
+        RenderJob(out=out / str(copy), seed=SEED, index=place, split="train", settings=SETTINGS)
         for copy in range(copies)
     ]
     started = time.perf_counter()

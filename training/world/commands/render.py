@@ -14,7 +14,7 @@ from training.world.output.gps_csv import write_gps
 from training.world.rendering.camera import Jitter
 from training.world.scene.textures import load_textures
 from training.world.synthetic.place import RenderSettings
-from training.world.synthetic.place_jobs import plan_jobs, run_job
+from training.world.synthetic.place_jobs import render_jobs, run_render_job
 
 
 def render(
@@ -86,7 +86,7 @@ def render(
                 "--texture-classes: also give the folder of images with --textures"
             )
         claim(out, seed, settings)
-        jobs = plan_jobs(out, seed, places, split.value, settings)
-        run_jobs(run_job, jobs, workers, "places")
+        jobs = render_jobs(out, seed, places, split.value, settings)
+        run_jobs(run_render_job, jobs, workers, "places")
         lines = write_gps(out)
     typer.echo(f"{out}: {len(jobs)} places, {lines} lines in gps.csv")

@@ -31,7 +31,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def large_textures() -> Iterator[None]:
-    """Let Pillow decode large pictures within the block: the mesh is the user's own."""
+    """Let Pillow decode large images within the block: the mesh is the user's own."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = _MOST_TEXELS
     try:

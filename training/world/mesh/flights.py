@@ -1,4 +1,4 @@
-"""Camera poses over a mesh: drawn from ranges, or a named flight, with the mesh in the picture."""
+"""Camera poses over a mesh: drawn from ranges, or a named flight, with the mesh in the image."""
 
 import math
 from dataclasses import dataclass, replace
@@ -57,8 +57,8 @@ def over(
 ) -> Camera:
     """Return a camera that looks near a place from any side; its z counts from the ground there.
 
-    Of several headings the first is taken from which the mesh fills the picture. Where none is,
-    the camera looks down more steeply, so that a small mesh is not seen against the void.
+    Of several headings the first is taken from which the mesh fills the image. Where none is,
+    the camera looks down more steeply, so that no void shows around a small mesh.
 
     Raises:
         MeshError: no height of the ranges shows as much as a tile.
@@ -107,7 +107,7 @@ def _towards(middle_m: tuple[float, float], span_m: float, aim: _Aim, dice: Dice
 
 
 def _share_shown(relief: Relief, camera: Camera, middle_m: tuple[float, float]) -> float:
-    """Return how much of a view the mesh fills, as far as its ground tells; -1 from inside it."""
+    """Return how much of a view the mesh fills, judged by its ground; -1 from inside it."""
     height_m = relief.ground_at(*middle_m) + camera.z_m
     if height_m < relief.surface_at(camera.x_m, camera.y_m) + _CLEARANCE_M:
         return -1.0

@@ -11,7 +11,7 @@ from training.world.mesh.drawing import draw
 from training.world.mesh.lens import Projection, towards_sun
 from training.world.mesh.pack import Pack
 from training.world.mesh.raster import EMPTY, Drawn
-from training.world.mesh.shading import Seen
+from training.world.mesh.shading import GBuffer
 from training.world.mesh.vectors import Vector, along, dot, minus, row
 from training.world.scene.light import Light
 
@@ -30,7 +30,7 @@ class _Sun(NamedTuple):
     direct: float
 
 
-def daylight(pack: Pack, seen: Seen, drawn: Drawn, light: Light, splat_m: float) -> F32:
+def daylight(pack: Pack, gbuffer: GBuffer, drawn: Drawn, light: Light, splat_m: float) -> F32:
     """Return how bright the sun makes each pixel [H, W]: 1 on open level ground.
 
     Empty pixels get 1.
@@ -38,17 +38,21 @@ def daylight(pack: Pack, seen: Seen, drawn: Drawn, light: Light, splat_m: float)
     shown_HW = drawn.is_shown
     bright_HW = np.ones(shown_HW.shape, np.float32)
     if shown_HW.any():
-        lens = towards_sun(light.sun, seen.point_HW3[shown_HW].astype(np.float64), _MAP_PX)
+        lens = towards_sun(light.sun, gbuffer.point_HW3[shown_HW].astype(np.float64), _MAP_PX)
         nearness_HW = draw(pack, lens, splat_m).nearness_HW
         off_m = _OFF_SURFACE_M + 2 * lens.half_width / _MAP_PX
         sun = _Sun(light.sun, light.ambient, light.direct)
-        _light_up(seen, drawn, (lens.projection, nearness_HW, off_m), sun, bright_HW)
+        _light_up(gbuffer, drawn, (lens.projection, nearness_HW, off_m), sun, bright_HW)
     return bright_HW
 
 
 @numba.njit(cache=True, nogil=True)
 def _light_up(
-    seen: Seen, drawn: Drawn, depth_map: tuple[Projection, F32, float], sun: _Sun, bright_HW: F32
+    gbuffer: GBuffer,
+    drawn: Drawn,
+    depth_map: tuple[Projection, F32, float],
+    sun: _Sun,
+    bright_HW: F32,
 ) -> None:
     """Write the brightness of each shown pixel from the sun's depth map.
 
@@ -61,8 +65,8 @@ def _light_up(
         for column in range(bright_HW.shape[1]):
             if drawn.number_HW[line, column] == EMPTY:
                 continue
-            normal = row(seen.normal_HW3[line], column)
-            point = along(row(seen.point_HW3[line], column), off_m, normal)
+            normal = row(gbuffer.normal_HW3[line], column)
+            point = along(row(gbuffer.point_HW3[line], column), off_m, normal)
             away = minus(point, row(frame, 0))
             x = (dot(away, row(frame, 1)) / half_width + 1.0) * 0.5 * side - 0.5
             y = (1.0 - dot(away, row(frame, 2)) / half_width) * 0.5 * side - 0.5

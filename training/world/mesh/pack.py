@@ -1,4 +1,4 @@
-"""A mesh as arrays on disk that every worker maps: chunks of triangles, textures with halvings.
+"""A mesh as arrays on disk that every worker maps: chunks of triangles, textures with mipmaps.
 
 A mesh is read once, packed, and mapped into memory by all processes, which load no more than the
 chunks that their views show.
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.mesh.halving import LEVELS
+from training.world.mesh.mipmaps import LEVELS
 from training.world.mesh.texels import Surface
 
 F32 = NDArray[np.float32]

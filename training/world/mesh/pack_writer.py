@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.errors import MeshError
-from training.world.mesh.halving import LEVELS, halvings, used_texels
+from training.world.mesh.mipmaps import LEVELS, mipmap_levels, used_texels
 from training.world.mesh.pack import ARRAYS
 from training.world.mesh.piece import Piece
 
@@ -91,7 +91,7 @@ class PackWriter:
             assert texture is not None
             numbers[key] = len(self.sizes)
             rows = []
-            for image in halvings(texture, used_texels(texture, sharing)):
+            for image in mipmap_levels(texture, used_texels(texture, sharing)):
                 rows.append((self.counts["texel"], image.shape[1], image.shape[0]))
                 self._write("texel", image.reshape(-1, 3))
             rows += [rows[-1]] * (LEVELS - len(rows))

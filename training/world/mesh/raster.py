@@ -34,7 +34,7 @@ class Drawn(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def project(position_V3: F32, projection: Projection, seen_V3: F64) -> None:
+def project(position_V3: F32, projection: Projection, projected_V3: F64) -> None:
     """Write right, up and depth of every vertex in the viewer's axes.
 
     The depth is in metres; right and up are divided by the half width.
@@ -45,11 +45,11 @@ def project(position_V3: F32, projection: Projection, seen_V3: F64) -> None:
         dy = position_V3[v, 1] - frame[0, 1]
         dz = position_V3[v, 2] - frame[0, 2]
         for axis in range(3):
-            seen_V3[v, axis] = (
+            projected_V3[v, axis] = (
                 dx * frame[axis + 1, 0] + dy * frame[axis + 1, 1] + dz * frame[axis + 1, 2]
             )
-        seen_V3[v, 0] /= projection.half_width
-        seen_V3[v, 1] /= projection.half_width
+        projected_V3[v, 0] /= projection.half_width
+        projected_V3[v, 1] /= projection.half_width
 
 
 @numba.njit(cache=True, nogil=True)
@@ -114,7 +114,7 @@ def _clip_near(seen_33: F64, clipped_43: F64) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def draw_triangles(
-    seen_V3: F64,
+    projected_V3: F64,
     triangle_T3: I32,
     first_vertex: int,
     first_number: int,
@@ -123,15 +123,15 @@ def draw_triangles(
 ) -> None:
     """Draw triangles over what is drawn already; triangle t gets the number first_number + t.
 
-    `triangle_T3` counts vertices of the whole mesh, and `seen_V3` starts at `first_vertex`. What a
-    pinhole has behind it is cut off.
+    `triangle_T3` counts vertices of the whole mesh, and `projected_V3` starts at `first_vertex`.
+    What a pinhole has behind it is cut off.
     """
     side = drawn.nearness_HW.shape[0]
     seen_33, clipped_43 = np.empty((3, 3)), np.empty((4, 3))
     for t in range(triangle_T3.shape[0]):
-        a = seen_V3[triangle_T3[t, 0] - first_vertex]
-        b = seen_V3[triangle_T3[t, 1] - first_vertex]
-        c = seen_V3[triangle_T3[t, 2] - first_vertex]
+        a = projected_V3[triangle_T3[t, 0] - first_vertex]
+        b = projected_V3[triangle_T3[t, 1] - first_vertex]
+        c = projected_V3[triangle_T3[t, 2] - first_vertex]
         count = 3
         if not is_parallel and min(a[2], b[2], c[2]) < NEAR_M:
             seen_33[0], seen_33[1], seen_33[2] = a, b, c
@@ -149,15 +149,15 @@ def draw_triangles(
 
 @numba.njit(cache=True, nogil=True)
 def draw_points(
-    seen_V3: F64, first_number: int, splat_m: float, projection: Projection, drawn: Drawn
+    projected_V3: F64, first_number: int, splat_m: float, projection: Projection, drawn: Drawn
 ) -> None:
     """Draw points as squares of `splat_m` that face the viewer; point p gets first_number - p."""
     side, is_parallel = drawn.nearness_HW.shape[0], projection.is_parallel
-    for p in range(seen_V3.shape[0]):
-        depth = seen_V3[p, 2]
+    for p in range(projected_V3.shape[0]):
+        depth = projected_V3[p, 2]
         if not is_parallel and depth < NEAR_M:
             continue
-        x, y, nearness = _on_image(seen_V3[p], is_parallel, side)
+        x, y, nearness = _on_image(projected_V3[p], is_parallel, side)
         reach = 0.25 * side * splat_m / projection.half_width / (1.0 if is_parallel else depth)
         reach = max(reach, 0.5)
         left, right = max(0, math.ceil(x - reach - 0.5)), min(side, math.floor(x + reach + 0.5))

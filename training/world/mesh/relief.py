@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.mesh.drawing import draw, look_up
+from training.world.mesh.drawing import draw, draw_gbuffer
 from training.world.mesh.lens import from_above
 from training.world.mesh.pack import Pack
 from training.world.orthophoto.bare_ground import above_ground
@@ -25,7 +25,7 @@ class Relief:
     """Cells of `cell_m`, row 0 in the south; `west_m` and `south_m` are the grid's edges.
 
     `surface_m` is the height of the uppermost surface, `ground_m` of the bare ground below it;
-    `is_covered` tells cells with colours, whose mean is `brightness` (0-255).
+    `is_covered` marks cells with colours, whose mean is `brightness` (0-255).
     """
 
     west_m: float
@@ -75,9 +75,9 @@ def relief_of(pack: Pack, splat_m: float) -> Relief:
     middle = (low_3 + high_3) / 2
     lens = from_above(float(middle[0]), float(middle[1]), float(high_3[2]), side * cell_m, side)
     drawn = draw(pack, lens, max(splat_m, cell_m))
-    seen = look_up(pack, lens, drawn)
-    shown = drawn.is_shown & ~_blank(seen.colour_HW3, cell_m)
-    surface = np.where(drawn.is_shown, seen.point_HW3[..., 2], np.nan)[::-1].astype(np.float32)
+    gbuffer = draw_gbuffer(pack, lens, drawn)
+    shown = drawn.is_shown & ~_blank(gbuffer.colour_HW3, cell_m)
+    surface = np.where(drawn.is_shown, gbuffer.point_HW3[..., 2], np.nan)[::-1].astype(np.float32)
     ground = surface - above_ground(surface, cell_m)
     lowest = float(np.nanmin(ground)) if np.isfinite(ground).any() else 0.0
     return Relief(
@@ -87,7 +87,7 @@ def relief_of(pack: Pack, splat_m: float) -> Relief:
         surface_m=np.nan_to_num(surface, nan=lowest),
         ground_m=np.nan_to_num(ground, nan=lowest),
         is_covered=np.ascontiguousarray(shown[::-1]),
-        brightness=float(seen.colour_HW3[shown].mean()) if shown.any() else 0.0,
+        brightness=float(gbuffer.colour_HW3[shown].mean()) if shown.any() else 0.0,
     )
 
 

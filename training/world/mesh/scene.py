@@ -1,4 +1,4 @@
-"""A packed mesh with its relief and its place on the Earth: what jobs take pictures of."""
+"""A packed mesh with its relief and its place on the Earth: what jobs take images of."""
 
 import math
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
+from training.world.mesh.appearance import Appearance
 from training.world.mesh.georeference import Georeference
 from training.world.mesh.lens import Lens, from_above, pinhole
-from training.world.mesh.looks import Look
 from training.world.mesh.pack import Pack, open_pack
-from training.world.mesh.picture import RAYS, Material, Picture, take
 from training.world.mesh.relief import Relief, relief_of
+from training.world.mesh.render import RAYS, Material, RenderedImage, render
 from training.world.output.view import View
 from training.world.rendering.camera import Camera
 
 _WELL_LIT = 112.0
-"""Our choice: the mean of the overhead sets' pictures, to which a camera's meter leads."""
+"""Our choice: the mean of the overhead sets' images, to which a camera's meter leads."""
 _MOST_GAMMA = 1.6
 _POINTS_A_SPLAT = 1.6
 """Our choice: a splat is so many mean distances of points wide, so that surfaces close."""
@@ -25,9 +25,9 @@ _POINTS_A_SPLAT = 1.6
 
 @dataclass(frozen=True, kw_only=True)
 class MeshScene:
-    """One mesh ready for pictures; positions in metres from its middle.
+    """One mesh ready for images; positions in metres from its middle.
 
-    `gamma` is the power that brings the mesh's mean colour to that of a well-lit picture.
+    `gamma` is the power that brings the mesh's mean colour to that of a well-lit image.
     """
 
     pack: Pack
@@ -35,11 +35,11 @@ class MeshScene:
     splat_m: float
     gamma: float
 
-    def _picture(self, lens: Lens, look: Look) -> Picture:
-        return take(self.pack, lens, look, Material(splat_m=self.splat_m, gamma=self.gamma))
+    def _render(self, lens: Lens, appearance: Appearance) -> RenderedImage:
+        return render(self.pack, lens, appearance, Material(splat_m=self.splat_m, gamma=self.gamma))
 
     def from_drone(
-        self, where: Georeference, camera: Camera, look: Look, size_px: int
+        self, where: Georeference, camera: Camera, appearance: Appearance, size_px: int
     ) -> tuple[View, float]:
         """Return what a camera sees, and the share of it that the mesh fills.
 
@@ -48,7 +48,7 @@ class MeshScene:
         target_m = camera.ground_point(0.0, 0.0)
         eye = camera.x_m, camera.y_m, camera.z_m + self.relief.ground_at(*target_m)
         lens = pinhole(eye, camera.axes(), camera.field_of_view_deg, size_px * RAYS)
-        picture = self._picture(lens, look)
+        image = self._render(lens, appearance)
         slant_m = camera.z_m / math.sin(math.radians(-camera.gimbal_pitch_deg))
         wide_m = 2 * slant_m * math.tan(math.radians(camera.field_of_view_deg) / 2)
         here, target = where.degrees([(camera.x_m, camera.y_m), target_m])
@@ -63,26 +63,26 @@ class MeshScene:
             field_of_view_deg=camera.field_of_view_deg,
             footprint=where.degrees(list(camera.footprint())),
             target=target,
-            jpeg_quality=look.sensor.jpeg_quality,
-            pixels=picture.pixels,
-            weather=look.season,
+            jpeg_quality=appearance.sensor.jpeg_quality,
+            pixels=image.pixels,
+            weather=appearance.season,
         )
-        return view, picture.share_shown
+        return view, image.share_shown
 
     def from_satellite(
         self,
         where: Georeference,
         middle_m: tuple[float, float],
         span_m: float,
-        look: Look,
+        appearance: Appearance,
         size_px: int,
         off_m: tuple[float, float] = (0.0, 0.0),
     ) -> View:
-        """Return the tile of a place; its picture is `off_m` (east, north) away from its bounds."""
+        """Return the tile of a place; its image is `off_m` (east, north) away from its bounds."""
         x, y = middle_m
         top_m = float(self.pack.high_3[2])
         lens = from_above(x + off_m[0], y + off_m[1], top_m, span_m, size_px * RAYS)
-        picture = self._picture(lens, look)
+        image = self._render(lens, appearance)
         half = span_m / 2
         corners = [
             (x - half, y + half), (x + half, y + half), (x + half, y - half), (x - half, y - half),
@@ -99,8 +99,8 @@ class MeshScene:
             field_of_view_deg=None,
             footprint=where.degrees(corners),
             target=middle,
-            jpeg_quality=look.sensor.jpeg_quality,
-            pixels=picture.pixels,
+            jpeg_quality=appearance.sensor.jpeg_quality,
+            pixels=image.pixels,
         )
 
 
@@ -119,7 +119,7 @@ def open_scene(folder: Path, splat_m: float | None) -> MeshScene:
 
 @lru_cache(maxsize=1)
 def _scene(folder: Path, splat_m: float | None, written_ns: int) -> MeshScene:
-    """Return the scene of a pack, opened anew where another was written to the folder."""
+    """Return the scene of a pack, opened again where another was written to the folder."""
     pack = open_pack(folder)
     splat = splat_of(pack) if splat_m is None else splat_m
     relief = relief_of(pack, splat)

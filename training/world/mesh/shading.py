@@ -21,8 +21,11 @@ _LEAST_SLANT = 0.12
 so that façades do not melt."""
 
 
-class Seen(NamedTuple):
-    """What each pixel shows: colour (0-255), world point (metres), unit normal to the viewer."""
+class GBuffer(NamedTuple):
+    """What each pixel shows: colour (0-255), world point (metres), unit normal to the viewer.
+
+    Computer graphics calls it a geometry buffer.
+    """
 
     colour_HW3: F32
     point_HW3: F32
@@ -73,7 +76,7 @@ def _triangle(
 
 
 @numba.njit(cache=True, nogil=True)
-def shade(drawn: Drawn, projection: Projection, surface: Surface, seen: Seen) -> None:
+def shade(drawn: Drawn, projection: Projection, surface: Surface, gbuffer: GBuffer) -> None:
     """Write what each pixel shows; pixels that show nothing stay as they are.
 
     The ray through a pixel's middle meets its triangle exactly, so that textures are in true
@@ -98,22 +101,22 @@ def shade(drawn: Drawn, projection: Projection, surface: Surface, seen: Seen) ->
                 )
             point = along(eye, depth, ray)
             for axis in range(3):
-                seen.colour_HW3[line, column, axis] = colour[axis]
-                seen.point_HW3[line, column, axis] = point[axis]
-                seen.normal_HW3[line, column, axis] = normal[axis]
+                gbuffer.colour_HW3[line, column, axis] = colour[axis]
+                gbuffer.point_HW3[line, column, axis] = point[axis]
+                gbuffer.normal_HW3[line, column, axis] = normal[axis]
 
 
 class Averaged(NamedTuple):
-    """Means over the looks of each pixel that show something, and the share of those looks."""
+    """Means over the samples of each pixel that show something, and the share of those samples."""
 
-    seen: Seen
+    gbuffer: GBuffer
     bright_HW: F32
     weight_HW: F32
 
 
 @numba.njit(cache=True, nogil=True)
-def average(seen: Seen, drawn: Drawn, bright_HW: F32, averaged: Averaged) -> None:
-    """Write the means of squares of looks; `averaged` starts with zeros."""
+def average(gbuffer: GBuffer, drawn: Drawn, bright_HW: F32, averaged: Averaged) -> None:
+    """Write the means of squares of samples; `averaged` starts with zeros."""
     side = averaged.weight_HW.shape[0]
     rays = drawn.number_HW.shape[0] // side
     for line in range(side * rays):
@@ -124,24 +127,24 @@ def average(seen: Seen, drawn: Drawn, bright_HW: F32, averaged: Averaged) -> Non
             averaged.weight_HW[r, c] += 1.0
             averaged.bright_HW[r, c] += bright_HW[line, column]
             for axis in range(3):
-                averaged.seen.colour_HW3[r, c, axis] += seen.colour_HW3[line, column, axis]
-                averaged.seen.point_HW3[r, c, axis] += seen.point_HW3[line, column, axis]
-                averaged.seen.normal_HW3[r, c, axis] += seen.normal_HW3[line, column, axis]
+                averaged.gbuffer.colour_HW3[r, c, axis] += gbuffer.colour_HW3[line, column, axis]
+                averaged.gbuffer.point_HW3[r, c, axis] += gbuffer.point_HW3[line, column, axis]
+                averaged.gbuffer.normal_HW3[r, c, axis] += gbuffer.normal_HW3[line, column, axis]
     for r in range(side):
         for c in range(side):
             count = max(averaged.weight_HW[r, c], 1.0)
             averaged.weight_HW[r, c] /= rays * rays
             averaged.bright_HW[r, c] /= count
             for axis in range(3):
-                averaged.seen.colour_HW3[r, c, axis] /= count
-                averaged.seen.point_HW3[r, c, axis] /= count
-                averaged.seen.normal_HW3[r, c, axis] /= count
+                averaged.gbuffer.colour_HW3[r, c, axis] /= count
+                averaged.gbuffer.point_HW3[r, c, axis] /= count
+                averaged.gbuffer.normal_HW3[r, c, axis] /= count
 
 
-def new_seen(side: int) -> Seen:
+def empty_gbuffer(side: int) -> GBuffer:
     """Return what a square image shows before anything is written: zeros."""
     shape = (side, side, 3)
-    return Seen(
+    return GBuffer(
         colour_HW3=np.zeros(shape, np.float32),
         point_HW3=np.zeros(shape, np.float32),
         normal_HW3=np.zeros(shape, np.float32),

@@ -151,7 +151,7 @@ def check_upright(path: Path, parts: Parts, pack: Pack) -> None:
     """
     if parts.is_tileset and np.abs(pack.facing_3).max() > max(2 * pack.facing_3[2], CLEAR):
         raise MeshError(
-            f"{path}: its surface does not face up; mend the tileset's asset.gltfUpAxis, or add "
+            f"{path}: its surface does not face up; correct the tileset's asset.gltfUpAxis, or add "
             "--up z if it really stands so"
         )
 

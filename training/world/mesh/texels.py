@@ -19,8 +19,8 @@ U8 = NDArray[np.uint8]
 class Surface(NamedTuple):
     """A mesh and its textures, in world metres; u runs right and v down, both from 0 to 1.
 
-    `size_KL3` holds the first texel, the width and the height of each texture at each halving of
-    its size. A triangle whose `texture_T` is -1 has the colours of its vertices.
+    `size_KL3` holds the first texel, the width and the height of each texture at each mipmap
+    level. A triangle whose `texture_T` is -1 has the colours of its vertices.
     """
 
     position_V3: NDArray[np.float32]
@@ -62,7 +62,7 @@ def sample(texel_N3: U8, size_3: I64, u: float, v: float) -> Vector:
 
 @numba.njit(cache=True, nogil=True)
 def _level(texels: float, levels: int) -> int:
-    """Return the halving of which one texel stands for `texels` of the whole texture."""
+    """Return the mipmap level of which one texel stands for `texels` of the whole texture."""
     return int(min(round(0.5 * math.log2(max(texels, 1.0))), levels - 1))
 
 

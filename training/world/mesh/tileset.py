@@ -109,7 +109,7 @@ class _Walk:
     ) -> Iterator[TileFile]:
         up_axis = str(tileset.get("asset", {}).get("gltfUpAxis", "Y")).upper()
         if up_axis not in _UP_AXES:
-            raise MeshError(f"{file}: gltfUpAxis {up_axis!r} is not X, Y or Z; mend the tileset")
+            raise MeshError(f"{file}: gltfUpAxis {up_axis!r} is not X, Y or Z; correct the tileset")
         yield from self._tile(file, tileset["root"], matrix_44, "REPLACE", up_axis, depth)
 
     def _tile(
@@ -122,7 +122,7 @@ class _Walk:
         depth: int,
     ) -> Iterator[TileFile]:
         if depth > _DEEPEST:
-            raise MeshError(f"{file}: nested deeper than {_DEEPEST} tiles; mend the tileset")
+            raise MeshError(f"{file}: nested deeper than {_DEEPEST} tiles; correct the tileset")
         if "implicitTiling" in tile:
             raise MeshError(f"{file}: implicit tiling is not supported; export explicit tiles")
         matrix_44 = above_44 @ _transform(file, tile)
@@ -148,7 +148,7 @@ def _contents(file: Path, tile: dict[str, Any]) -> Iterator[str]:
     for content in found:
         uri = content.get("uri") or content.get("url")
         if not isinstance(uri, str):
-            raise MeshError(f"{file}: a tile's content has no uri; mend the tileset")
+            raise MeshError(f"{file}: a tile's content has no uri; correct the tileset")
         yield uri
 
 
@@ -165,7 +165,7 @@ def _transform(file: Path, tile: dict[str, Any]) -> F64:
     try:
         return np.array(numbers, dtype=np.float64).reshape(4, 4).T
     except ValueError as error:
-        raise MeshError(f"{file}: a transform has not 16 numbers; mend the tileset") from error
+        raise MeshError(f"{file}: a transform has not 16 numbers; correct the tileset") from error
 
 
 def _unpacked(data: bytes, file: Path) -> tuple[bytes, F64]:
@@ -195,6 +195,6 @@ def _middle(file: Path, root: dict[str, Any]) -> F64:
             return np.array(to_earth.transform(longitude, latitude, (low + high) / 2))
         centre = np.array((volume.get("box") or volume["sphere"])[:3], dtype=np.float64)
     except (KeyError, TypeError, ValueError) as error:
-        raise MeshError(f"{file}: the root has no bounding volume; mend the tileset") from error
+        raise MeshError(f"{file}: the root has no bounding volume; correct the tileset") from error
     matrix_44 = _transform(file, root)
     return np.asarray(matrix_44[:3, :3] @ centre + matrix_44[:3, 3])

@@ -14,7 +14,8 @@ from training.world.chance import Dice
 from training.world.errors import MapSourceError
 from training.world.orthophoto.drape import Drape, drape, draped_view
 from training.world.orthophoto.guessed_heights import guess_heights
-from training.world.output.folder import STATE_FOLDER, write_output
+from training.world.output.folder import write_output
+from training.world.output.jobs import Job
 from training.world.rendering.camera import Camera, aimed
 from training.world.rendering.sensor import draw_sensor, expose, jpeg
 from training.world.scene.light import draw_light
@@ -59,11 +60,9 @@ class ImagePlace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageJob:
+class ImageJob(Job):
     """One place to make from overhead images."""
 
-    out: Path
-    seed: int
     index: int
     place: ImagePlace
     settings: ImageSettings
@@ -74,14 +73,9 @@ class ImageJob:
         return f"{self.index + 1:04d}"
 
     @property
-    def done_file(self) -> Path:
-        """File written last."""
-        return self.out / STATE_FOLDER / f"pictures-{self.place_id}.done"
-
-    @property
-    def is_done(self) -> bool:
-        """Whether an earlier run finished this place."""
-        return self.done_file.exists()
+    def state_name(self) -> str:
+        """Name of the empty file that is written last."""
+        return f"pictures-{self.place_id}.done"
 
 
 def image_jobs(out: Path, seed: int, settings: ImageSettings) -> list[ImageJob]:

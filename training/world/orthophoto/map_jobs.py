@@ -16,8 +16,8 @@ from training.world.orthophoto.bare_ground import above_ground
 from training.world.orthophoto.drape import Drape, drape, draped_view
 from training.world.orthophoto.guessed_heights import guess_heights
 from training.world.orthophoto.map_source import MapSource
-from training.world.output.folder import STATE_FOLDER
-from training.world.output.place_files import numbered_id, save_place, university_files
+from training.world.output.jobs import PlaceJob
+from training.world.output.place_files import save_place, university_files
 from training.world.output.view import LatLon, View
 from training.world.rendering.camera import Camera, Jitter, fly
 from training.world.rendering.sensor import draw_sensor, expose
@@ -57,30 +57,11 @@ class DrapeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrapeJob:
+class DrapeJob(PlaceJob):
     """One place of the map."""
 
-    out: Path
-    seed: int
-    index: int
-    split: str
     middle: LatLon
     settings: DrapeSettings
-
-    @property
-    def place_id(self) -> str:
-        """Four-digit id, unique over both splits."""
-        return numbered_id(self.index, self.split)
-
-    @property
-    def done_file(self) -> Path:
-        """File with the place's lines of gps.csv, written last."""
-        return self.out / STATE_FOLDER / f"{self.split}-{self.place_id}.csv"
-
-    @property
-    def is_done(self) -> bool:
-        """Whether an earlier run finished this place."""
-        return self.done_file.exists()
 
 
 @lru_cache(maxsize=4)

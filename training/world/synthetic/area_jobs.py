@@ -7,17 +7,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from training.world.chance import Dice
-from training.world.output.folder import STATE_FOLDER, write_output
-from training.world.output.gps_csv import table_row, write_rows
+from training.world.output.jobs import MapPartJob, map_parts, write_map_part
 from training.world.output.view import View
 from training.world.rendering.camera import Camera
-from training.world.rendering.sensor import Sensor, draw_sensor, jpeg
+from training.world.rendering.sensor import Sensor, draw_sensor
 from training.world.rendering.weather import RenderedWeather
 from training.world.scene.light import draw_light
 from training.world.scene.scene import LitScene, Scene, build_scene, light_scene
 from training.world.synthetic.place import expose_drone, expose_satellite
 
-_IMAGES_PER_JOB = 21
 _MARGIN_M = 70.0
 """Our choice: longer than any shadow under the map's sun, so that tiles fit at their edges."""
 _FLIGHTS = (
@@ -82,58 +80,22 @@ def _middles(sides: int, tile_m: float, overlap: float) -> list[float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AreaJob:
-    """A row of tiles (`flight` is -1), or some consecutive images of one flight."""
+class AreaJob(MapPartJob):
+    """A part of the rendered map."""
 
-    out: Path
-    seed: int
     settings: AreaSettings
-    flight: int
-    first: int
-    count: int
-
-    @property
-    def done_file(self) -> Path:
-        """File with the job's lines of gps.csv, written last."""
-        kind = "a-tiles" if self.flight < 0 else f"b-flight{self.flight:02d}"
-        return self.out / STATE_FOLDER / f"{kind}-{self.first:04d}.csv"
-
-    @property
-    def is_done(self) -> bool:
-        """Whether an earlier run finished this job."""
-        return self.done_file.exists()
 
 
 def area_jobs(out: Path, seed: int, settings: AreaSettings) -> list[AreaJob]:
     """Return every job of the map, tiles first."""
-    columns, rows = len(settings.east_m), len(settings.north_m)
-    tiles = [
-        AreaJob(out=out, seed=seed, settings=settings, flight=-1, first=r, count=columns)
-        for r in range(rows)
-    ]
-    stretches = [
-        AreaJob(
-            out=out,
-            seed=seed,
-            settings=settings,
-            flight=flight,
-            first=first,
-            count=min(_IMAGES_PER_JOB, settings.images_per_flight - first),
-        )
-        for flight in range(settings.flights)
-        for first in range(0, settings.images_per_flight, _IMAGES_PER_JOB)
-    ]
-    return tiles + stretches
+    rows, columns = len(settings.north_m), len(settings.east_m)
+    parts = map_parts(rows, columns, settings.flights, settings.images_per_flight)
+    return [AreaJob(out=out, seed=seed, settings=settings, **part) for part in parts]
 
 
 def run_area_job(job: AreaJob) -> int:
     """Render and write the images of one job; return their number."""
-    rows = []
-    for path, place_id, view in _tiles(job) if job.flight < 0 else _flight(job):
-        write_output(job.out / path, jpeg(view.pixels, view.jpeg_quality))
-        rows.append(table_row(path, place_id, view, "", ""))
-    write_rows(job.done_file, rows)
-    return len(rows)
+    return write_map_part(job, _tiles(job) if job.flight < 0 else _flight(job))
 
 
 @lru_cache(maxsize=1)

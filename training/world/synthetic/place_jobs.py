@@ -3,38 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.world.output.folder import STATE_FOLDER
-from training.world.output.place_files import numbered_id, save_place, sues_files, university_files
+from training.world.output.jobs import PlaceJob
+from training.world.output.place_files import save_place, sues_files, university_files
 from training.world.synthetic.place import RenderSettings, render_place
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """One place to render into `out`."""
+class RenderJob(PlaceJob):
+    """One place of the rendered world."""
 
-    out: Path
-    seed: int
-    index: int
-    split: str
     settings: RenderSettings
 
-    @property
-    def place_id(self) -> str:
-        """Four-digit id, unique over both splits."""
-        return numbered_id(self.index, self.split)
 
-    @property
-    def done_file(self) -> Path:
-        """File with the place's lines of gps.csv, written last."""
-        return self.out / STATE_FOLDER / f"{self.split}-{self.place_id}.csv"
-
-    @property
-    def is_done(self) -> bool:
-        """Whether an earlier run finished this place."""
-        return self.done_file.exists()
-
-
-def run_job(job: Job) -> int:
+def run_render_job(job: RenderJob) -> int:
     """Render and write one place; return the number of images."""
     place = render_place(job.seed, job.index, job.settings, job.split)
     views = [place.satellite, *place.drones]
@@ -45,11 +26,13 @@ def run_job(job: Job) -> int:
     return save_place(job.out, job.place_id, files, place.district, job.split, job.done_file)
 
 
-def plan_jobs(out: Path, seed: int, places: int, split: str, settings: RenderSettings) -> list[Job]:
+def render_jobs(
+    out: Path, seed: int, places: int, split: str, settings: RenderSettings
+) -> list[RenderJob]:
     """Return a job for every place; `split` is train, test or both (`places` in each)."""
     splits = ("train", "test") if split == "both" else (split,)
     return [
-        Job(out=out, seed=seed, index=index, split=name, settings=settings)
+        RenderJob(out=out, seed=seed, index=index, split=name, settings=settings)
         for name in splits
         for index in range(places)
     ]

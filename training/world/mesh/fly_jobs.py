@@ -8,12 +8,12 @@ import numpy as np
 
 from training.world.chance import Dice
 from training.world.errors import MeshError
+from training.world.mesh.appearance import draw_appearance
 from training.world.mesh.flights import FREE, FlightRanges, over, preset_over
 from training.world.mesh.georeference import Georeference
-from training.world.mesh.looks import draw_look
 from training.world.mesh.scene import MeshScene, open_scene
-from training.world.output.folder import STATE_FOLDER
-from training.world.output.place_files import numbered_id, save_place, university_files
+from training.world.output.jobs import PlaceJob
+from training.world.output.place_files import save_place, university_files
 from training.world.output.view import View
 
 _COVERED = 0.9
@@ -46,31 +46,12 @@ class FlySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlyJob:
+class FlyJob(PlaceJob):
     """One place of the mesh."""
 
-    out: Path
     pack: Path
-    seed: int
-    index: int
-    split: str
     middle_m: Point
     settings: FlySettings
-
-    @property
-    def place_id(self) -> str:
-        """Four-digit id, unique over both splits."""
-        return numbered_id(self.index, self.split)
-
-    @property
-    def done_file(self) -> Path:
-        """Written last: the place's lines of gps.csv."""
-        return self.out / STATE_FOLDER / f"{self.split}-{self.place_id}.csv"
-
-    @property
-    def is_done(self) -> bool:
-        """Whether an earlier run finished this place."""
-        return self.done_file.exists()
 
 
 def fly_jobs(out: Path, pack: Path, seed: int, settings: FlySettings, most: int) -> list[FlyJob]:
@@ -135,7 +116,7 @@ def _splits(points: list[Point], settings: FlySettings) -> dict[str, list[Point]
 
 
 def run_fly_job(job: FlyJob) -> int:
-    """Take and write the pictures of one place; return the number of images."""
+    """Render and write the images of one place; return the number of images."""
     files = university_files(job.split, job.place_id, list(_views(job)))
     return save_place(job.out, job.place_id, files, "", job.split, job.done_file)
 
@@ -143,13 +124,13 @@ def run_fly_job(job: FlyJob) -> int:
 def _views(job: FlyJob) -> Iterator[View]:
     settings, scene = job.settings, open_scene(job.pack, job.settings.splat_m)
     dice = Dice(job.seed, 71, job.index, 1 if job.split == "test" else 0)
-    tile_look = draw_look(dice, drone=False)
+    tile_appearance = draw_appearance(dice, drone=False)
     off_m = tuple(_MISREGISTRATION_M * dice.between(-1, 1) for _ in range(2))
     yield scene.from_satellite(
         settings.where,
         job.middle_m,
         settings.span_m,
-        tile_look,
+        tile_appearance,
         settings.size_px,
         (off_m[0], off_m[1]),
     )
@@ -161,5 +142,5 @@ def _views(job: FlyJob) -> Iterator[View]:
     else:
         cameras = preset_over(settings.preset, settings.views, job.middle_m, settings.span_m, dice)
     for camera in cameras:
-        look = draw_look(dice, drone=True, other=tile_look)
-        yield scene.from_drone(settings.where, camera, look, settings.size_px)[0]
+        appearance = draw_appearance(dice, drone=True, other=tile_appearance)
+        yield scene.from_drone(settings.where, camera, appearance, settings.size_px)[0]

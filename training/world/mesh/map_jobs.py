@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from training.world.chance import Dice
-from training.world.mesh.fly_job import FlySettings
-from training.world.mesh.looks import Look, draw_look
+from training.world.mesh.appearance import Appearance, draw_appearance
+from training.world.mesh.fly_jobs import FlySettings
 from training.world.mesh.scene import MeshScene, open_scene
-from training.world.output.folder import STATE_FOLDER, write_output
-from training.world.output.gps_csv import table_row, write_rows
+from training.world.output.jobs import MapPartJob, map_parts, write_map_part
 from training.world.output.view import View
 from training.world.rendering.camera import Camera, aimed
-from training.world.rendering.sensor import draw_sensor, jpeg
+from training.world.rendering.sensor import draw_sensor
 from training.world.synthetic.area_jobs import AreaSettings, flight_camera, flight_name, tile_name
 
 _TILE_COVERED = 0.25
@@ -23,7 +22,6 @@ _VIEW_COVERED = 0.8
 """Our choice: shares that the mesh fills of a tile and of a view; the rest is left out."""
 _FLIGHT_TILE_M = 150.0
 """The flights are made for tiles of this side; over others their heights change in proportion."""
-_IMAGES_PER_JOB = 21
 _OTHER_TRIES = 4
 
 
@@ -39,32 +37,16 @@ class MapSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapJob:
-    """A row of tiles (`flight` is -1) or a stretch of one flight."""
+class MapJob(MapPartJob):
+    """A part of the mesh's map."""
 
-    out: Path
     pack: Path
-    seed: int
     settings: MapSettings
     area: AreaSettings
-    flight: int
-    first: int
-    count: int
-
-    @property
-    def done_file(self) -> Path:
-        """Written last: the job's lines of gps.csv."""
-        kind = "a-tiles" if self.flight < 0 else f"b-flight{self.flight:02d}"
-        return self.out / STATE_FOLDER / f"{kind}-{self.first:04d}.csv"
-
-    @property
-    def is_done(self) -> bool:
-        """Whether an earlier run finished this stretch."""
-        return self.done_file.exists()
 
 
 def map_jobs(out: Path, pack: Path, seed: int, settings: MapSettings) -> list[MapJob]:
-    """Return every stretch of work of the map, tiles first."""
+    """Return every job of the map, tiles first."""
     fly = settings.fly
     scene = open_scene(pack, fly.splat_m)
     low, high = scene.pack.low_3[:2], scene.pack.high_3[:2]
@@ -80,49 +62,32 @@ def map_jobs(out: Path, pack: Path, seed: int, settings: MapSettings) -> list[Ma
         images_per_flight=settings.images_per_flight,
         middle_m=(float(middle[0]), float(middle[1])),
     )
-    stretches = [(-1, row, len(area.east_m)) for row in range(len(area.north_m))]
-    stretches += [
-        (flight, first, min(_IMAGES_PER_JOB, settings.images_per_flight - first))
-        for flight in range(settings.flights)
-        for first in range(0, settings.images_per_flight, _IMAGES_PER_JOB)
-    ]
+    parts = map_parts(
+        len(area.north_m), len(area.east_m), settings.flights, settings.images_per_flight
+    )
     return [
-        MapJob(
-            out=out,
-            pack=pack,
-            seed=seed,
-            settings=settings,
-            area=area,
-            flight=flight,
-            first=first,
-            count=count,
-        )
-        for flight, first, count in stretches
+        MapJob(out=out, pack=pack, seed=seed, settings=settings, area=area, **part)
+        for part in parts
     ]
 
 
 def run_map_job(job: MapJob) -> int:
-    """Take and write the pictures of one stretch; return the number of images."""
-    rows = []
-    for path, place_id, view in _tiles(job) if job.flight < 0 else _flight(job):
-        write_output(job.out / path, jpeg(view.pixels, view.jpeg_quality))
-        rows.append(table_row(path, place_id, view, "", ""))
-    write_rows(job.done_file, rows)
-    return len(rows)
+    """Render and write the images of one part; return the number of images."""
+    return write_map_part(job, _tiles(job) if job.flight < 0 else _flight(job))
 
 
-def _look(job: MapJob, flight: int) -> Look:
-    """Return the look of the whole map (flight -1) or of one flight, which differs from it."""
+def _appearance(job: MapJob, flight: int) -> Appearance:
+    """Return the appearance of the whole map (flight -1), or of one flight, which differs."""
     if flight < 0:
-        return replace(draw_look(Dice(job.seed, 81), drone=False), coarse=1.0, sharpened=0.0)
-    return draw_look(Dice(job.seed, 82, flight), drone=True, other=_look(job, -1))
+        return replace(draw_appearance(Dice(job.seed, 81), drone=False), coarse=1.0, sharpened=0.0)
+    return draw_appearance(Dice(job.seed, 82, flight), drone=True, other=_appearance(job, -1))
 
 
 def _tiles(job: MapJob) -> Iterator[tuple[str, str, View]]:
-    fly, scene, look = (
+    fly, scene, appearance = (
         job.settings.fly,
         open_scene(job.pack, job.settings.fly.splat_m),
-        _look(job, -1),
+        _appearance(job, -1),
     )
     for column in range(job.count):
         middle = (
@@ -132,7 +97,7 @@ def _tiles(job: MapJob) -> Iterator[tuple[str, str, View]]:
         if scene.relief.square_covered(*middle, fly.span_m) < _TILE_COVERED:
             continue
         grain = Dice(job.seed, 83, job.first, column).below(1 << 30)
-        own = replace(look, sensor=replace(look.sensor, seed=grain, jpeg_quality=90))
+        own = replace(appearance, sensor=replace(appearance.sensor, seed=grain, jpeg_quality=90))
         name = tile_name(job.first, column)
         view = scene.from_satellite(fly.where, middle, fly.span_m, own, fly.size_px)
         yield f"satellite/{name}.jpg", name, view
@@ -159,13 +124,15 @@ def _camera(job: MapJob, scene: MeshScene, k: int) -> Camera | None:
 
 def _flight(job: MapJob) -> Iterator[tuple[str, str, View]]:
     fly, scene = job.settings.fly, open_scene(job.pack, job.settings.fly.splat_m)
-    name, look = flight_name(job.flight), _look(job, job.flight)
+    name, appearance = flight_name(job.flight), _appearance(job, job.flight)
     for k in range(job.first, job.first + job.count):
         camera = _camera(job, scene, k)
         if camera is None:
             continue
         sensor = draw_sensor(Dice(job.seed, 84, job.flight, k), drone=True)
-        view, _ = scene.from_drone(fly.where, camera, replace(look, sensor=sensor), fly.size_px)
+        view, _ = scene.from_drone(
+            fly.where, camera, replace(appearance, sensor=sensor), fly.size_px
+        )
         row, column = job.area.nearest_tile(*camera.ground_point(0.0, 0.0))
         view = replace(view, flight_id=name)
         yield f"drone/{name}/{k + 1:04d}.jpg", tile_name(row, column), view

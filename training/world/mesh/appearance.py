@@ -1,4 +1,4 @@
-"""How one picture of a mesh looks: its sun, season, haze and camera, none shared by a pair.
+"""The appearance of one image of a mesh: its sun, season, haze and camera, none shared by a pair.
 
 A mesh has one set of textures, so that without this a network could learn them, not the places.
 """
@@ -20,15 +20,15 @@ _SUNS_APART_DEG = 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """One picture's appearance; shares run from 0 to 1.
+class Appearance:
+    """One image's appearance; shares run from 0 to 1.
 
     `relit` is how much of the new sun's shading is laid over the light that the textures hold,
     `lifted` how much their own dark parts are brightened, `season_share` how much of the season
-    shows. `mixing_33` takes colours (0-255) to the picture's own; `gamma_3` bends its bands.
+    shows. `mixing_33` takes colours (0-255) to the image's own; `gamma_3` bends its bands.
     `veil` is a haze that does not depend on distance (satellites), `haze_per_m` one that does.
     `sharpened` is the strength of an unsharp mask, as web maps have it; `coarse` the factor by
-    which the picture was once smaller.
+    which the image was once smaller.
     """
 
     light: Light
@@ -46,10 +46,10 @@ class Look:
     sensor: Sensor
 
 
-def draw_look(dice: Dice, *, drone: bool, other: Look | None = None) -> Look:
-    """Return a random look, of another season and another sun than `other`'s.
+def draw_appearance(dice: Dice, *, drone: bool, other: Appearance | None = None) -> Appearance:
+    """Return a random appearance, of another season and another sun than `other`'s.
 
-    No tile shows snow, since the providers of satellite pictures choose summer days.
+    No tile shows snow, since the providers of satellite images choose summer days.
     """
     taken = () if other is None else (other.season,)
     season = _season(dice, taken if drone else (*taken, "snow"))
@@ -57,7 +57,7 @@ def draw_look(dice: Dice, *, drone: bool, other: Look | None = None) -> Look:
     if other is not None:
         light = replace(light, sun_azimuth_deg=_azimuth(dice, other.light.sun_azimuth_deg))
     tint = dice.between(-12, 12)
-    return Look(
+    return Appearance(
         light=light,
         season=season,
         season_share=dice.between(0.2, 0.65) if season == "snow" else dice.between(0.4, 1.0),

@@ -19,7 +19,7 @@ LEVELS = 7
 def used_texels(texture_HW3: U8, pieces: Sequence[Piece]) -> U8:
     """Return which texels the pieces' triangles cover, uint8 [H, W], 0 or 1.
 
-    What lies between the islands of an atlas (often black) is left out of its halvings.
+    What lies between the islands of an atlas (often black) is left out of its mipmaps.
     """
     height, width = texture_HW3.shape[:2]
     covered = Drawn(
@@ -46,8 +46,8 @@ def _cover(pixel_V2: F64, triangle_T3: I32, covered: Drawn) -> None:
         fill((a[0], a[1], 1.0), (b[0], b[1], 1.0), (c[0], c[1], 1.0), t, covered)
 
 
-def halvings(texture_HW3: U8, used_HW: U8) -> Iterator[U8]:
-    """Yield the texture and its halvings [H, W, 3] to one texel or `LEVELS` sizes in all."""
+def mipmap_levels(texture_HW3: U8, used_HW: U8) -> Iterator[U8]:
+    """Yield the texture and its mipmaps [H, W, 3] to one texel or `LEVELS` sizes in all."""
     image, used = np.ascontiguousarray(texture_HW3), used_HW
     for level in range(LEVELS):
         yield image

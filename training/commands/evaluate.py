@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from console.errors import one_line_errors
+from console.option_groups import with_option_groups
 from console.usage import OneLineGroup
 from model.cpu_threads import limit_blas_threads
-from model.matching.choice import AUTO, MATCHERS, NONE
 from training.commands.dev_set import dev_set_command
+from training.commands.embedding_options import EmbeddingChoice
 from training.commands.figures import figures_command
 from training.commands.tables import tables_command
 from training.data.layouts import read_benchmark
 from training.errors import RecipeError
-from training.evaluation.descriptor_cache import DEFAULT_FOLDER, DescriptorCache
-from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
+from training.evaluation.embedding import ImageSetEmbedder
 from training.evaluation.evaluation import Protocol, Rules, Score, evaluate
 from training.evaluation.overhead import OverheadTest, evaluate_overhead
 from training.evaluation.report import print_scores, write_json
@@ -44,35 +44,6 @@ eval_app = typer.Typer(
     ),
 )
 
-Weights = Annotated[
-    Path | None, typer.Option(help="A .safetensors file; default: the shipped weights.")
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")]
-Workers = Annotated[int, typer.Option(min=0, help="Decoding processes.")]
-Cache = Annotated[Path, typer.Option("--cache", help="Folder of the descriptor cache.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Ignore the descriptor cache.")]
-
-_TURNS_HELP = "Number of rotations averaged: 1, 2, 4; default: the weights'."
-GalleryTurns = Annotated[int | None, typer.Option("--gallery-turns", help=_TURNS_HELP)]
-QueryTurns = Annotated[int | None, typer.Option("--query-turns", help=_TURNS_HELP)]
-TurnZoom = Annotated[
-    float | None,
-    typer.Option(
-        "--turn-zoom",
-        help="Share of the side that every second rotation shows; default: the weights'.",
-    ),
-]
-MatcherName = Annotated[
-    str,
-    typer.Option("--matcher", help=f"Compares the best matches: {', '.join(MATCHERS)}."),
-]
-Verify = Annotated[
-    bool,
-    typer.Option(
-        "--verify/--no-verify", help="Re-rank the best matches by local features, as a search does."
-    ),
-]
-
 
 @eval_app.callback()
 def prepare() -> None:
@@ -82,12 +53,13 @@ def prepare() -> None:
 
 
 @eval_app.command("dataset")
+@with_option_groups
 def dataset_command(
     data: Annotated[
         Path,
         typer.Argument(help="University-1652, SUES-200, DenseUAV, or a folder with gps.csv."),
     ],
-    weights: Weights = None,
+    embedding: EmbeddingChoice,
     protocol: Annotated[
         Protocol, typer.Option(help="Gallery: all images, or only places with a query.")
     ] = "full",
@@ -104,40 +76,22 @@ def dataset_command(
     input_size: Annotated[
         int | None, typer.Option(min=64, max=1024, help="Input side other than trained, pixels.")
     ] = None,
-    gallery_turns: GalleryTurns = None,
-    query_turns: QueryTurns = None,
-    turn_zoom: TurnZoom = None,
-    verify: Verify = True,
-    matcher: MatcherName = AUTO,
-    within_m: Annotated[
-        float, typer.Option(min=0, help="Distance up to which a match counts as a hit, metres.")
-    ] = 25.0,
-    json_file: JsonFile = None,
-    workers: Workers = 2,
-    cache_folder: Cache = DEFAULT_FOLDER,
-    no_cache: NoCache = False,
 ) -> None:
     """Print recall@K and AP in percent in both directions, and metres where positions are known.
 
     Example: safenet-eval University-Release --weights runs/paper/weights.safetensors
     """
     study = _study(by)
-    rules = Rules(protocol=protocol, within_m=within_m, multi_query=multi_query, verify=verify)
-    kept = None if no_cache else DescriptorCache(cache_folder)
+    rules = Rules(
+        protocol=protocol,
+        within_m=embedding.within_m,
+        multi_query=multi_query,
+        verify=embedding.verify,
+    )
 
     @cache
     def load(size: int | None, flipped: bool) -> ImageSetEmbedder:
-        options = EmbeddingOptions(
-            weights=weights,
-            input_size=size or input_size,
-            flip=flip or flipped,
-            gallery_turns=gallery_turns,
-            query_turns=query_turns,
-            turn_zoom=turn_zoom,
-            workers=workers,
-            cache=kept,
-            matcher=matcher if verify else NONE,
-        )
+        options = embedding.options(input_size=size or input_size, flip=flip or flipped)
         return ImageSetEmbedder.load(options)
 
     with one_line_errors(usage=(RecipeError,)):
@@ -149,9 +103,9 @@ def dataset_command(
         embedder = load(None, False)
         title = f"{data.name} ({benchmark.layout} layout), {embedder.name}, protocol {protocol}"
         print_scores(scores, title)
-        if json_file is not None:
+        if embedding.json_file is not None:
             facts = facts_of(embedder, rules) | {"layout": benchmark.layout, "flip": flip}
-            write_json(json_file, facts | _results(scores, study))
+            write_json(embedding.json_file, facts | _results(scores, study))
 
 
 def _study(by: str | None) -> Study | None:
@@ -168,9 +122,10 @@ def _results(scores: dict[str, dict[str, Score]], study: Study | None) -> dict[s
 
 
 @eval_app.command("overhead")
+@with_option_groups
 def overhead_command(
     data: Annotated[Path, typer.Argument(help="Folder of overhead images, with index.csv or not.")],
-    weights: Weights = None,
+    embedding: EmbeddingChoice,
     include: Annotated[
         list[str] | None,
         typer.Option(help="Only images whose path contains this word; repeat for more."),
@@ -191,18 +146,6 @@ def overhead_command(
             min=0, max=2, help="Strength of random colour and light; 1 is the strength in training."
         ),
     ] = 0.0,
-    gallery_turns: GalleryTurns = None,
-    query_turns: QueryTurns = None,
-    turn_zoom: TurnZoom = None,
-    verify: Verify = True,
-    matcher: MatcherName = AUTO,
-    within_m: Annotated[
-        float, typer.Option(min=0, help="Distance up to which a match counts as a hit, metres.")
-    ] = 25.0,
-    json_file: JsonFile = None,
-    workers: Workers = 2,
-    cache_folder: Cache = DEFAULT_FOLDER,
-    no_cache: NoCache = False,
 ) -> None:
     """Evaluate on overhead images: warped like drone views, against all images of the folder.
 
@@ -220,23 +163,15 @@ def overhead_command(
         warps=dataclasses.replace(FLAT_AS_FLOWN, zoom=_zoom(zoom), shift=shift),
         colour=colour,
     )
-    rules = Rules(within_m=within_m, verify=verify)
+    rules = Rules(within_m=embedding.within_m, verify=embedding.verify)
     with one_line_errors(usage=(RecipeError,)):
-        kept = None if no_cache else DescriptorCache(cache_folder)
-        options = EmbeddingOptions(
-            weights=weights,
-            gallery_turns=gallery_turns,
-            query_turns=query_turns,
-            turn_zoom=turn_zoom,
-            workers=workers,
-            cache=kept,
-            matcher=matcher if verify else NONE,
-        )
-        embedder = ImageSetEmbedder.load(options)
+        embedder = ImageSetEmbedder.load(embedding.options())
         scores = {"flown→overhead": evaluate_overhead(data, test, embedder, rules)}
         print_scores({"": scores}, f"{data.name}, {embedder.name}, protocol full, seed {seed}")
-        if json_file is not None:
-            write_json(json_file, facts_of(embedder, rules) | {"test": test, "results": scores})
+        if embedding.json_file is not None:
+            write_json(
+                embedding.json_file, facts_of(embedder, rules) | {"test": test, "results": scores}
+            )
 
 
 def _zoom(text: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The options of `build` and `add` that say what is indexed, and what they do."""
+"""The options of `build` and `add` about the source."""
 
 from dataclasses import dataclass
 from pathlib import Path

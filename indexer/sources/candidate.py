@@ -94,11 +94,11 @@ class SourceOptions:
 
     @property
     def wanted_rows(self) -> str | None:
-        """How the user says that rows of tiles count; None: the source decides."""
+        """Row order that the user chose; None: the source decides."""
         return self.rows or ("tms" if self.tms else None)
 
     def hold(self, latitude: float, longitude: float) -> bool:
-        """Whether a position lies in the wanted area (bounds and mask)."""
+        """Return whether a position lies in the wanted area (bounds and mask)."""
         if self.bounds is not None and not inside_bounds(latitude, longitude, self.bounds):
             return False
         return not self.mask or any(inside_polygon(latitude, longitude, ring) for ring in self.mask)
@@ -106,7 +106,7 @@ class SourceOptions:
     def hold_all(
         self, latitudes_N: NDArray[np.float64], longitudes_N: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        """Whether each position lies in the wanted area: bool [N]; as `hold`."""
+        """Return whether each position lies in the wanted area: bool [N]; as `hold`."""
         held_N = np.ones(len(latitudes_N), dtype=np.bool_)
         if self.bounds is not None:
             west, south, east, north = self.bounds
@@ -139,10 +139,10 @@ class Source(ABC):
 
     @abstractmethod
     def everything(self) -> Iterator[Candidate]:
-        """Every candidate, always in the same order; no pixels are read."""
+        """Yield every candidate, always in the same order; no pixels are read."""
 
     def candidates(self) -> Iterator[Candidate]:
-        """Every candidate whose centre lies in the wanted area."""
+        """Yield every candidate whose centre lies in the wanted area."""
         for candidate in self.everything():
             record = candidate.record
             # A file that cannot be used lies nowhere, and is counted in any area.
@@ -150,7 +150,7 @@ class Source(ABC):
                 yield self.dated(candidate)
 
     def count(self, budget_s: float = 1.0) -> Count:
-        """How many candidates will come; at least so many where counting takes longer."""
+        """Return how many candidates will come; at least so many where counting takes longer."""
         ends, number = time.monotonic() + budget_s, 0
         for number, _ in enumerate(self.candidates(), start=1):
             if number % 64 == 0 and time.monotonic() > ends:
@@ -158,11 +158,11 @@ class Source(ABC):
         return Count(number=number, exact=True)
 
     def spread(self, number: int, total: int) -> Iterator[Candidate]:
-        """About so many of `total` candidates, spread over all of them."""
+        """Yield about so many of `total` candidates, spread over all of them."""
         return islice(self.candidates(), 0, None, max(1, total // number))
 
     def extent(self, budget_s: float = 0.5) -> Bounds | None:
-        """Where the images lie, also beyond the wanted area; of those that time allows to see."""
+        """Return where the images lie, wanted or not; of those that can be read in the time."""
         ends = time.monotonic() + budget_s
         places: list[Position] = []
         for candidate in self.everything():
@@ -174,14 +174,14 @@ class Source(ABC):
         return box_around(places)
 
     def dated(self, candidate: Candidate) -> Candidate:
-        """A candidate with the date of the options, where it has none of its own."""
+        """Return a candidate with the date of the options, where it has none of its own."""
         if candidate.record.captured_at is not None or not self.options.captured_at:
             return candidate
         moment = datetime.fromisoformat(self.options.captured_at)
         return replace(candidate, record=replace(candidate.record, captured_at=moment))
 
     def check(self, budget_s: float = math.inf) -> None:  # noqa: B027  most need no more
-        """Look at what metadata alone does not tell, before anything is changed.
+        """Check what metadata alone does not show, before anything is changed.
 
         Args:
             budget_s: look no longer than so many seconds.
@@ -192,12 +192,12 @@ class Source(ABC):
 
 
 def identity(source: Source) -> tuple[str, str]:
-    """What makes a source the same one again: its place and how it is cut."""
+    """Return what makes a source the same one again: its place and how it is cut."""
     return location_text(source.path.resolve()), options_text(source.options)
 
 
 def options_text(options: SourceOptions) -> str:
-    """The options that differ from the defaults, as stable JSON."""
+    """Return the options that differ from the defaults, as stable JSON."""
     chosen = {
         item.name: getattr(options, item.name)
         for item in fields(SourceOptions)
@@ -216,13 +216,13 @@ def _tuples(value: Any) -> Any:
 
 
 def pages(candidates: Iterator[Candidate], size: int = 256) -> Iterator[list[Candidate]]:
-    """Candidates in lists of a bounded length."""
+    """Yield candidates in lists of a bounded length."""
     while page := list(islice(candidates, size)):
         yield page
 
 
 def broken(path: Path, image_id: str, view: View, error: Exception) -> Candidate:
-    """A file that cannot be used, kept in the count: reading it raises the reason."""
+    """Return a file that cannot be used, kept in the count: reading it raises the reason."""
 
     def fail() -> RawPicture:
         raise error
@@ -246,7 +246,7 @@ def check_position(latitude: float, longitude: float, where: str) -> None:
 
 
 def file_fingerprint(path: Path) -> str:
-    """Size and modification time of a file; "missing" where it is not there."""
+    """Return size and modification time of a file; "missing" where it is not there."""
     try:
         stat = path.stat()
     except OSError:
@@ -255,5 +255,5 @@ def file_fingerprint(path: Path) -> str:
 
 
 def file_id(relative: Path, prefix: str = "") -> str:
-    """An image id from a relative path: no suffix, folders joined by '~'."""
+    """Return an image id from a relative path: no suffix, folders joined by '~'."""
     return prefix + shown("~".join(relative.with_suffix("").parts))

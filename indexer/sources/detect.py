@@ -38,7 +38,7 @@ KNOWN = (
 
 
 def open_source(path: Path, options: SourceOptions) -> Source:
-    """The reader for a path, found from what lies there.
+    """Return the reader for a path, found from what lies there.
 
     Raises:
         UnknownSourceError: nothing is there, or nothing that a reader knows.
@@ -110,7 +110,7 @@ def _may_be_table(file: Path) -> bool:
 
 
 def _only_tile_folder(path: Path) -> Path | None:
-    """The one subfolder that holds tiles, where nothing else that can be indexed lies beside."""
+    """Return the only subfolder of tiles, if nothing else here can be indexed."""
     parts = sorted(path.iterdir())
     found = [part for part in parts if part.is_dir() and looks_like_tiles(part)]
     beside = any(part.is_file() and part.suffix.lower() in IMAGE_SUFFIXES for part in parts)

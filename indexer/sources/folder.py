@@ -37,7 +37,7 @@ class FolderSource(Source):
         self.kind = "folder of GeoTIFFs" if wanted == "map" else "folder of drone photos"
 
     def everything(self) -> Iterator[Candidate]:
-        """Every tile of every map, or every photo, in the order of the names."""
+        """Yield every tile of every map, or every photo, in the order of the names."""
         self.left_aside.clear()
         files = image_files(self.path, self.left_aside)
         groups: dict[Path, list[Path]] = {}
@@ -47,7 +47,7 @@ class FolderSource(Source):
             yield from self._named_alike(sorted(group, key=_preference))
 
     def count(self, budget_s: float = 1.0) -> Count:
-        """How many candidates will come; from a part of the files where looking takes longer."""
+        """Return how many candidates will come; estimated from a part of many files."""
         ends, number, files = time.monotonic() + budget_s, 0, list(image_files(self.path))
         for done, file in enumerate(files, start=1):
             number += self._number_of(file)
@@ -66,7 +66,7 @@ class FolderSource(Source):
             return 1
 
     def _named_alike(self, files: Sequence[Path]) -> Iterator[Candidate]:
-        """The candidates of the first wanted one of the files that share a name."""
+        """Yield the candidates of the first wanted one of the files that share a name."""
         kinds = {file: kind_of(file) for file in files}
         chosen = next((file for file in files if kinds[file] == self._wanted), None)
         if chosen is None:
@@ -80,7 +80,7 @@ class FolderSource(Source):
                 self.left_aside[_why_aside(kinds[file])] += 1
 
     def _fails(self, file: Path, kind: Kind) -> bool:
-        """Whether a file should have been of use here, so that it is no wonder but a failure."""
+        """Return whether a file should have been usable here, so that it counts as failed."""
         if kind != "neither":
             return False
         return self._wanted == "photo" or file.suffix.lower() in RASTER_SUFFIXES
@@ -109,7 +109,7 @@ class FolderSource(Source):
 
 
 def open_folder(path: Path, options: SourceOptions) -> FolderSource | None:
-    """Return a folder's maps or photos as the view says; None where it holds neither.
+    """Return a folder's maps or photos, whichever the view is of; None without any.
 
     Without a view, maps count before photos.
     """

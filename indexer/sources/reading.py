@@ -76,7 +76,7 @@ def read_bytes(data: bytes, name: str, *, min_opaque: float = 0.0) -> RawPicture
 def from_pixels(
     rgb_HW3: NDArray[np.uint8], opaque_HW: NDArray[np.bool_], name: str, *, min_opaque: float
 ) -> RawPicture:
-    """A picture cut from a map; pixels without data are black.
+    """Return a picture cut from a map; pixels without data are black.
 
     Raises:
         SkippedImage: too few pixels have data, or all have the same colour.
@@ -98,11 +98,11 @@ def from_pixels(
 
 
 def is_flat(image: Image.Image) -> bool:
-    """Whether every pixel of an RGB picture has about the same colour."""
+    """Return whether every pixel of an RGB picture has about the same colour."""
     ranges = cast(tuple[tuple[int, int], ...], image.getextrema())
     return all(high - low <= FLAT_LEVELS for low, high in ranges)
 
 
 def flat(name: str) -> SkippedImage:
-    """The outcome for a picture of one colour."""
+    """Return the outcome for a picture of one colour."""
     return SkippedImage(f"{name} is of one colour", "of one colour")

@@ -1,4 +1,4 @@
-"""The options of `safenet-eval dataset` and `overhead` that say how images are embedded."""
+"""The options of `safenet-eval dataset` and `overhead` about embeddings."""
 
 from dataclasses import dataclass
 from pathlib import Path

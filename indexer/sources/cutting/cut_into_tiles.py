@@ -53,32 +53,32 @@ class CutSource(Source):
             ]
 
     def everything(self) -> Iterator[Candidate]:
-        """Every tile, for each ground size row by row."""
+        """Yield every tile, for each ground size row by row."""
         for rows in self.cuts():
             yield from self._tiles(rows.tile_m, rows.all())
 
     def candidates(self) -> Iterator[Candidate]:
-        """Every tile whose centre lies in the wanted area."""
+        """Yield every tile whose centre lies in the wanted area."""
         for rows in self.cuts():
             for candidate in self._tiles(rows.tile_m, rows.wanted()):
                 yield self.dated(candidate)
 
     def count(self, budget_s: float = 1.0) -> Count:
-        """How many tiles will come, without making them."""
+        """Return how many tiles will come, without making them."""
         counts = [rows.count() for rows in self.cuts()]
         return Count(
             number=sum(count.number for count in counts), exact=all(count.exact for count in counts)
         )
 
     def spread(self, number: int, total: int) -> Iterator[Candidate]:
-        """About so many of the tiles, spread over the rows of each ground size."""
+        """Yield about so many of the tiles, spread over the rows of each ground size."""
         cuts = self.cuts()
         for rows in cuts:
             for candidate in self._tiles(rows.tile_m, rows.spread(max(1, number // len(cuts)))):
                 yield self.dated(candidate)
 
     def extent(self, budget_s: float = 0.5) -> Bounds | None:
-        """The box of the whole map."""
+        """Return the box of the whole map."""
         return bounds_of(self._place.corners((0.0, 0.0, self.grid.width, self.grid.height)))
 
     def check(self, budget_s: float = math.inf) -> None:
@@ -112,7 +112,7 @@ class CutSource(Source):
         )
 
     def cuts(self) -> list[CutRows]:
-        """The rows of tiles of each ground size."""
+        """Return the rows of tiles of each ground size."""
         sizes: dict[str, float] = {}
         for tile_m in self.options.tile_m or (USUAL_TILE_M,):
             sizes.setdefault(f"{tile_m:g}", tile_m)
@@ -170,7 +170,7 @@ class CutSource(Source):
 
 
 def _address(grid: PixelGrid, window: Window) -> str:
-    """Where a window begins, in the map's pixels: one place has one name whatever the overlap."""
+    """Return the start of a window in the map's pixels, which does not depend on the overlap."""
     digits = 0 if min(window[2:]) >= WHOLE_PX else 2
     column, row = (
         f"{first + max(0.0, start):.{digits}f}"

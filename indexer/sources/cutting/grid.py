@@ -37,16 +37,16 @@ class PixelGrid(Protocol):
     captured_at: datetime | None
 
     def read(self, window: Window, width_px: int, height_px: int) -> Pixels:
-        """A window, resampled; beyond the grid there is no data. Called by several threads."""
+        """Return a window, resampled; no data beyond the grid. Several threads call it."""
 
     def fingerprint(self, window: Window) -> str:
         """Changes whenever a window's pixels may have changed."""
 
     def spans(self, top: float, bottom: float) -> list[Span]:
-        """Where there may be data between two rows; ascending, apart from each other."""
+        """Return where there may be data between two rows; ascending, apart from each other."""
 
     def check(self, budget_s: float = math.inf) -> None:
-        """Look at what metadata alone does not tell.
+        """Check what metadata alone does not show.
 
         Raises:
             SourceError: the parts do not fit together.

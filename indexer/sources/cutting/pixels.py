@@ -17,7 +17,7 @@ Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 
 def decode_tile(data: bytes, side_px: int) -> Pixels:
-    """A tile's colours and where it is opaque.
+    """Return a tile's colours and where it is opaque.
 
     Raises:
         ImageError: it is no readable image, or has another size.
@@ -53,7 +53,7 @@ def resample(
     width_px: int,
     height_px: int,
 ) -> Pixels:
-    """A fractional box (left, top, right, bottom) of an array at another size."""
+    """Return a fractional box (left, top, right, bottom) of an array at another size."""
     size = width_px, height_px
     colours = Image.fromarray(rgb_HW3).resize(size, Image.Resampling.BICUBIC, box=box)
     mask = Image.fromarray(opaque_HW.astype(np.uint8) * 255)

@@ -48,7 +48,7 @@ class Placement:
         )
 
     def position(self, column: float, row: float) -> Position:
-        """(latitude, longitude) of a pixel position."""
+        """Return (latitude, longitude) of a pixel position."""
         a, b, c, d, e, f = self.grid.transform[:6]
         x, y = a * column + b * row + c, d * column + e * row + f
         longitude, latitude = self._there().transform(x, y)
@@ -57,7 +57,7 @@ class Placement:
     def positions(
         self, columns_N: NDArray[np.float64], row: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Latitudes and longitudes of pixel positions of one row: float64 [N] each."""
+        """Return latitudes and longitudes of pixel positions of one row: float64 [N] each."""
         a, b, c, d, e, f = self.grid.transform[:6]
         longitudes_N, latitudes_N = self._there().transform(
             a * columns_N + b * row + c, d * columns_N + e * row + f
@@ -67,7 +67,7 @@ class Placement:
     def rows_of(
         self, latitudes_N: NDArray[np.float64], longitudes_N: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The pixel rows of positions on Earth: float64 [N], infinite where there is none."""
+        """Return the pixel rows of positions on Earth: float64 [N], infinite where none is."""
         x_N, y_N = self._there().transform(
             (longitudes_N + 180.0) % 360.0 - 180.0, latitudes_N, direction="INVERSE"
         )
@@ -78,12 +78,12 @@ class Placement:
         return cast(Transformer, self._transformer)  # type: ignore[attr-defined]
 
     def centre(self, window: Window) -> Position:
-        """(latitude, longitude) of a window's middle."""
+        """Return (latitude, longitude) of a window's middle."""
         column, row, width, height = window
         return self.position(column + width / 2, row + height / 2)
 
     def corners(self, window: Window) -> tuple[Position, ...]:
-        """Four (latitude, longitude), clockwise from the window's top left."""
+        """Return four (latitude, longitude), clockwise from the window's top left."""
         column, row, width, height = window
         right, bottom = column + width, row + height
         return tuple(

@@ -118,7 +118,7 @@ class CutRows:
         return grid.width * across_m / (self.tile_m * (1 - self.options.overlap))
 
     def _number_held(self, row: Row) -> float:
-        """Tiles of a row in the wanted area, from a sample of them where there are very many."""
+        """Return the tiles of a row in the wanted area; of very many, from a sample."""
         if self._everywhere() or not len(row.lefts_N):
             return float(len(row.lefts_N))
         step = max(1, len(row.lefts_N) // 4_096)
@@ -134,7 +134,7 @@ class CutRows:
         )
 
     def _wanted_rows(self) -> tuple[float, float]:
-        """The pixel rows between which the centres of wanted tiles lie, with room to spare."""
+        """Return the first and last pixel row of wanted tiles' centres, with a margin."""
         height = float(self.place.grid.height)
         rows = None if self.options.bounds is None else self._rows_of(self.options.bounds)
         if rows is None:
@@ -166,7 +166,7 @@ class CutRows:
 def starts(
     size: float, extent: float, overlap: float, spans: Sequence[Span]
 ) -> NDArray[np.float64]:
-    """Where windows begin that touch one of the spans (ascending, apart from each other): [N]."""
+    """Return the starts of windows that touch a span (spans ascend, none overlap): [N]."""
     if size >= extent * (1 - SLACK):
         return np.array([(extent - size) / 2] if spans else [])
     count = max(2, math.ceil((extent - size) / (size * (1 - overlap)) - SLACK) + 1)

@@ -60,13 +60,13 @@ def upright(grid: PixelGrid) -> PixelGrid:
 
 
 def _is_mirrored(steps: NDArray[np.float64]) -> bool:
-    """Whether rows lead to the left of columns, as they are seen on the ground."""
+    """Return whether rows lead to the left of columns on the ground."""
     (along_north, along_east), (down_north, down_east) = steps
     return bool(along_east * down_north - along_north * down_east > 0.0)
 
 
 def _northward(turn: Turn, steps: NDArray[np.float64]) -> float:
-    """How far north the turned grid's top points; least where the turn leaves it mirrored."""
+    """Return how far north a rotated grid's top points; lowest for a mirrored one."""
     a, b, _, d, e, _ = turn.to_original(0, 0)[:6]
     turned = np.array([[a, d], [b, e]]) @ steps
     if _is_mirrored(turned):
@@ -90,7 +90,7 @@ class TurnedGrid:
         self.captured_at: datetime | None = grid.captured_at
 
     def read(self, window: Window, width_px: int, height_px: int) -> Pixels:
-        """A window of the turned grid, resampled; beyond the grid there is no data."""
+        """Return a window of the turned grid, resampled; beyond the grid there is no data."""
         size = (height_px, width_px) if self._turn.exchange else (width_px, height_px)
         rgb_HW3, opaque_HW = self._grid.read(self._original(window), *size)
         if self._turn.exchange:
@@ -107,7 +107,7 @@ class TurnedGrid:
         return self._grid.fingerprint(self._original(window))
 
     def spans(self, top: float, bottom: float) -> list[Span]:
-        """The whole width: what holds no data shows when it is read."""
+        """Return the whole width: what holds no data shows when it is read."""
         return [(0.0, float(self.width))]
 
     def check(self, budget_s: float = math.inf) -> None:

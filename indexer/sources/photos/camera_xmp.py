@@ -74,12 +74,12 @@ DIALECTS = (
         straight_down_deg=0.0,
     ),
 )
-"""The dialects in the order in which they are asked for each value."""
+"""The dialects in the order in which each value is looked up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CameraXmp:
-    """What a packet says of the camera; None where it says nothing usable.
+    """Camera values of a packet; None where it has no usable one.
 
     Degrees, metres, pixels. `position` may still be a receiver's zeros. A `pitch_deg` of -90
     looks straight down, whatever the maker counts from.

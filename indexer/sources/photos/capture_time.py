@@ -15,7 +15,7 @@ WIDEST_ZONE = timedelta(hours=15)
 
 
 def taken(details: Mapping[int, Any], gps: Mapping[int, Any]) -> datetime | None:
-    """The moment of capture; without a zone where nothing in the photo tells one.
+    """Return the moment of capture; without a zone where the photo names none.
 
     Args:
         details: the photo's Exif directory.

@@ -150,7 +150,7 @@ class _Metadata:
         self._gps_in_xmp = tags_in_xmp(values)
 
     def position(self) -> Position | None:
-        """The first usable position: the maker's XMP, XMP's own EXIF tags, EXIF."""
+        """Return the first usable position: the maker's XMP, XMP's own EXIF tags, EXIF."""
         maker = self._camera.position
         return (
             (usable(*maker) if maker is not None else None)

@@ -60,7 +60,7 @@ def no_position(file: Path) -> NoPositionError:
 
 
 def _corners(metadata: PhotoMetadata, position: Position) -> Corners | None:
-    """The ground's corners, clockwise from the top left of the picture as it is shown."""
+    """Return the ground's corners, clockwise from the top left of the picture as it is shown."""
     if metadata.ground_m is None or metadata.heading_deg is None:
         return None
     sensor = square_corners(*position, *metadata.ground_m, metadata.heading_deg)

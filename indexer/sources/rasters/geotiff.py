@@ -56,18 +56,18 @@ class RasterGrid:
         self._mark = file_fingerprint(path)
 
     def fingerprint(self, window: Window) -> str:
-        """Size and time of the file."""
+        """Return the size and time of the file."""
         return self._mark
 
     def spans(self, top: float, bottom: float) -> list[Span]:
-        """The whole width: what holds no data shows when it is read."""
+        """Return the whole width: what holds no data shows when it is read."""
         return [(0.0, float(self.width))]
 
     def check(self, budget_s: float = math.inf) -> None:
         """Nothing: opening has looked at everything."""
 
     def read(self, window: Window, width_px: int, height_px: int) -> Pixels:
-        """A window through overviews where there are some; beyond the file there is no data."""
+        """Return a window, read through overviews; beyond the file there is no data."""
         rgb_HW3 = np.zeros((height_px, width_px, 3), dtype=np.uint8)
         opaque_HW = np.zeros((height_px, width_px), dtype=bool)
         inside = _clip(window, self.width, self.height, width_px, height_px)
@@ -129,7 +129,7 @@ def _check_whole(dataset: Any, path: Path) -> None:
 def _clip(
     window: Window, width: int, height: int, width_px: int, height_px: int
 ) -> tuple[RasterWindow, slice, slice] | None:
-    """The part of a window inside the file, and the rows and columns of the picture it fills."""
+    """Return the part of a window inside the file, and the image rows and columns it fills."""
     left, top = max(0.0, window[0]), max(0.0, window[1])
     right = min(float(width), window[0] + window[2])
     bottom = min(float(height), window[1] + window[3])

@@ -98,7 +98,7 @@ def reference_system(dataset: Any, name: str) -> CRS:
 
 
 def is_georeferenced(path: Path) -> bool:
-    """Return whether a file is a raster that says where it lies; False also if it is damaged."""
+    """Return whether a file is a georeferenced raster; False also if it is damaged."""
     try:
         with opened_raster(path) as dataset:
             placed = dataset.crs is not None or dataset.rpcs is not None

@@ -103,7 +103,7 @@ def _few_bits(dataset: Any, band: int) -> tuple[float, float] | None:
 
 
 def _without_sentinels(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    """The range of the values proper; None where no extreme value stands far from the others."""
+    """Return the range without far-off extreme values; None where there are none."""
     low, high = -np.inf, np.inf
     inner = values
     for _ in range(4):  # a map may have several, such as -9999 and -3.4e38

@@ -11,7 +11,7 @@ from indexer.records import Ring
 
 
 def read_polygons(path: Path) -> tuple[Ring, ...]:
-    """One ring for each polygon of every feature, its holes joined to it; together the wanted area.
+    """Return one ring, with its holes joined to it, for each polygon of every feature.
 
     Raises:
         BadTableError: it is no GeoJSON, holds no polygon, or is not in degrees.

@@ -14,7 +14,7 @@ from indexer.sources.tables.lines import RING
 
 
 def number(row: Mapping[str, str], key: str, where: str) -> float:
-    """A finite number.
+    """Return a finite number.
 
     Raises:
         BadTableError: it is none.
@@ -70,12 +70,12 @@ def _is_number(text: str) -> bool:
 
 
 def optional(row: Mapping[str, str], key: str, where: str) -> float | None:
-    """A number, or None where the cell is empty."""
+    """Return a number, or None where the cell is empty."""
     return number(row, key, where) if row.get(key) else None
 
 
 def positive(row: Mapping[str, str], key: str, where: str) -> float | None:
-    """A length above 0, or None where the cell is empty.
+    """Return a length above 0, or None where the cell is empty.
 
     Raises:
         BadTableError: it is none.
@@ -125,7 +125,7 @@ def _on_earth(ring: tuple[Position, ...], where: str) -> tuple[Position, ...]:
 def corners(
     row: Mapping[str, str], latitude: float, longitude: float, where: str
 ) -> tuple[Position, ...] | None:
-    """Four corners, clockwise from the top left: of a ring, a side length or a box.
+    """Return four corners, clockwise from the top left: of a ring, a side length or a box.
 
     Raises:
         BadTableError: they are no place on Earth.

@@ -49,13 +49,13 @@ class DatasetSource(TableSource):
     def __init__(self, path: Path, table: Path, options: SourceOptions) -> None:
         if options.view is None and folder_view(path) is None:
             raise BadTableError(
-                f"{path.name} holds satellite and drone images; say --view satellite or drone"
+                f"{path.name} holds satellite and drone images; add --view satellite or drone"
             )
         super().__init__(path, table, options)
         self.view = options.view or folder_view(path) or "satellite"
 
     def lines(self) -> Iterator[Line]:
-        """One line per image, whatever the table has."""
+        """Yield one line per image, whatever the table has."""
         if self.table.name in DENSE_TABLES:
             return read_dense(self.table)
         return self._per_image(read_csv(self.table))
@@ -88,7 +88,7 @@ class DatasetSource(TableSource):
                 yield where, {**row, **extra, "path": path.as_posix()}
 
     def _place_of(self, path: Path, places: Mapping[str, Line]) -> str | None:
-        """The place whose folder an image lies in; a spreadsheet may have eaten its zeros."""
+        """Return the place of an image's folder; a table may lack its leading zeros."""
         folders = path.parts[-2::-1]
         found = next((part for part in folders if part in places), None)
         if found is not None:
@@ -97,11 +97,11 @@ class DatasetSource(TableSource):
         return next((number for number in numbers if number in places), None)
 
     def image_id(self, row: Mapping[str, str]) -> str:
-        """An id from the path: the table's ids are places."""
+        """Return an id from the path: the table's ids are places."""
         return file_id(Path(row["path"]), self.options.id_prefix)
 
     def wanted(self, row: Mapping[str, str]) -> bool:
-        """Whether a line lies below the path, is of the view and no repeated query."""
+        """Return whether a line lies below the path, is of the view and no repeated query."""
         inside = self.path.resolve().relative_to(self.table.parent.resolve()).parts
         parts = Path(row["path"]).parts
         if parts[: len(inside)] != inside:
@@ -112,7 +112,7 @@ class DatasetSource(TableSource):
 
 
 def read_dense(table: Path) -> Iterator[Line]:
-    """Lines `path E<lon> N<lat> <altitude>` of DenseUAV, as the CSV's columns.
+    """Yield lines `path E<lon> N<lat> <altitude>` of DenseUAV, as the CSV's columns.
 
     Paths of the published file start with the author's own folders; what counts is the part from
     `train` or `test` on. Source: DenseUAV, evaluate_gps.py.
@@ -144,7 +144,7 @@ def read_dense(table: Path) -> Iterator[Line]:
 
 
 def find_table(path: Path) -> Path | None:
-    """The table of a data set folder: in it or in one of its three parents."""
+    """Return the table of a data set folder: in it or in one of its three parents."""
     for folder in (path.resolve(), *path.resolve().parents[:3]):
         for name in (TABLE_NAME, *DENSE_TABLES):
             if (folder / name).is_file():
@@ -153,11 +153,11 @@ def find_table(path: Path) -> Path | None:
 
 
 def folder_view(path: Path) -> View | None:
-    """The view that a folder's own name says."""
+    """Return the view that a folder's name stands for."""
     return _VIEW_FOLDERS.get(path.name)
 
 
 def looks_like_dataset(folder: Path) -> bool:
-    """Whether a folder has the names that the public data sets use."""
+    """Return whether a folder has the names that the public data sets use."""
     names = ("train", "test", *_VIEW_FOLDERS)
     return folder.name in _VIEW_FOLDERS or any((folder / name).is_dir() for name in names)

@@ -52,7 +52,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _names_in(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Images by lower-case name and stem, and by their number; only what is unambiguous."""
+    """Return images by lower-case name and stem, and by their number; only what is unambiguous."""
     by_name: dict[str, list[Path]] = {}
     by_number: dict[str, list[Path]] = {}
     for file in sorted(folder.iterdir()) if _is_folder(folder) else []:

@@ -72,7 +72,7 @@ Line = tuple[str, dict[str, str]]
 
 
 def read_csv(table: Path) -> Iterator[Line]:
-    """Every line of a CSV; its separator is a comma, a semicolon or a tab.
+    """Yield every line of a CSV; its separator is a comma, a semicolon or a tab.
 
     With semicolons, numbers may have decimal commas, as spreadsheets write them. Remarks before
     the header (`sep=;`, `#CoordinateSystem: ...`) are passed over; a file without a header is read
@@ -130,7 +130,7 @@ def _finite(text: str) -> bool:
 
 
 def read_geojson(table: Path) -> Iterator[Line]:
-    """Every feature of a GeoJSON FeatureCollection, as the CSV's columns.
+    """Yield every feature of a GeoJSON FeatureCollection, as the CSV's columns.
 
     Raises:
         BadTableError: it is no such file, or a feature has no usable geometry.
@@ -230,7 +230,7 @@ def _geometry(
 
 
 def _corners_of(ring: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """A closed ring's vertices without the last and without those on a straight line."""
+    """Return a closed ring's vertices without the last and without those on a straight line."""
     points = list(ring[:-1]) if len(ring) > 1 and ring[0] == ring[-1] else list(ring)
     if len(points) <= 4:
         return points

@@ -1,4 +1,4 @@
-"""A folder of images with a CSV or GeoJSON that says where each one lies.
+"""A folder of images with a CSV or GeoJSON of their positions.
 
 CSV columns (any order, more are ignored): `path` (or file, filename, image) relative to the
 table; `latitude`/`longitude` (or lat, lon, lng); optional `id`, `view`, `altitude_m`,
@@ -53,7 +53,7 @@ class TableSource(Source):
         self.view = options.view or self._first_view() or usual
 
     def everything(self) -> Iterator[Candidate]:
-        """One candidate for each line of the gallery's view; what no line names is left aside."""
+        """Yield a candidate for each line of the view; what no line names is left aside."""
         self.left_aside.clear()
         named: set[Path] = set()
         for where, row in self.lines():
@@ -71,11 +71,11 @@ class TableSource(Source):
             self.left_aside += Counter()  # without zeros
 
     def wanted(self, row: Mapping[str, str]) -> bool:
-        """Whether a line belongs to the source."""
+        """Return whether a line belongs to the source."""
         return True
 
     def lines(self) -> Iterator[Line]:
-        """Every line of the table."""
+        """Yield every line of the table."""
         if self._is_geo_txt:
             return read_geo_txt(self.table)
         if self.table.suffix.lower() in (".geojson", ".json"):
@@ -96,14 +96,14 @@ class TableSource(Source):
         return all(ids) and len(set(ids)) == len(ids)
 
     def image_id(self, row: Mapping[str, str]) -> str:
-        """A line's id, where ids are given and name one image each; else its path."""
+        """Return a line's id, where ids are given and name one image each; else its path."""
         own_id = row.get("id") or ""
         if own_id and (not row.get("path") or self._ids_name_images):
             return self.options.id_prefix + own_id.replace("/", "~")
         return file_id(Path(row["path"].replace("\\", "/")), self.options.id_prefix)
 
     def candidate(self, where: str, row: Mapping[str, str], path: Path) -> Candidate:
-        """One line and its file as a candidate.
+        """Return one line and its file as a candidate.
 
         Raises:
             BadTableError: a value is wrong.
@@ -142,7 +142,7 @@ class TableSource(Source):
 
 
 def why_no_table(table: Path) -> str | None:
-    """What a file lacks to be a table of images; None where it is one.
+    """Return what a file lacks to be a table of images; None where it is one.
 
     A GeoJSON is judged by its first feature, a CSV or geo.txt by its first lines.
     """
@@ -159,7 +159,7 @@ def why_no_table(table: Path) -> str | None:
 
 
 def position(row: Mapping[str, str], where: str) -> tuple[float, float]:
-    """(latitude, longitude) of a line.
+    """Return (latitude, longitude) of a line.
 
     Raises:
         BadTableError: they are no place on Earth.
@@ -170,7 +170,7 @@ def position(row: Mapping[str, str], where: str) -> tuple[float, float]:
 
 
 def target(row: Mapping[str, str], where: str) -> Position:
-    """The place that an image shows: `target_latitude`/`target_longitude`, else its position."""
+    """Return the place that an image shows: the `target_` columns, else its position."""
     if row.get("target_latitude") and row.get("target_longitude"):
         shown = {key: row[f"target_{key}"] for key in ("latitude", "longitude")}
         return position(shown, where)
@@ -178,7 +178,7 @@ def target(row: Mapping[str, str], where: str) -> Position:
 
 
 def read_positions(table: Path) -> tuple[dict[Path, Position], dict[str, Position]]:
-    """Where a CSV's files look, (latitude, longitude): by path, and by names that come once.
+    """Return where a CSV's files look, (latitude, longitude): by path, and by names that come once.
 
     Raises:
         BadTableError: a column is missing or a value is wrong.

@@ -1,4 +1,4 @@
-"""What the `conf.xml` of an ArcGIS tile cache says: reference system, levels, storage format.
+"""The `conf.xml` of an ArcGIS tile cache: reference system, levels, storage format.
 
 Source: Esri, "Tile cache structure"; the file is read with patterns, for it holds no more.
 """

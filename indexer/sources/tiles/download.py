@@ -1,6 +1,6 @@
 """Fetches map tiles of an area from a tile server into a {z}/{x}/{y} folder, politely.
 
-The folder is the cache and the source: tiles that lie there are not asked for again, and a gallery
+The folder is the cache and the source: tiles that lie there are not requested again, and a gallery
 built from it needs no network. Whether a server's tiles may be kept and used so is a matter of its
 terms; see docs/galleries.md.
 """
@@ -177,7 +177,7 @@ def number_in(request: TileRequest, folder: Path) -> int:
 
 
 def _tile(client: httpx.Client, request: TileRequest, x: int, y: int) -> bytes | None:
-    """A tile's bytes; None where the server has none."""
+    """Return a tile's bytes; None where the server has none."""
     name = f"tile {request.zoom}/{x}/{y}"
     for attempt in range(request.retries + 1):
         wait_s = min(60.0, 0.5 * 2**attempt)
@@ -225,7 +225,7 @@ def _suffix(data: bytes, x: int, y: int) -> str:
 
 
 def _write_description(request: TileRequest, folder: Path) -> None:
-    """Leave a TileJSON that says where the tiles lie; a key in the address stays out of it."""
+    """Write a TileJSON with the address of the tiles, without a key in it."""
     without_key = urlsplit(request.template)._replace(query="").geturl()
     file = folder / "tiles.json"
     known: dict[str, Any] = {}

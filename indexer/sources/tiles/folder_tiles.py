@@ -16,7 +16,7 @@ from indexer.sources.tiles.store import MAX_ZOOM, Declared, declared_in, read_do
 _NUMBER = re.compile(r"\d{1,10}")
 _TILE = re.compile(r"(\d{1,10})(@2x)?\.(png|jpe?g|webp|avif)", re.IGNORECASE)
 DOCUMENTS = ("tiles.json", "metadata.json", "tilejson.json", "tile.json")
-"""Files beside the zooms in which tools say what they wrote."""
+"""Files beside the zooms in which tools describe what they wrote."""
 
 COLUMNS_KEPT = 256
 """Our choice: columns whose file names stay in memory; windows of one row and the next share
@@ -43,11 +43,11 @@ class FolderTiles:
         return {} if column is None else tile_files(column)
 
     def zooms(self) -> list[int]:
-        """Zooms that hold a column, ascending."""
+        """Return the zooms that hold a column, ascending."""
         return sorted(zoom for zoom in self._zooms if self._columns(zoom))
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
-        """(x, y) of every tile of a zoom, by column, then row."""
+        """Yield (x, y) of every tile of a zoom, by column, then row."""
         for x in sorted(self._columns(zoom)):
             for y in sorted(self._list_rows(zoom, x)):
                 yield x, y
@@ -57,23 +57,23 @@ class FolderTiles:
         return self._rows(zoom, x).get(y, nowhere)
 
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """A tile's bytes; None where there is none."""
+        """Return a tile's bytes; None where there is none."""
         try:
             return self._file(zoom, x, y).read_bytes()
         except FileNotFoundError:
             return None
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
-        """Size and time of the tile's file."""
+        """Return the size and time of the tile's file."""
         return file_fingerprint(self._file(zoom, x, y))
 
     def location(self, zoom: int, x: int, y: int) -> str:
-        """The tile's file."""
+        """Return the tile's file."""
         return shown(self._file(zoom, x, y))
 
 
 def tile_files(column: Path) -> dict[int, Path]:
-    """The tile files of a column by their number; the plain one where there is a @2x one too."""
+    """Return the tile files of a column by number; the plain one rather than @2x."""
     found: dict[int, Path] = {}
     for file in sorted(column.iterdir(), reverse=True):
         match = _TILE.fullmatch(file.name)
@@ -83,7 +83,7 @@ def tile_files(column: Path) -> dict[int, Path]:
 
 
 def numbered(folder: Path | None) -> list[Path]:
-    """Subfolders with a number for a name, by number."""
+    """Return subfolders with a number for a name, by number."""
     if folder is None or not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if _NUMBER.fullmatch(path.name) and path.is_dir()]
@@ -91,12 +91,12 @@ def numbered(folder: Path | None) -> list[Path]:
 
 
 def zoom_folders(path: Path) -> list[Path]:
-    """Subfolders that may be a zoom, by number."""
+    """Return subfolders that may be a zoom, by number."""
     return [folder for folder in numbered(path) if int(folder.name) <= MAX_ZOOM]
 
 
 def looks_like_tiles(path: Path) -> bool:
-    """Whether a folder has the shape {z}/{x}/{y}.png|jpg|webp."""
+    """Return whether a folder has the shape {z}/{x}/{y}.png|jpg|webp."""
     for zoom in zoom_folders(path):
         for column in numbered(zoom):
             if int(column.name) < 2 ** int(zoom.name) and any(
@@ -107,7 +107,7 @@ def looks_like_tiles(path: Path) -> bool:
 
 
 def part_of_tiles(path: Path) -> Path | None:
-    """The tile folder whose zoom or column a folder is; None if it is neither."""
+    """Return the tile folder whose zoom or column a folder is; None if it is neither."""
     real = path.resolve()
     for above in real.parents[:2]:
         inside = real.relative_to(above).parts
@@ -117,7 +117,7 @@ def part_of_tiles(path: Path) -> Path | None:
 
 
 def declared_beside(path: Path) -> Declared:
-    """Return what documents in a tile folder say of its tiles."""
+    """Return how documents in a tile folder describe its tiles."""
     found = [declared_in(read_document(path / name)) for name in DOCUMENTS]
     # gdal2tiles writes tilemapresource.xml with TMS rows and leaves it out with --xyz.
     tms = (path / "tilemapresource.xml").is_file()

@@ -75,12 +75,12 @@ class MbTiles:
             ) from error
 
     def zooms(self) -> list[int]:
-        """Zooms that hold a tile, ascending."""
+        """Return the zooms that hold a tile, ascending."""
         rows = self._rows("SELECT DISTINCT zoom_level FROM tiles")
         return sorted({zoom for (value,) in rows if (zoom := _whole(value)) is not None})
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
-        """(x, y) of every tile of a zoom, by column, then row."""
+        """Yield (x, y) of every tile of a zoom, by column, then row."""
         zoom_level, column, row = self._columns
         query = (
             f"SELECT {column}, {row} FROM tiles"  # noqa: S608  fixed spellings of three columns
@@ -96,7 +96,7 @@ class MbTiles:
                     before = x, y
 
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """A tile's bytes; None where there is none."""
+        """Return a tile's bytes; None where there is none."""
         zoom_level, column, row = self._columns
         rows = self._rows(
             f"SELECT tile_data FROM tiles WHERE {zoom_level} = ? AND {column} = ?"  # noqa: S608
@@ -107,11 +107,11 @@ class MbTiles:
         return unpacked(data) if isinstance(data, bytes) else None
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
-        """Size and time of the whole file."""
+        """Return the size and time of the whole file."""
         return self._mark
 
     def location(self, zoom: int, x: int, y: int) -> str:
-        """The file and the address."""
+        """Return the file and the address."""
         return f"{self.path}!{zoom}/{x}/{y}"
 
 

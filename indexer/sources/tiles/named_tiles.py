@@ -13,7 +13,7 @@ from indexer.sources.tiles.layouts import MOST, Layout, has_levels, image_paths,
 from indexer.sources.tiles.tile_source import tile_size
 
 SIDES_PX = (64, 128, 256, 512, 1024)
-"""Our choice: sides of an image that may be a tile where only its name says so."""
+"""Our choice: sides of an image that may be a tile by its name alone."""
 
 Paths = dict[int, dict[tuple[int, int], str]]
 """Paths below a folder by zoom, then by (column, row)."""
@@ -65,7 +65,7 @@ class NamedTiles:
 
 
 def find_named_tiles(path: Path) -> NamedTiles | None:
-    """Return a folder's tiles, if names and sizes say that its images are tiles.
+    """Return a folder's tiles, if names and sizes show that its images are tiles.
 
     Raises:
         SourceError: they are, but cannot be used.

@@ -118,7 +118,7 @@ class PmTiles:
         return list(pmtiles.deserialize_directory(gzip.compress(plain, 1)))
 
     def zooms(self) -> list[int]:
-        """Zooms that hold a tile, ascending."""
+        """Return the zooms that hold a tile, ascending."""
         with self._whole():
             found: set[int] = set()
             for first, last in self._runs():
@@ -150,7 +150,7 @@ class PmTiles:
                 yield from self._below(self._directory(start, entry.length), depth + 1)
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
-        """(x, y) of every tile of a zoom, by column, then row."""
+        """Yield (x, y) of every tile of a zoom, by column, then row."""
         lowest, highest = pmtiles.zxy_to_tileid(zoom, 0, 0), pmtiles.zxy_to_tileid(zoom + 1, 0, 0)
         found: list[tuple[int, int]] = []
         with self._whole():
@@ -162,7 +162,7 @@ class PmTiles:
         yield from sorted(found)
 
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """A tile's bytes; None where there is none."""
+        """Return a tile's bytes; None where there is none."""
         with self._whole():
             tile_id = pmtiles.zxy_to_tileid(zoom, x, y)
             offset, length = self._header["root_offset"], self._header["root_length"]
@@ -179,11 +179,11 @@ class PmTiles:
         return None
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
-        """Size and time of the whole file."""
+        """Return the size and time of the whole file."""
         return self._mark
 
     def location(self, zoom: int, x: int, y: int) -> str:
-        """The file and the address."""
+        """Return the file and the address."""
         return f"{shown(self.path)}!{zoom}/{x}/{y}"
 
 

@@ -1,4 +1,4 @@
-"""From which end a store counts its rows: what it says is compared with where its tiles lie.
+"""From which end a store counts its rows: its bounds are compared with its tiles.
 
 Rows counted from the wrong end put a map into the other hemisphere, and nothing in a tile shows it.
 """
@@ -39,7 +39,7 @@ class TileArea:
         return left, bottom, right, top
 
     def flipped(self) -> "TileArea":
-        """The same addresses with rows counted from the other end."""
+        """Return the same addresses with rows counted from the other end."""
         last = 2**self.zoom - 1
         return TileArea(
             zoom=self.zoom, number=self.number, exact=self.exact, west=self.west, east=self.east,
@@ -47,7 +47,7 @@ class TileArea:
         )  # fmt: skip
 
     def exchanged(self) -> "TileArea":
-        """The same addresses with columns and rows exchanged."""
+        """Return the same addresses with columns and rows exchanged."""
         return TileArea(
             zoom=self.zoom, number=self.number, exact=self.exact, west=self.north,
             east=self.south, north=self.west, south=self.east,
@@ -83,7 +83,7 @@ def choose_rows(store: TileStore, zoom: int, wanted: str | None) -> tuple[TileSt
         store: read as its format's specification says: folders, PMTiles and what they answer count
             from the north, MBTiles rows from the south.
         zoom: the zoom that will be used.
-        wanted: "xyz", "tms" or "zyx" as the user says, None: decide.
+        wanted: "xyz", "tms" or "zyx" as the user chose, None: decide.
 
     Raises:
         SourceError: the wanted order is one that only folders have.
@@ -139,7 +139,7 @@ def _read_as(store: TileStore, scheme: str, usual: str) -> TileStore:
 
 
 def _shared(a: Bounds, b: Bounds) -> float:
-    """The shared area of two boxes over the smaller one's, in degrees."""
+    """Return the shared area of two boxes over the smaller one's, in degrees."""
     width = max(0.0, min(a[2], _east(b)) - max(a[0], b[0]))
     if b[2] < b[0]:  # the part of a box across the antimeridian that lies west of it
         width += max(0.0, min(a[2], b[2]) - max(a[0], -180.0))

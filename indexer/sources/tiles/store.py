@@ -20,7 +20,7 @@ MAX_ZOOM = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """What a store says of its rows ("xyz", "tms" or None), of where it lies and of its zooms."""
+    """Rows ("xyz", "tms" or None), bounds and deepest zoom that a store declares."""
 
     scheme: str | None = None
     bounds: Bounds | None = None
@@ -35,19 +35,19 @@ class TileStore(Protocol):
     declared: Declared
 
     def zooms(self) -> list[int]:
-        """Zooms that hold a tile, ascending."""
+        """Return the zooms that hold a tile, ascending."""
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
-        """(x, y) of every tile of a zoom, by column, then row."""
+        """Yield (x, y) of every tile of a zoom, by column, then row."""
 
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """A tile's bytes; None where there is none."""
+        """Return a tile's bytes; None where there is none."""
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
         """Changes whenever the tile may have changed."""
 
     def location(self, zoom: int, x: int, y: int) -> str:
-        """Names a tile to people."""
+        """Return the name of a tile for people."""
 
 
 class FlippedTiles:
@@ -59,17 +59,17 @@ class FlippedTiles:
         self.declared = store.declared
 
     def zooms(self) -> list[int]:
-        """Zooms that hold a tile, ascending."""
+        """Return the zooms that hold a tile, ascending."""
         return self._store.zooms()
 
     def addresses(self, zoom: int) -> Iterator[tuple[int, int]]:
-        """(x, y) of every tile of a zoom, by column, then row."""
+        """Yield (x, y) of every tile of a zoom, by column, then row."""
         for x, column in groupby(self._store.addresses(zoom), key=itemgetter(0)):
             for y in sorted(2**zoom - 1 - y for _, y in column):
                 yield x, y
 
     def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """A tile's bytes; None where there is none."""
+        """Return a tile's bytes; None where there is none."""
         return self._store.read(zoom, x, 2**zoom - 1 - y)
 
     def fingerprint(self, zoom: int, x: int, y: int) -> str:
@@ -77,7 +77,7 @@ class FlippedTiles:
         return self._store.fingerprint(zoom, x, 2**zoom - 1 - y)
 
     def location(self, zoom: int, x: int, y: int) -> str:
-        """Names a tile to people."""
+        """Return the name of a tile for people."""
         return self._store.location(zoom, x, 2**zoom - 1 - y)
 
 

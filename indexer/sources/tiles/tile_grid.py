@@ -59,7 +59,7 @@ class TileGrid:
         return hashlib.sha256(marks.encode()).hexdigest()[:16]
 
     def spans(self, top: float, bottom: float) -> list[Span]:
-        """Runs of columns that have a tile between two rows."""
+        """Return runs of columns that have a tile between two rows."""
         window = 0.0, top, float(self.width), bottom - top
         runs: list[Span] = []
         for x in sorted({x for x, _ in self._tiles(window)}):
@@ -77,7 +77,7 @@ class TileGrid:
         TileSource(self._store, self._zoom, SourceOptions()).check(budget_s)
 
     def _tiles(self, window: Window) -> Iterator[tuple[int, int]]:
-        """(x, y) of the tiles that a window touches, row by row."""
+        """Yield (x, y) of the tiles that a window touches, row by row."""
         side, (first_x, first_y) = self._tile_px, self._first
         left, top = math.floor(window[0] / side), math.floor(window[1] / side)
         right = math.ceil((window[0] + window[2]) / side)

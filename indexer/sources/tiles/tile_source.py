@@ -40,12 +40,12 @@ class TileSource(Source):
         self.tile_px = first_tile_px(store, zoom)
 
     def everything(self) -> Iterator[Candidate]:
-        """Every tile of the chosen zoom, by column, then row."""
+        """Yield every tile of the chosen zoom, by column, then row."""
         for x, y in self.store.addresses(self.zoom):
             yield self._candidate(x, y)
 
     def count(self, budget_s: float = 1.0) -> Count:
-        """How many tiles lie in the wanted area; at least so many where counting takes longer."""
+        """Return how many tiles lie in the wanted area; a lower bound if counting takes long."""
         ends, number, seen = time.monotonic() + budget_s, 0, 0
         everywhere = self.options.bounds is None and not self.options.mask
         for seen, (x, y) in enumerate(self.store.addresses(self.zoom), start=1):
@@ -55,7 +55,7 @@ class TileSource(Source):
         return Count(number=number, exact=True)
 
     def extent(self, budget_s: float = 0.5) -> Bounds | None:
-        """The box of the zoom's tiles, of those that time allows to list."""
+        """Return the box of the zoom's tiles, of those that time allows to list."""
         area = tile_area(self.store, self.zoom, budget_s)
         return None if area is None else area.bounds
 
@@ -113,7 +113,7 @@ class TileSource(Source):
 
 
 def tile_position(zoom: int, x: int, y: int, source: str) -> tuple[float, float]:
-    """Centre (latitude, longitude) of a tile.
+    """Return the centre (latitude, longitude) of a tile.
 
     Raises:
         SourceError: the address lies outside the zoom's grid.
@@ -121,13 +121,13 @@ def tile_position(zoom: int, x: int, y: int, source: str) -> tuple[float, float]
     if not (0 <= x < 2**zoom and 0 <= y < 2**zoom):
         raise SourceError(
             f"{source}: tile {zoom}/{x}/{y} lies outside the grid of zoom {zoom}; "
-            "remove it, or say --rows tms if rows count from the south"
+            "remove it, or add --rows tms if rows count from the south"
         )
     return tile_corner(zoom, x + 0.5, y + 0.5)
 
 
 def tile_size(data: bytes | None) -> tuple[int, int] | None:
-    """(width, height) of an encoded tile, px; None where it cannot be read."""
+    """Return (width, height) of an encoded tile, px; None where it cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -138,7 +138,7 @@ def tile_size(data: bytes | None) -> tuple[int, int] | None:
 
 
 def first_tile_px(store: TileStore, zoom: int) -> int:
-    """Width of the first readable tile, px; 256 where none is."""
+    """Return the width of the first readable tile, px; 256 where none is."""
     for x, y in store.addresses(zoom):
         size = tile_size(store.read(zoom, x, y))
         if size is not None:
@@ -147,7 +147,7 @@ def first_tile_px(store: TileStore, zoom: int) -> int:
 
 
 def choose_zoom(store: TileStore, wanted: int | None) -> tuple[int, list[str]]:
-    """The zoom to use, and what to tell a user who did not choose among several.
+    """Return the zoom to use, and notes for a user who did not choose among several.
 
     Without a wanted one it is the deepest that the store says it has, so that a tile left over in
     a deeper zoom does not stand for the map.

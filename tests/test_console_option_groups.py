@@ -44,5 +44,5 @@ def test_fields_of_a_group_are_options_in_its_place() -> None:
 def test_help_and_bounds_of_a_field_are_kept() -> None:
     assert "Find something in an area." in run("--help")
     assert "How far." in run("--help")
-    assert "-1" in run("house", "Bern", "--radius-m", "-1")
+    assert "--radius-m" in run("house", "Bern", "--radius-m", "-1")
     assert "Missing argument" in run("house")

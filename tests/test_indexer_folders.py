@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
+from affine import Affine
 from indexer_samples import picture, tile_folder
 from photo_samples import HEIC, SOUTH_EAST, photo
 from test_indexer_sources import small_map
@@ -129,3 +133,30 @@ def test_a_folder_whose_pictures_nothing_places_is_refused(tmp_path) -> None:
     photo(tmp_path / "b.jpg", {1: "N", 2: (0.0, 0.0, 0.0), 3: "E", 4: (0.0, 0.0, 0.0)})
     with pytest.raises(UnknownSourceError, match="no GPS in the photos"):
         open_source(tmp_path, SourceOptions())
+
+
+def test_a_pipe_among_photos_is_counted_and_never_read(tmp_path) -> None:
+    photo(tmp_path / "a.jpg", SOUTH_EAST)
+    os.mkfifo(tmp_path / "b.jpg")
+    os.mkfifo(tmp_path / "c.tif")
+    source = open_source(tmp_path, SourceOptions())
+    assert [one.record.image_id for one in source.candidates()] == ["a"]
+    assert source.left_aside == {"pipe or device": 2}
+
+
+def test_a_png_that_gdal_has_described_is_a_map(tmp_path) -> None:
+    bands = np.asarray(picture(1, 100)).transpose(2, 0, 1)
+    tif = tmp_path / "a.tif"
+    with rasterio.open(
+        tif, "w", driver="GTiff", count=3, height=100, width=100, dtype="uint8",
+        crs="EPSG:32633", transform=Affine(0.5, 0, 5e5, 0, -0.5, 5.5e6),
+    ) as dataset:  # fmt: skip
+        dataset.write(bands)
+    png = tmp_path / "png" / "a.png"
+    png.parent.mkdir()
+    rasterio.shutil.copy(tif, png, driver="PNG")
+    assert (tmp_path / "png" / "a.png.aux.xml").is_file()
+    options = SourceOptions(tile_m=(50.0,))
+    expected = next(open_source(tif, options).candidates()).record.corners
+    for given in (png, png.parent):
+        assert next(open_source(given, options).candidates()).record.corners == expected

@@ -7,7 +7,7 @@ import pytest
 from indexer_samples import picture
 
 from indexer.building import operations
-from indexer.errors import BadTableError, SourceError
+from indexer.errors import BadTableError, SourceError, UnknownSourceError
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from indexer.sources.tables.areas import read_polygons
@@ -215,10 +215,11 @@ PLACE = pytest.approx((50.1, 14.4), abs=1e-7)
         f"sep=;\n{HEAD.replace(',', ';')}a.jpg;50.1;14.4\n",
         '#CoordinateSystem: GEOGCS["WGS 84",DATUM["World Geodetic System 1984"]]\n'
         "#Label,X/Longitude,Y/Latitude,Z/Altitude,Error (m)\na.jpg,14.4,50.1,200,0.1\n",
+        "File Name,GPS Latitude (deg),GPS Longitude (deg)\na.jpg,50.1,14.4\n",
         "SourceFile,GPSLatitude,GPSLongitude\n"
         './a.jpg,"50 deg 6\' 0.00"" N","14 deg 24\' 0.00"" E"\n',
     ],
-    ids=["Pix4D", "Pix4D with decimal commas", "Excel", "Metashape", "exiftool"],
+    ids=["Pix4D", "Pix4D with decimal commas", "Excel", "Metashape", "words", "exiftool"],
 )
 def test_tables_of_other_programs_are_read(tmp_path, table) -> None:
     (record,) = walk(folder(tmp_path, table))[1]
@@ -266,3 +267,15 @@ def test_geo_txt_of_open_drone_map_places_the_photos(tmp_path, text, inside) -> 
 def test_a_geo_txt_that_cannot_be_read_is_refused_with_its_line(tmp_path, text, why) -> None:
     with pytest.raises(SourceError, match=why):
         walk(folder(tmp_path, text, "geo.txt"))
+
+
+def test_columns_in_metres_are_refused_with_what_to_do(tmp_path) -> None:
+    path = folder(tmp_path, "path,easting,northing\na.jpg,457089,5549921\n")
+    with pytest.raises(BadTableError, match=r"no column latitude .*OpenDroneMap's geo\.txt"):
+        walk(path)
+
+
+def test_ground_control_points_are_no_positions_of_photos(tmp_path) -> None:
+    path = folder(tmp_path, "EPSG:4326\n14.4 50.1 200 10 10 a.jpg\n", "gcp_list.txt")
+    with pytest.raises(UnknownSourceError, match=r"gcp_list\.txt is nothing that can be indexed"):
+        walk(path / "gcp_list.txt")

@@ -225,6 +225,16 @@ def test_vector_tiles_are_named_whatever_the_archive_says(tmp_path, tiles) -> No
         path.unlink()
 
 
+def test_tiles_without_a_suffix_are_known_by_their_first_bytes(tmp_path, tiles) -> None:
+    bare = renamed(tiles, tmp_path / "bare", "{}/{}/{}".format)
+    assert ids(bare) == ids(tiles)
+    text = tmp_path / "text" / str(ZOOM) / "1" / "2"
+    text.parent.mkdir(parents=True)
+    text.write_text("no image")
+    with pytest.raises(SourceError, match="holds nothing that can be indexed"):
+        open_source(tmp_path / "text", SourceOptions())
+
+
 def test_folders_of_rows_before_columns_are_read_as_their_bounds_or_the_user_say(
     tmp_path, tiles
 ) -> None:

@@ -29,6 +29,8 @@ _ADVICE: Mapping[str, str] = {
         "is a video; save frames of it (ffmpeg -i video.mp4 -vf fps=1 %05d.jpg) with a table of "
         "their positions"
     ),
+    ".xls .xlsx .ods": "is a spreadsheet; save it as CSV",
+    ".jsonl .ndjson": "is no GeoJSON; write a CSV or a FeatureCollection",
     ".shp .kml .gml .gpx .dxf .dwg .pbf .osm": "holds vectors; give images of the ground",
     ".las .laz .e57 .xyz": "is a point cloud; give the orthophoto made of it",
     ".obj .glb .gltf .ply .fbx .osgb .b3dm": (

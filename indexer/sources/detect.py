@@ -7,9 +7,10 @@ from indexer.sources.advice import WORLD_FILES, advice_for, first_advice
 from indexer.sources.candidate import Source, SourceOptions
 from indexer.sources.cutting.cut_into_tiles import CutSource
 from indexer.sources.folder import open_folder
-from indexer.sources.listing import IMAGE_SUFFIXES, RASTER_FILES, image_files
+from indexer.sources.listing import IMAGE_SUFFIXES, RASTER_FILES, image_files, may_be_map
 from indexer.sources.names import shown
 from indexer.sources.rasters.geotiff import RasterGrid
+from indexer.sources.rasters.opening import is_georeferenced
 from indexer.sources.tables.datasets import (
     DENSE_TABLES,
     TABLE_NAME,
@@ -52,7 +53,7 @@ def open_source(path: Path, options: SourceOptions) -> Source:
 
 def _from_file(path: Path, options: SourceOptions) -> Source:
     suffix = path.suffix.lower()
-    if suffix in RASTER_FILES:
+    if suffix in RASTER_FILES or (may_be_map(path) and is_georeferenced(path)):
         return CutSource(RasterGrid(path), options)
     if suffix == ".mbtiles":
         return _tiles(MbTiles(path), options)

@@ -10,7 +10,7 @@ from indexer.records import View
 from indexer.sources.candidate import Candidate, Source, SourceOptions, broken, file_id
 from indexer.sources.count import Count
 from indexer.sources.cutting.cut_into_tiles import CutSource
-from indexer.sources.listing import RASTER_SUFFIXES, image_files
+from indexer.sources.listing import RASTER_SUFFIXES, image_files, may_be_map
 from indexer.sources.names import shown
 from indexer.sources.photos.metadata import PhotoMetadata, read_photo_metadata
 from indexer.sources.photos.photo import no_position, photo_candidate
@@ -59,7 +59,7 @@ class FolderSource(Source):
         if self._wanted == "photo":
             return 1
         if not is_georeferenced(file):
-            return int(file.suffix.lower() in RASTER_SUFFIXES)
+            return int(may_be_map(file))
         try:
             return self._cut(file).count().number
         except SourceError:
@@ -122,7 +122,7 @@ def open_folder(path: Path, options: SourceOptions) -> FolderSource | None:
 
 def kind_of(file: Path) -> Kind:
     """Return what places an image: a map's reference system, a photo's position, or nothing."""
-    if file.suffix.lower() in RASTER_SUFFIXES and is_georeferenced(file):
+    if may_be_map(file) and is_georeferenced(file):
         return "map"
     try:
         metadata: PhotoMetadata = read_photo_metadata(file)
@@ -132,7 +132,7 @@ def kind_of(file: Path) -> Kind:
 
 
 def _may_be(file: Path, wanted: Kind) -> bool:
-    return wanted == "photo" or file.suffix.lower() in RASTER_SUFFIXES
+    return wanted == "photo" or may_be_map(file)
 
 
 def _why_aside(kind: Kind) -> str:

@@ -1,6 +1,5 @@
 """What lies below a folder: image files in a stable order, and everything else by its kind."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,12 @@ RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".j2k")
 
 RASTER_FILES = (*RASTER_SUFFIXES, ".vrt", ".img", ".gpkg")
 """What may be a map where the file itself is given; in a folder, a .vrt repeats what lies there."""
+
+
+def may_be_map(file: Path) -> bool:
+    """Return whether a file may be a map, by its suffix or by GDAL's description beside it."""
+    described = file.with_name(f"{file.name}.aux.xml")
+    return file.suffix.lower() in RASTER_SUFFIXES or described.is_file()
 
 
 def image_files(folder: Path, others: Counter[str] | None = None) -> Iterator[Path]:
@@ -43,7 +48,7 @@ def _below(folder: Path, others: Counter[str], visited: set[tuple[int, int]]) ->
             yield from _below(path, others, visited)
         elif path.suffix.lower() not in IMAGE_SUFFIXES:
             others[f"{path.suffix.lower() or 'file without suffix'} file"] += 1
-        elif os.path.lexists(path) and not path.exists():
-            others["link that leads nowhere"] += 1
+        elif not path.is_file():
+            others["link that leads nowhere" if path.is_symlink() else "pipe or device"] += 1
         else:
             yield path

@@ -24,8 +24,9 @@ _MAX_HEADER = 4096
 
 def is_geo_txt(path: Path) -> bool:
     """Return whether a file is a `geo.txt`: by its name, or as text that begins with a system."""
-    if path.suffix.lower() != ".txt" or path.name.lower() == NAME:
-        return path.name.lower() == NAME
+    name = path.name.lower()
+    if name == NAME or not name.endswith(".txt") or "gcp" in name:  # ground control points
+        return name == NAME
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
             return _system(stream.readline(_MAX_HEADER)) is not None

@@ -264,17 +264,28 @@ def _turns_right(ring: Sequence[tuple[float, float]]) -> bool:
 
 
 def _columns(header: Sequence[str], table: str) -> dict[str, str]:
-    lower = {name.strip().lower(): name for name in header}
-    found = dict(lower)
+    found = {name.strip().lower(): name for name in header}
+    plain = {_plain(name): name for name in reversed(header)}
     for key, aliases in ALIASES.items():
-        known = [lower[alias] for alias in aliases if alias in lower]
+        known = [plain[_plain(alias)] for alias in aliases if _plain(alias) in plain]
         if known:
             found[key] = known[0]
     needed = {"latitude", "longitude"} | ({"path"} if "id" not in found else set())
     missing = sorted(needed - found.keys())
     if missing:
+        in_metres = {"easting", "northing", "x", "y"} & plain.keys()
+        remedy = (
+            "convert metres to degrees, or write OpenDroneMap's geo.txt with their EPSG code"
+            if in_metres
+            else "add it"
+        )
         raise BadTableError(
             f"{table} has no column {' and no column '.join(missing)} "
-            f"(it has: {', '.join(header) or 'nothing'}); add it"
+            f"(it has: {', '.join(header) or 'nothing'}); {remedy}"
         )
     return found
+
+
+def _plain(name: str) -> str:
+    """Return a column's name without unit, case, spaces and underscores: GPS Latitude (deg)."""
+    return re.sub(r"\(.*\)|[\s_]", "", name.lower())

@@ -1,9 +1,10 @@
 """A {z}/{x}/{y}.png folder of web-mercator tiles, with the names that tools give the files.
 
-Numbers may be padded with zeros, suffixes in capitals, and `@2x` tiles stand in where there are no
-plain ones.
+Numbers may be padded with zeros, suffixes in capitals or missing, and `@2x` tiles stand in where
+there are no plain ones.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -14,7 +15,9 @@ from indexer.sources.names import shown
 from indexer.sources.tiles.store import MAX_ZOOM, Declared, declared_in, read_document
 
 _NUMBER = re.compile(r"\d{1,10}")
-_TILE = re.compile(r"(\d{1,10})(@2x)?\.(png|jpe?g|webp|avif)", re.IGNORECASE)
+_TILE = re.compile(r"(\d{1,10})(@2x)?(?:\.(?:png|jpe?g|webp|avif))?", re.IGNORECASE)
+"""A tile's name; servers give tiles without a suffix too."""
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 DOCUMENTS = ("tiles.json", "metadata.json", "tilejson.json", "tile.json")
 """Files beside the zooms in which tools describe what they wrote."""
 
@@ -75,11 +78,23 @@ class FolderTiles:
 def tile_files(column: Path) -> dict[int, Path]:
     """Return the tile files of a column by number; the plain one rather than @2x."""
     found: dict[int, Path] = {}
-    for file in sorted(column.iterdir(), reverse=True):
-        match = _TILE.fullmatch(file.name)
+    with os.scandir(column) as entries:
+        names = sorted((entry.name for entry in entries if entry.is_file()), reverse=True)
+    for name in names:
+        match = _TILE.fullmatch(name)
         if match is not None and (match.group(2) is None or int(match.group(1)) not in found):
-            found[int(match.group(1))] = file
+            found[int(match.group(1))] = column / name
     return found
+
+
+def _is_tile(file: Path) -> bool:
+    """Return whether a file is a tile by its name, or by its first bytes where it has no suffix."""
+    if _TILE.fullmatch(file.name) is None or not file.is_file():
+        return False
+    if file.suffix:
+        return True
+    with file.open("rb") as stream:
+        return stream.read(4).startswith(_MAGIC)
 
 
 def numbered(folder: Path | None) -> list[Path]:
@@ -100,7 +115,7 @@ def looks_like_tiles(path: Path) -> bool:
     for zoom in zoom_folders(path):
         for column in numbered(zoom):
             if int(column.name) < 2 ** int(zoom.name) and any(
-                _TILE.fullmatch(file.name) for file in column.iterdir()
+                _is_tile(file) for file in column.iterdir()
             ):
                 return True
     return False

@@ -131,5 +131,5 @@ def _below(folder: str, prefix: str) -> Iterator[str]:
     for entry in found:
         if entry.is_dir(follow_symlinks=False):
             yield from _below(entry.path, f"{prefix}{entry.name}/")
-        elif _IMAGE.fullmatch(entry.name) and not entry.name.startswith("."):
+        elif _IMAGE.fullmatch(entry.name) and entry.name[0] != "." and entry.is_file():
             yield prefix + entry.name

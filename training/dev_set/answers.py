@@ -30,8 +30,10 @@ class PartAnswers:
     confidence: Report
 
 
-def part_answers(folder: Path, within_m: float, embedder: Embedder, out: Path) -> PartAnswers:
-    """Return the answers to a part's drone images, each with and without its place in the map.
+def part_answers(
+    folder: Path, within_m: float, embedder: Embedder, out: Path, every: int = 1
+) -> PartAnswers:
+    """Return the answers to every N-th drone image, each with and without its place in the map.
 
     The gallery is built below `out` once; the evidence of every answer is written there too, for
     `safenet-index calibrate --join`.
@@ -42,7 +44,7 @@ def part_answers(folder: Path, within_m: float, embedder: Embedder, out: Path) -
     """
     name = folder.name
     build(out / "galleries", name, open_source(folder, SourceOptions(view="satellite")), embedder)
-    files = sorted((folder / "drone").iterdir())
+    files = sorted((folder / "drone").iterdir())[::every]
     truth = read_truth(folder / "gps.csv", files)
     gallery = Gallery.open(out / "galleries", name, embedder=embedder)
     try:

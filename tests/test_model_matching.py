@@ -1,5 +1,6 @@
 """Matching: geometry against known homographies, refusals."""
 
+import importlib.util
 import math
 from pathlib import Path
 

@@ -18,7 +18,8 @@ from indexer.sources.detect import open_source
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder
-from model.matching.choice import MATCHERS
+from model.matching.choice import NONE
+from model.matching.xfeat_matcher import XFeatMatcher
 from model.network import SafeNet
 from training.data.layouts import read_benchmark
 from training.dev_set.answers import part_answers
@@ -46,7 +47,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("matcher", sorted(set(MATCHERS) - {"auto"}))
+@pytest.mark.parametrize("matcher", [NONE, XFeatMatcher.name])
 def test_rows_and_scores_of_an_evaluation_are_those_of_a_gallery(
     weights: Path, tmp_path: Path, matcher: str
 ) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import ConfigError
+from model.matching.fine import FinePoints
 from model.matching.geometry import TOLERANCE, rotation, verified
 from model.matching.interface import Geometry, Verified
 from model.matching.keypoints import Keypoints
@@ -64,6 +65,7 @@ class LightGlueMatcher:
         self.name, self.calibration, self._side = name, calibration, side
         self.row_format = f"{name}-1"
         self._features = name.removesuffix("-lightglue")
+        self.fine = FinePoints()
         self._weights = _weights_folder(name)
         self._lock = threading.Lock()
         self._networks: tuple[Any, Any, str] | None = None
@@ -177,7 +179,8 @@ def _networks(features: str, weights: Path) -> tuple[Any, Any, str]:
         def extractor(images: Any) -> Any:
             return disk(images, n=KEYPOINTS)
 
-    glue: Any = LightGlue(None, input_dim=FEATURES)
+    make: Any = LightGlue  # kornia types its first argument as str
+    glue = make(None, input_dim=FEATURES)
     state = read(f"{features}_lightglue.pth")
     for layer in range(glue.conf.n_layers):
         for part in ("self_attn", "cross_attn"):

@@ -13,6 +13,7 @@ from service.middleware.allowed_hosts import AllowedHosts
 from service.middleware.api_keys import ApiKeys, RequireApiKey
 from service.middleware.body_drain import DrainBody
 from service.middleware.head_requests import HeadRequests
+from service.middleware.rates import Rates
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.routes import (
@@ -23,6 +24,7 @@ from service.routes import (
     galleries,
     health,
     map_tiles,
+    ogc_features,
     page,
     questions,
     tracks,
@@ -44,7 +46,7 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
     Raises:
         SettingsError: keys are required and none is set, one is malformed, or an extra is missing.
     """
-    keys = ApiKeys(settings.api_keys, rate_per_minute=settings.rate_per_minute)
+    keys = ApiKeys(settings.api_keys)
     if settings.keys_required and not len(keys):
         raise SettingsError(
             f"host {settings.host!r} can be reached from outside and no key is set; make one with "
@@ -68,6 +70,7 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
         galleries,
         map_tiles,
         footprints,
+        ogc_features,
         admin,
         tracks,
         page,
@@ -79,7 +82,11 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
 
 def _add_middleware(app: FastAPI, settings: Settings, keys: ApiKeys, state: ServiceState) -> None:
     """Add the middleware, innermost first."""
-    app.add_middleware(RequireApiKey, keys=keys, required=settings.keys_required)
+    rates = Rates(
+        questions_per_minute=settings.rate_per_minute,
+        maps_per_minute=settings.map_rate_per_minute,
+    )
+    app.add_middleware(RequireApiKey, keys=keys, rates=rates, required=settings.keys_required)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -4,6 +4,7 @@ SafeNetError
 └── ServiceError
     ├── SettingsError            a SAFENET_* variable is unknown or out of its bound
     ├── ParameterError           parameters that are fine alone do not go together
+    ├── QueryError               a query of OGC API - Features is malformed, which is its 400
     ├── UploadError
     │   ├── EmptyUploadError         no image arrived
     │   ├── BadMultipartError        the multipart body cannot be parsed
@@ -17,9 +18,9 @@ SafeNetError
     ├── AccessError              the key is missing or wrong
     ├── BusyError                no room now; has `retry_after_s`
     │   ├── QueueFullError           the service holds as much work as it may
-    │   ├── RateLimitedError         this key sent too many requests
-    │   └── TooManyTracksError       as many tracks as allowed are open
-    ├── DeadlineError            the answer was not ready in time
+    │   ├── TooManyTracksError       as many tracks as allowed are open
+    │   ├── RateLimitedError         this client sent too many requests
+    │   └── DeadlineError            the answer was not ready in time
     ├── NotReadyError            the model or the galleries are still loading
     ├── GalleryRefusedError      the published gallery does not fit the weights or is damaged
     ├── UnknownExplanationError  no such explanation, or it was dropped for newer ones
@@ -41,6 +42,10 @@ class SettingsError(ServiceError):
 
 class ParameterError(ServiceError):
     """Parameters that are fine alone do not go together."""
+
+
+class QueryError(ServiceError):
+    """A query of OGC API - Features is malformed; that standard demands 400 and not 422."""
 
 
 class UploadError(ServiceError):
@@ -100,14 +105,14 @@ class QueueFullError(BusyError):
 
 
 class RateLimitedError(BusyError):
-    """This key sent too many requests."""
+    """This client sent too many requests."""
 
 
 class TooManyTracksError(BusyError):
     """As many tracks as allowed are open."""
 
 
-class DeadlineError(ServiceError):
+class DeadlineError(BusyError):
     """The answer was not ready in time."""
 
 

@@ -51,6 +51,7 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.TooMuchMetadataError: ProblemKind(400, "too-much-metadata", "Too much metadata"),
     errors.EmptyUploadError: ProblemKind(400, "no-image", "No image in the request"),
     errors.BadMultipartError: ProblemKind(400, "bad-multipart", "Unreadable multipart body"),
+    errors.QueryError: ProblemKind(400, "bad-query", "Malformed query"),
     errors.AccessError: ProblemKind(401, "key-needed", "Key missing or wrong"),
     gallery_errors.UnknownGalleryError: ProblemKind(404, "unknown-gallery", "Unknown gallery"),
     gallery_errors.UnknownImageError: ProblemKind(404, "unknown-image", "Unknown image"),
@@ -122,7 +123,7 @@ async def _known(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.BusyError):
         headers["Retry-After"] = str(error.retry_after_s)
-    if isinstance(error, errors.NotReadyError | errors.DeadlineError):
+    if isinstance(error, errors.NotReadyError):
         headers["Retry-After"] = "1"
     if isinstance(error, errors.AccessError):
         headers["WWW-Authenticate"] = "Bearer"

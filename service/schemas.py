@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from indexer.geojson import area
@@ -24,6 +25,14 @@ def _in_range(moment: datetime) -> datetime:
         raise ValueError("the moment is out of range; send a year from 1 to 9999 in UTC") from None
     return moment
 
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""Names that a gallery may have; `indexer.gallery.layout` checks them when one is built."""
+
+GalleryPath = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a gallery.")]
+ImagePath = Annotated[
+    str, Path(min_length=1, max_length=4096, description="Id of an image of the gallery.")
+]
 
 Moment = Annotated[datetime, AfterValidator(_in_range)]
 
@@ -61,8 +70,7 @@ class QuestionFields(BaseModel):
     top_k: int = Field(5, ge=1, le=100, description="How many matches to return.")
     gallery: str | None = Field(
         None,
-        min_length=1,
-        max_length=100,
+        pattern=NAME_PATTERN,
         description="Which gallery; unset: the only fitting one.",
     )
     latitude: Latitude | None = Field(None, description="Prior: latitude of its centre, degrees.")

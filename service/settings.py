@@ -72,7 +72,15 @@ class Settings(BaseSettings):
         "auto", description="auto: keys are required unless none is set and the host is loopback."
     )
     rate_per_minute: int = Field(
-        0, ge=0, description="Questions one key may send per minute; 0: unlimited."
+        0,
+        ge=0,
+        description="Questions of one key, or of one address without keys, per minute; "
+        "0: unlimited.",
+    )
+    map_rate_per_minute: int = Field(
+        0,
+        ge=0,
+        description="Map tiles, footprints and layer documents, counted likewise; 0: unlimited.",
     )
 
     max_head_kib: int = Field(

@@ -2,6 +2,10 @@
 
 import csv
 import io
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +27,7 @@ from service.app import create_app
 from service.server import Server
 from service.settings import Settings
 
+SCRIPT = Path(__file__).parent / "service_process.py"
 PLACES = 12
 FLIGHTS = 2
 SIDE_PX = 96
@@ -128,3 +133,40 @@ def live(store: Path) -> Iterator[httpx.Client]:
     settings = settings_of(store)
     with serving(create_app(settings, ColourEmbedder()), settings) as client:
         yield client
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(
+    store: Path, port: int, delay_s: float = 0.0, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The service in its own process, ready; killed at the end if it still runs.
+
+    Its log is the file service.log beside the store.
+    """
+    command = [sys.executable, str(SCRIPT), str(store), str(port), str(delay_s)]
+    with (store.parent / "service.log").open("wb") as log:
+        running = subprocess.Popen(command, stderr=log, env=os.environ | environment)
+        try:
+            wait_ready(port)
+            yield running
+        finally:
+            running.kill()
+            running.wait()
+
+
+def wait_ready(port: int, limit_s: float = 180.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise TimeoutError("the service did not get ready")

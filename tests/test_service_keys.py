@@ -16,6 +16,7 @@ from service_live import encoded, picture, serving, settings_of
 from service.app import create_app
 from service.errors import AccessError, RateLimitedError, SettingsError
 from service.middleware.api_keys import ApiKeys, key_digest, new_key
+from service.middleware.rates import Rates
 from service.telemetry.logs import JsonFormatter
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -106,19 +107,20 @@ def test_keys_appear_in_no_log_error_or_metric(guarded: httpx.Client) -> None:
             assert secret not in text
 
 
-def test_rate_is_counted_per_key_and_refills() -> None:
+def test_rate_is_counted_per_client_and_kind_and_refills() -> None:
     now = [0.0]
-    ring = ApiKeys(ENTRIES, rate_per_minute=2, clock=lambda: now[0])
-    ring.spend("tower")
-    ring.spend("tower")
+    rates = Rates(questions_per_minute=2, maps_per_minute=1, clock=lambda: now[0])
+    rates.spend("tower", "question")
+    rates.spend("tower", "question")
     with pytest.raises(RateLimitedError) as caught:
-        ring.spend("tower")
+        rates.spend("tower", "question")
     assert caught.value.retry_after_s == 30
-    ring.spend("gis")
+    rates.spend("gis", "question")
+    rates.spend("tower", "map")
     now[0] = 30.0
-    ring.spend("tower")
+    rates.spend("tower", "question")
     with pytest.raises(RateLimitedError):
-        ring.spend("tower")
+        rates.spend("tower", "question")
 
 
 def test_rate_limit_is_answered_429_with_retry_after(store: Path) -> None:
@@ -131,6 +133,21 @@ def test_rate_limit_is_answered_429_with_retry_after(store: Path) -> None:
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert client.get("/galleries", headers=headers).status_code == 200, "only questions count"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["tiles/1/1/0", "tiles/1/1/0.png", "tiles.json", "wmts", "footprints"],
+)
+def test_what_maps_load_is_counted_for_each_address_without_keys(store: Path, path: str) -> None:
+    settings = settings_of(store, map_rate_per_minute=1)
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        assert client.get(f"/galleries/map/{path}").status_code in (200, 204)
+        refused = client.get(f"/galleries/map/{path}")
+        assert refused.status_code == 429
+        assert "address 127.0.0.1" in refused.json()["detail"]
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert client.get("/galleries").status_code == 200
 
 
 @pytest.mark.parametrize("entries", ["tower", "tower=abc", f"a={'0' * 64}", "é=sha256:" + "0" * 64])

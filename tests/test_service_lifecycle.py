@@ -2,56 +2,17 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from service_live import encoded, picture, publish
+from service_live import encoded, free_port, picture, process, publish
 
-SCRIPT = Path(__file__).parent / "service_process.py"
 JPEG = {"Content-Type": "image/jpeg"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def process(store: Path, port: int, delay_s: float = 0.0) -> Iterator[subprocess.Popen[bytes]]:
-    """The service in its own process, ready; killed at the end if it still runs.
-
-    Its log is the file service.log beside the store.
-    """
-    command = [sys.executable, str(SCRIPT), str(store), str(port), str(delay_s)]
-    with (store.parent / "service.log").open("wb") as log:
-        running = subprocess.Popen(command, stderr=log)
-        try:
-            wait_ready(port)
-            yield running
-        finally:
-            running.kill()
-            running.wait()
-
-
-def wait_ready(port: int, limit_s: float = 180.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError("the service did not get ready")
 
 
 def wait_busy(port: int, questions: int) -> None:

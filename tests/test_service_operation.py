@@ -13,6 +13,7 @@ from PIL import Image
 from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
+from service.schemas import NAME_PATTERN
 from service.settings import LOOPBACK_NAMES, Settings
 from service.telemetry.logs import JsonFormatter, TextFormatter
 
@@ -39,6 +40,36 @@ def test_openapi_document_names_every_contract_route(live: httpx.Client) -> None
         "/galleries/{name}/images/{image_id}/meta",
     } <= set(document["paths"])  # fmt: skip
     assert "HTTPValidationError" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("keys", ["off", "required"])
+def test_openapi_document_names_both_ways_to_send_a_key_where_one_is_needed(keys: str) -> None:
+    settings = Settings(keys=keys, api_keys="a=sha256:" + "0" * 64)  # type: ignore[arg-type]
+    document = create_app(settings).openapi()
+    both = [{"bearer": []}, {"header": []}]
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["bearer"] == {"type": "http", "scheme": "bearer"}
+    assert schemes["header"] == {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    for path, operations in document["paths"].items():
+        is_open = path in ("/healthz", "/readyz") or (
+            keys == "off" and not path.startswith("/admin/")
+        )
+        for operation in operations.values():
+            assert operation["security"] == ([] if is_open else both), path
+
+
+def test_names_of_galleries_have_a_pattern_that_is_enforced(live: httpx.Client) -> None:
+    paths = live.get("/openapi.json").json()["paths"]
+    named = [path for path in paths if "{name}" in path]
+    assert len(named) >= 8
+    for path in named:
+        for operation in paths[path].values():
+            (name,) = [each for each in operation["parameters"] if each["name"] == "name"]
+            assert name["schema"]["pattern"] == NAME_PATTERN
+    for bad in ("..", ".hidden", "a b", "a" * 65, "%00"):
+        assert live.get(f"/galleries/{bad}x/footprints").status_code in (404, 422)
+    assert live.get("/galleries/unknown").status_code == 404
+    assert live.post("/localize?gallery=a%20b", content=b"x", headers=JPEG).status_code == 422
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/galleries", "/nothing", "/metrics", "/readyz"])

@@ -1,14 +1,11 @@
-"""API keys: stored as digests, compared in constant time, each with its own rate limit."""
+"""API keys: stored as digests, compared in constant time; and the rates of their requests."""
 
 import base64
 import binascii
 import hashlib
 import hmac
-import math
 import re
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -17,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import AccessError, RateLimitedError, SettingsError
+from service.middleware.rates import Rates, kind_of_request
 from service.problems import TABLE, ProblemKind, problem
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
@@ -56,18 +54,14 @@ def key_digest(key: str) -> str:
 
 
 class ApiKeys:
-    """The digests of all keys by name, and the requests that each may still send."""
+    """The digests of all keys by name."""
 
-    def __init__(
-        self, entries: str, *, rate_per_minute: int = 0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, entries: str) -> None:
         """Read SAFENET_API_KEYS.
 
         Args:
             entries: comma-separated NAME[:ROLE][@DATE]=sha256:HEX, with ROLE read or admin (the
                 default), and DATE the last day on which the key is valid, UTC.
-            rate_per_minute: questions per key and minute; 0: unlimited.
-            clock: seconds, monotonic.
 
         Raises:
             SettingsError: an entry has another form, or a name comes twice.
@@ -87,8 +81,6 @@ class ApiKeys:
                 may_administer=parsed[2] != "read",
                 expires_on=date.fromisoformat(parsed[3]) if parsed[3] else None,
             )
-        self._rate, self._clock = rate_per_minute, clock
-        self._tokens: dict[str, tuple[float, float]] = {}
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -112,33 +104,15 @@ class ApiKeys:
             raise AccessError(f"the key expired on {expires_on}; ask the operator for a new one")
         return found[0]
 
-    def spend(self, name: str) -> None:
-        """Count one question of a key.
-
-        Raises:
-            RateLimitedError: it has none left now.
-        """
-        if self._rate == 0:
-            return
-        now = self._clock()
-        tokens, since = self._tokens.get(name, (float(self._rate), now))
-        tokens = min(float(self._rate), tokens + (now - since) * self._rate / 60)
-        if tokens < 1:
-            self._tokens[name] = (tokens, now)
-            wait_s = math.ceil((1 - tokens) * 60 / self._rate)
-            raise RateLimitedError(
-                f"key {name!r} sent {self._rate} questions within a minute, as many as allowed; "
-                f"send the next one in {wait_s} s",
-                retry_after_s=wait_s,
-            )
-        self._tokens[name] = (tokens - 1, now)
-
 
 class RequireApiKey:
-    """ASGI middleware: only health and the bare page answer without a key where one is required."""
+    """ASGI middleware: only health and the bare page answer without a key where one is required.
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, *, required: bool) -> None:
-        self._app, self._keys, self._required = app, keys, required
+    Requests that compute are counted for their key, or for their address where none was sent.
+    """
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys, rates: Rates, *, required: bool) -> None:
+        self._app, self._keys, self._rates, self._required = app, keys, rates, required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -147,7 +121,10 @@ class RequireApiKey:
             await self._app(scope, receive, send)
             return
         try:
-            self._check(scope)
+            name = self._key_name(scope)
+            kind = kind_of_request(scope["method"], path)
+            if kind is not None:
+                self._rates.spend(f"key {name!r}" if name else _address(scope), kind)
         except (AccessError, RateLimitedError) as error:
             headers = {"WWW-Authenticate": _challenge(path)}
             if isinstance(error, RateLimitedError):
@@ -157,7 +134,12 @@ class RequireApiKey:
             return
         await self._app(scope, receive, send)
 
-    def _check(self, scope: Scope) -> None:
+    def _key_name(self, scope: Scope) -> str | None:
+        """Return the name of the request's key; None where none is needed.
+
+        Raises:
+            AccessError: it has none, and needs one, or a wrong one.
+        """
         is_admin = scope["path"].startswith("/admin/")
         key = _presented(Headers(scope=scope), basic=not is_admin)
         if key is None:
@@ -167,16 +149,18 @@ class RequireApiKey:
                 raise AccessError(
                     "a key is needed; send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
                 )
-            return
+            return None
         if not len(self._keys) and not is_admin:
-            return
+            return None
         found = self._keys.find(key)
         if is_admin and not found.may_administer:
             raise AccessError(f"key {found.name!r} may only read; /admin needs an admin key")
         scope["state"]["key_name"] = found.name
-        computes = scope["method"] == "POST" or scope["path"].startswith("/explanations/")
-        if computes and not is_admin:
-            self._keys.spend(found.name)
+        return found.name
+
+
+def _address(scope: Scope) -> str:
+    return f"address {(scope.get('client') or ('unknown',))[0]}"
 
 
 def _challenge(path: str) -> str:

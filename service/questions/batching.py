@@ -90,6 +90,10 @@ class BatchWorker:
         """Number of images admitted and not yet answered."""
         return self._admitted
 
+    def wait_s(self) -> int:
+        """Return the seconds, at least 1, in which all admitted images will have been embedded."""
+        return max(1, math.ceil(self._admitted * self._seconds_per_image))
+
     @contextmanager
     def reserve(self, images: int) -> Iterator[Reservation]:
         """Reserve room for so many images while the block runs.
@@ -100,7 +104,7 @@ class BatchWorker:
         room = Reservation(images)
         with self._changed:
             if self._admitted + images > self._capacity:
-                wait_s = max(1, math.ceil(self._admitted * self._seconds_per_image))
+                wait_s = self.wait_s()
                 raise QueueFullError(
                     f"the queue has {self._admitted} of {self._capacity} images, no room for "
                     f"{images} more; send it again in {wait_s} s",

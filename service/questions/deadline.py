@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -13,11 +13,21 @@ T = TypeVar("T")
 
 
 async def before_deadline(
-    request: Request, work: Coroutine[Any, Any, T], *, deadline_s: float
+    request: Request,
+    work: Coroutine[Any, Any, T],
+    *,
+    deadline_s: float,
+    wait_s: Callable[[], int] = lambda: 1,
 ) -> T:
     """Return the result of `work`; cancel it when its client has gone or the deadline has passed.
 
     Call it once the body has been read: from then on the only message is the disconnect.
+
+    Args:
+        request: whose client may leave.
+        work: computes the result.
+        deadline_s: longest time that it may take, s.
+        wait_s: returns when to try again after the deadline has passed, s.
 
     Raises:
         DeadlineError: the work took longer than the deadline.
@@ -34,7 +44,8 @@ async def before_deadline(
         if gone in done:
             raise ClientDisconnect
         raise DeadlineError(
-            f"no answer within {deadline_s:g} s; send it again when there is less load"
+            f"no answer within {deadline_s:g} s; send it again when there is less load",
+            retry_after_s=wait_s(),
         )
     finally:
         for future in (task, gone):

@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,11 +92,20 @@ class Decoder:
     def decode_one(self, data: bytes, keep: bool = False, gps: bool = False) -> Decoded:
         """Decode one image in the calling thread; its header is read once."""
         refuse_much_metadata(data)
+        with ExitStack() as held:
+            return self._decode_held(data, held, keep, gps)
+
+    def _decode_held(self, data: bytes, held: ExitStack, keep: bool, gps: bool) -> Decoded:
+        """Decode one image; `held` holds its memory until the full-size picture is dropped."""
+
+        def decoding(image: Image.Image) -> AbstractContextManager[None]:
+            return nullcontext(held.enter_context(self._memory.hold(image, data)))
+
         picture = open_picture(
             data,
             max_pixels=self._max_pixels,
             min_side=decode_side(self._embedder.input_size),
-            decoding=self._memory.hold,
+            decoding=decoding,
         )
         if min(picture.width_px, picture.height_px) < self._min_side_px:
             raise TooSmallImageError(

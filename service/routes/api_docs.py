@@ -9,7 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from service.middleware.api_keys import OPEN_PATHS
 from service.problems import MEDIA_TYPE, Problem
+
+ADMIN = "/admin/"
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Safe-Net Geo: HTTP interface</title>
@@ -49,12 +52,14 @@ def _document(app: FastAPI, *, keys_required: bool) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         schemas["Problem"] = Problem.model_json_schema()
-        if keys_required:
-            components["securitySchemes"] = {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            }
-            document["security"] = [{"bearer": []}, {"header": []}]
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        for path, operations in document["paths"].items():
+            needed = path.startswith(ADMIN) or (keys_required and path not in OPEN_PATHS)
+            for operation in operations.values():
+                operation["security"] = [{"bearer": []}, {"header": []}] if needed else []
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -25,7 +25,7 @@ router = APIRouter(tags=["questions"])
     },
 )
 async def explanation(
-    explanation: Annotated[str, Path(max_length=40)],
+    explanation: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$")],
     image: Annotated[str, Path(pattern=r"^(query|match)-[1-9]$")],
     kind: ExplanationKind,
     running: RunningService,

@@ -13,7 +13,7 @@ from indexer.records import ImageRecord
 from service.bounds import parse_bounds
 from service.routes.api_docs import problem_responses
 from service.routes.conditional import cache_headers, not_modified
-from service.schemas import BoundsText
+from service.schemas import BoundsText, GalleryPath
 from service.state import RunningService
 
 router = APIRouter(tags=["map"])
@@ -39,7 +39,7 @@ MEDIA_TYPE = "application/geo+json"
 )
 def footprints(
     request: Request,
-    name: str,
+    name: GalleryPath,
     running: RunningService,
     bounds: Annotated[BoundsText | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
@@ -74,6 +74,7 @@ def feature(record: ImageRecord) -> dict[str, Any]:
         "gsd_m": record.gsd_m,
         "heading_deg": record.heading_deg,
         "flight_id": record.flight_id,
+        "captured_at": record.captured_at and record.captured_at.isoformat(),
     }
     properties = {name: value for name, value in known.items() if value is not None}
     return {

@@ -6,7 +6,14 @@ from starlette.concurrency import run_in_threadpool
 from service.questions.response import gallery_body, meta_body
 from service.routes.api_docs import problem_responses
 from service.routes.conditional import cache_headers, not_modified
-from service.schemas import GalleriesBody, GalleryBody, MetaBody, RefusedGallery
+from service.schemas import (
+    GalleriesBody,
+    GalleryBody,
+    GalleryPath,
+    ImagePath,
+    MetaBody,
+    RefusedGallery,
+)
 from service.state import RunningService
 
 router = APIRouter(tags=["galleries"])
@@ -25,14 +32,14 @@ def galleries(running: RunningService) -> GalleriesBody:
 
 
 @router.get("/galleries/{name}", responses=ERRORS)
-def gallery(name: str, running: RunningService) -> GalleryBody:
+def gallery(name: GalleryPath, running: RunningService) -> GalleryBody:
     """One gallery."""
     with running.galleries.lease(name) as opened:
         return gallery_body(opened)
 
 
 @router.get("/galleries/{name}/images/{image_id:path}/meta", responses=ERRORS)
-def meta(name: str, image_id: str, running: RunningService) -> MetaBody:
+def meta(name: GalleryPath, image_id: ImagePath, running: RunningService) -> MetaBody:
     """One image's metadata."""
     with running.galleries.lease(name) as opened:
         return meta_body(opened.record(image_id), name)
@@ -43,7 +50,9 @@ def meta(name: str, image_id: str, running: RunningService) -> MetaBody:
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "Unchanged"}, **ERRORS},
 )
-async def picture(name: str, image_id: str, request: Request, running: RunningService) -> Response:
+async def picture(
+    name: GalleryPath, image_id: ImagePath, request: Request, running: RunningService
+) -> Response:
     """One image's picture; its content never changes under one ETag."""
     with running.galleries.lease(name) as opened:
         record = await run_in_threadpool(opened.record, image_id)

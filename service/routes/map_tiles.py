@@ -11,6 +11,7 @@ from service.maps.layer_documents import MapLayer, tilejson, wmts_capabilities
 from service.maps.mosaic import MAX_ZOOM, TileAddress
 from service.routes.api_docs import problem_responses
 from service.routes.conditional import cache_headers, not_modified
+from service.schemas import GalleryPath
 from service.state import Running, RunningService
 
 router = APIRouter(tags=["map"])
@@ -21,7 +22,9 @@ Extension = Literal["png", "jpg", "jpeg"]
 
 
 @router.get("/galleries/{name}/tiles.json", responses=DOCUMENT_ERRORS)
-async def tiles_json(request: Request, name: str, running: RunningService) -> dict[str, Any]:
+async def tiles_json(
+    request: Request, name: GalleryPath, running: RunningService
+) -> dict[str, Any]:
     """Return the gallery's map layer as TileJSON 3.0."""
     return tilejson(await _layer(request, name, running))
 
@@ -31,7 +34,7 @@ async def tiles_json(request: Request, name: str, running: RunningService) -> di
     response_class=Response,
     responses={200: {"content": {"application/xml": {}}}, **DOCUMENT_ERRORS},
 )
-async def wmts(request: Request, name: str, running: RunningService) -> Response:
+async def wmts(request: Request, name: GalleryPath, running: RunningService) -> Response:
     """Return the gallery's map layer as WMTS 1.0 capabilities, with RESTful tiles."""
     document = wmts_capabilities(await _layer(request, name, running))
     return Response(document, media_type="application/xml")
@@ -54,7 +57,7 @@ async def _layer(request: Request, name: str, running: Running) -> MapLayer:
 )
 async def tile_with_extension(
     request: Request,
-    name: str,
+    name: GalleryPath,
     zoom: Annotated[int, Path(ge=0, le=MAX_ZOOM)],
     x: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],
     y: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],
@@ -80,7 +83,7 @@ async def tile_with_extension(
 )
 async def tile(
     request: Request,
-    name: str,
+    name: GalleryPath,
     zoom: Annotated[int, Path(ge=0, le=MAX_ZOOM)],
     x: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],
     y: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],

@@ -85,6 +85,7 @@ async def _answered(request: Request, running: Running, view: View) -> Response:
                     gallery, Question(images=upload.images, parameters=parameters)
                 ),
                 deadline_s=running.settings.deadline_s,
+                wait_s=running.worker.wait_s,
             )
             links = _explained(running, result, name) if parameters.explain else None
             total_ms = (time.perf_counter() - started_at) * 1e3

@@ -113,6 +113,7 @@ async def add_frame(
                 settings.track_frames,
             ),
             deadline_s=settings.deadline_s,
+            wait_s=running.worker.wait_s,
         )
     return FrameBody(
         frame=located.number,

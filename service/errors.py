@@ -20,8 +20,12 @@ SafeNetError
     │   ├── QueueFullError           the service holds as much work as it may
     │   ├── TooManyTracksError       as many tracks as allowed are open
     │   ├── RateLimitedError         this client sent too many requests
+    │   ├── BuildBusyError           another map is being uploaded or built
     │   └── DeadlineError            the answer was not ready in time
     ├── NotReadyError            the model or the galleries are still loading
+    ├── JobStateError            a job cannot do that now, or the gallery's name is taken
+    ├── UnknownJobError          no such job
+    ├── StorageFullError         the disk has too little room for an upload
     ├── GalleryRefusedError      the published gallery does not fit the weights or is damaged
     ├── UnknownExplanationError  no such explanation, or it was dropped for newer ones
     ├── UnknownTrackError        no such track, or it expired
@@ -110,6 +114,22 @@ class RateLimitedError(BusyError):
 
 class TooManyTracksError(BusyError):
     """As many tracks as allowed are open."""
+
+
+class BuildBusyError(BusyError):
+    """Another map is being uploaded or built."""
+
+
+class JobStateError(ServiceError):
+    """A job cannot do that now, or the gallery's name is taken."""
+
+
+class UnknownJobError(ServiceError):
+    """No such job."""
+
+
+class StorageFullError(ServiceError):
+    """The disk has too little room for an upload."""
 
 
 class DeadlineError(BusyError):

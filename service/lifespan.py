@@ -14,6 +14,8 @@ from model.cpu_threads import limit_blas_threads
 from model.descriptor_model import DescriptorModel
 from model.embedder import Embedder
 from model.errors import SafeNetError
+from service.building.indexer_process import Indexer
+from service.building.job_board import JobBoard
 from service.maps.tile_maker import TileMaker
 from service.open_galleries import OpenGalleries
 from service.questions.batching import BatchWorker
@@ -76,6 +78,7 @@ async def _serve(state: ServiceState, load: Callable[[], Running]) -> None:
         await _watch(running)
     finally:
         state.running = None
+        await running.job_board.close()
         await asyncio.to_thread(_unload, running, state)
 
 
@@ -126,6 +129,10 @@ def _load(settings: Settings, embedder: DescriptorModel | None, state: ServiceSt
                 frames=settings.track_frames,
                 idle_s=settings.track_idle_s,
             )
+        ),
+        job_board=JobBoard(
+            Indexer(store=settings.store, weights=settings.weights, matcher=settings.matcher),
+            galleries.refresh,
         ),
         metrics=state.metrics,
     )

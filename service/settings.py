@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         256, ge=1, le=100_000, description="Most open connections of one client address."
     )
     max_body_mib: int = Field(64, ge=1, le=4096, description="Largest request body, MiB.")
+    max_map_mib: int = Field(
+        4096, ge=1, description="Largest map that may be uploaded to build a gallery, MiB."
+    )
     max_pending_mib: int = Field(
         512, ge=1, description="Upload bytes held in memory by all requests together, MiB."
     )

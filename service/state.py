@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from model.descriptor_model import DescriptorModel
+from service.building.job_board import JobBoard
 from service.errors import NotReadyError
 from service.maps.tile_maker import TileMaker
 from service.open_galleries import OpenGalleries
@@ -32,6 +33,7 @@ class Running:
     admission: Admission
     explanations: Explanations
     tracks: Tracks
+    job_board: JobBoard
     metrics: Metrics
 
 

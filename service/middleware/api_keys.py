@@ -140,11 +140,11 @@ class RequireApiKey:
         Raises:
             AccessError: it has none, and needs one, or a wrong one.
         """
-        is_admin = scope["path"].startswith("/admin/")
+        is_admin = is_administration(scope["method"], scope["path"])
         key = _presented(Headers(scope=scope), basic=not is_admin)
         if key is None:
             if is_admin and not len(self._keys):
-                raise AccessError("no key is configured; set SAFENET_API_KEYS to use /admin")
+                raise AccessError("no key is configured; set SAFENET_API_KEYS to administer")
             if self._required or is_admin:
                 raise AccessError(
                     "a key is needed; send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
@@ -154,9 +154,16 @@ class RequireApiKey:
             return None
         found = self._keys.find(key)
         if is_admin and not found.may_administer:
-            raise AccessError(f"key {found.name!r} may only read; /admin needs an admin key")
+            raise AccessError(f"key {found.name!r} may only read; this needs an admin key")
         scope["state"]["key_name"] = found.name
         return found.name
+
+
+def is_administration(method: str, path: str) -> bool:
+    """Return whether a request changes the service, for which only admin keys are good."""
+    if path.startswith(("/admin/", "/jobs/")):
+        return True
+    return method == "POST" and path.rstrip("/") == "/galleries"
 
 
 def _address(scope: Scope) -> str:

@@ -20,7 +20,7 @@ MAP_SEGMENTS = frozenset({"tiles", "tiles.json", "wmts", "footprints"})
 
 def kind_of_request(method: str, path: str) -> Kind | None:
     """Return what a request counts as; None where it computes nothing."""
-    if path.startswith("/admin/"):
+    if path.startswith(("/admin/", "/jobs/")) or path == "/galleries":
         return None
     if method == "POST" or path.startswith("/explanations/"):
         return "question"

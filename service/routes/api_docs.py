@@ -9,10 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from service.middleware.api_keys import OPEN_PATHS
+from service.middleware.api_keys import OPEN_PATHS, is_administration
 from service.problems import MEDIA_TYPE, Problem
-
-ADMIN = "/admin/"
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Safe-Net Geo: HTTP interface</title>
@@ -57,8 +55,10 @@ def _document(app: FastAPI, *, keys_required: bool) -> dict[str, Any]:
             "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
         for path, operations in document["paths"].items():
-            needed = path.startswith(ADMIN) or (keys_required and path not in OPEN_PATHS)
-            for operation in operations.values():
+            for method, operation in operations.items():
+                needed = is_administration(method.upper(), path) or (
+                    keys_required and path not in OPEN_PATHS
+                )
                 operation["security"] = [{"bearer": []}, {"header": []}] if needed else []
         app.openapi_schema = document
     return app.openapi_schema

@@ -19,6 +19,8 @@ from service.middleware.security_headers import SecurityHeaders
 from service.routes import (
     admin,
     api_docs,
+    building,
+    coordinates,
     explanations,
     footprints,
     galleries,
@@ -71,6 +73,8 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
         map_tiles,
         footprints,
         ogc_features,
+        coordinates,
+        building,
         admin,
         tracks,
         page,
@@ -105,4 +109,4 @@ def _add_middleware(app: FastAPI, settings: Settings, keys: ApiKeys, state: Serv
         tracing=state.tracing,
         is_draining=lambda: state.is_draining,
     )
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, base_map_origin=settings.base_map_origin)

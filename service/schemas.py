@@ -429,3 +429,20 @@ class JobBody(BaseModel):
     )
     notes: list[str]
     error: str | None = Field(description="Why it failed.")
+
+
+class CoordinatesBody(BaseModel):
+    """A position in other notations."""
+
+    dms: str = Field(description="Degrees, minutes, seconds.")
+    utm: str = Field(
+        description="UTM zone with hemisphere, easting, northing, m; UPS at the poles."
+    )
+    mgrs: str = Field(description="MGRS reference, 1 m.")
+
+
+class PageBody(BaseModel):
+    """What the operator set for the page."""
+
+    base_map_url: str = Field(description="Template of tiles from elsewhere; empty: none.")
+    base_map_credit: str

@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -59,6 +60,14 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "",
         description="Comma-separated addresses of proxies whose X-Forwarded-For names the client.",
+    )
+    base_map_url: str = Field(
+        "",
+        description="Template of a base map that the page offers, https://HOST/{z}/{x}/{y}.png; "
+        "empty: none, and the page loads nothing from elsewhere.",
+    )
+    base_map_credit: str = Field(
+        "", max_length=200, description="Whom the page names as the source of that base map."
     )
     cors_origins: str = Field(
         "", description="Comma-separated origins whose pages may call the service; empty: none."
@@ -167,6 +176,21 @@ class Settings(BaseSettings):
         if not host or "/" in host:
             raise ValueError("must be an address such as 127.0.0.1, without scheme or path")
         return host
+
+    @field_validator("base_map_url")
+    @classmethod
+    def _base_map_is_a_template(cls, url: str) -> str:
+        if url and not (
+            re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?/[^\s;,'\"]*", url)
+            and all(part in url for part in ("{z}", "{x}", "{y}"))
+        ):
+            raise ValueError("must be http(s)://HOST/... with {z}, {x} and {y}")
+        return url
+
+    @property
+    def base_map_origin(self) -> str:
+        """Scheme and host of the base map; empty without one."""
+        return "/".join(self.base_map_url.split("/")[:3])
 
     @property
     def is_loopback(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import ColourEmbedder
-from rasterio.transform import from_origin
+from rasterio import Affine
 from service_live import encoded, picture, serving, settings_of
 
 from model.embedder import Embedder
@@ -37,7 +37,7 @@ def geotiff(path: Path, side_px: int = 500) -> bytes:
     cells = np.random.default_rng(4).integers(0, 256, (3, 10, 10), dtype=np.uint8)
     pixels = np.kron(cells, np.ones((1, side_px // 10, side_px // 10), dtype=np.uint8))
     facts = {"driver": "GTiff", "width": side_px, "height": side_px, "count": 3, "dtype": "uint8"}
-    place = {"crs": "EPSG:32633", "transform": from_origin(458_000, 5_548_000, 0.5, 0.5)}
+    place = {"crs": "EPSG:32633", "transform": Affine(0.5, 0, 458_000, 0, -0.5, 5_548_000)}
     with rasterio.open(path, "w", **facts, **place, compress="deflate") as out:
         out.write(pixels)
     return path.read_bytes()

@@ -122,9 +122,9 @@ class RequireApiKey:
             return
         try:
             name = self._key_name(scope)
-            kind = kind_of_request(scope["method"], path)
-            if kind is not None:
-                self._rates.spend(f"key {name!r}" if name else _address(scope), kind)
+            counted = kind_of_request(scope["method"], path)
+            if counted is not None:
+                self._rates.spend(f"key {name!r}" if name else _address(scope), counted)
         except (AccessError, RateLimitedError) as error:
             headers = {"WWW-Authenticate": _challenge(path)}
             if isinstance(error, RateLimitedError):

@@ -26,15 +26,20 @@ HEADERS = {
 class SecurityHeaders:
     """ASGI middleware; a header that a route set itself stays."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, base_map_origin: str = "") -> None:
+        """Allow images of the base map's origin, if there is one."""
+        images = f"img-src 'self' {base_map_origin}".rstrip()
         self._app = app
+        self._policy, self._docs_policy = (
+            policy.replace("img-src 'self'", images) for policy in (POLICY, DOCS_POLICY)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = DOCS_POLICY if scope["path"].startswith("/docs") else POLICY
+        policy = self._docs_policy if scope["path"].startswith("/docs") else self._policy
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -59,7 +59,7 @@ def collection(request: Request, name: CollectionPath, running: RunningService) 
         return documents.collection(_root(request), _facts(gallery))
 
 
-_PARAMETERS = [
+_PARAMETERS: list[dict[str, Any]] = [
     {
         "name": "limit",
         "in": "query",
@@ -123,7 +123,7 @@ def items(request: Request, name: CollectionPath, running: RunningService) -> Re
     with running.galleries.lease(name) as gallery:
         wanted = (record for record in gallery.records(within=within) if _taken(record, interval))
         found = list(itertools.islice(wanted, offset, offset + limit + 1))
-    kept = {key: query[key] for key in ("bbox", "datetime") if key in query}
+    kept: dict[str, str] = {key: query[key] for key in query if key in ("bbox", "datetime")}
     page = Page(
         offset=offset,
         limit=limit,

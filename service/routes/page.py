@@ -9,6 +9,8 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
 from service.routes.conditional import cache_headers, not_modified
+from service.schemas import PageBody
+from service.state import RunningService
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,6 +31,13 @@ MEDIA_TYPES = {
 async def index(request: Request) -> Response:
     """The page; it holds no data and needs no key."""
     return _file(request, WEB / "index.html")
+
+
+@router.get("/page-settings")
+async def page_settings(running: RunningService) -> PageBody:
+    """What the operator set for the page."""
+    settings = running.settings
+    return PageBody(base_map_url=settings.base_map_url, base_map_credit=settings.base_map_credit)
 
 
 @router.get("/static/{path:path}")

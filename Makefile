@@ -14,7 +14,7 @@ PORT ?= 8000
 SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-plain lint check demo demo-check demo-stop screenshots docs bench gpu-check constraints clean
+.PHONY: help setup test test-plain lint check demo demo-check demo-stop screenshots docs bench gpu-check constraints lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,12 @@ constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt
 	  < $(VENV)/tree.json > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 	@touch $(STAMP)
+
+lock: $(STAMP) ## write docker/requirements-cpu.txt: the pinned packages with the hashes of their wheels
+	$(BIN)/pip install --quiet --dry-run --ignore-installed --only-binary :all: --report $(VENV)/lock.json \
+	  --constraint constraints.txt .
+	$(BIN)/python docker/lock.py $(VENV)/lock.json constraints.txt > $(VENV)/lock.txt
+	mv $(VENV)/lock.txt docker/requirements-cpu.txt
 
 clean: ## remove caches, the demo's files and .venv
 	-test -x $(BIN)/python && $(BIN)/python -m service.demo stop

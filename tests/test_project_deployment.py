@@ -113,6 +113,35 @@ def test_a_bare_compose_up_starts_the_cpu_service_alone() -> None:
     assert [name for name, each in SERVICES.items() if "gpu" in each["profiles"]] == ["service-gpu"]
 
 
+def test_base_images_can_be_named_by_their_digest() -> None:
+    for file in [*DOCKERFILES, ROOT / "docker" / "proxy" / "Dockerfile"]:
+        assert instructions(file, "ARG") == ["DEBIAN=debian:bookworm-slim"]
+        assert {line.split(" ")[0] for line in instructions(file, "FROM")} == {"${DEBIAN}"}
+    for service in SERVICES.values():
+        assert service["build"]["args"] == {"DEBIAN": "${DEBIAN:-debian:bookworm-slim}"}
+
+
+def test_the_image_installs_known_files_only() -> None:
+    text = (ROOT / "docker" / "requirements-cpu.txt").read_text()
+    entries = text.replace("\\\n", "").splitlines()
+    locked = {entry.split("==")[0].lower(): entry for entry in entries if entry[:1] != "#"}
+    pins = dict(
+        line.lower().split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()
+    )
+    for name, entry in locked.items():
+        pin, *hashes = entry.split()
+        assert pin.lower() == f"{name}=={pins[name]}"
+        assert hashes
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=;\[ ]", each)[0].lower() for each in project["dependencies"]}
+    assert wanted <= {name.replace("_", "-") for name in locked}
+    (install,) = [
+        line for line in instructions(ROOT / "docker" / "Dockerfile.cpu", "RUN") if "hashes" in line
+    ]
+    assert "--require-hashes" in install
+
+
 def test_only_the_proxy_faces_the_internet_and_keys_are_required_behind_it() -> None:
     exposed = [
         name

@@ -15,7 +15,8 @@ READ = """
 import json, sys
 import pyogrio
 address, layer, box, page = json.loads(sys.argv[1])
-info, _, geometries, _ = pyogrio.raw.read(address, layer=layer, bbox=box and tuple(box), PAGE_SIZE=page)
+box = box and tuple(box)
+info, _, geometries, _ = pyogrio.raw.read(address, layer=layer, bbox=box, PAGE_SIZE=page)
 names = [name for name, _ in pyogrio.list_layers(address)]
 print(json.dumps([names, len(geometries), list(info["fields"]), info["crs"]]))
 """

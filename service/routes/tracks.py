@@ -153,7 +153,7 @@ async def read_track(
 @router.get(
     "/{track_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **problem_responses(401, 404, 503)},
+    responses={200: {"content": {"text/event-stream": {}}}, **problem_responses(401, 404, 422, 503)},
 )
 async def watch(
     request: Request, track_id: TrackId, running: RunningService, state: CurrentState
@@ -188,7 +188,7 @@ async def _changes(track: OpenTrack, sent: int) -> bool:
     return True
 
 
-@router.delete("/{track_id}", status_code=204, responses=problem_responses(401, 404, 503))
+@router.delete("/{track_id}", status_code=204, responses=problem_responses(401, 404, 422, 503))
 async def end(request: Request, track_id: TrackId, running: RunningService) -> Response:
     """Drop the track."""
     await running.tracks.end(await running.tracks.find(track_id, _owner(request)))

@@ -153,7 +153,10 @@ async def read_track(
 @router.get(
     "/{track_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **problem_responses(401, 404, 422, 503)},
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        **problem_responses(401, 404, 422, 503),
+    },
 )
 async def watch(
     request: Request, track_id: TrackId, running: RunningService, state: CurrentState

@@ -52,7 +52,7 @@ def asked(browser: Browser, link: str, viewport: dict[str, int], **options: str)
     page = context.new_page()
     page.goto(link)
     page.wait_for_selector("body[data-ready=yes]", state="attached", timeout=60_000)
-    page.wait_for_selector(".timings:visible")
+    page.wait_for_selector(".result .status:visible")
     return page
 
 
@@ -70,6 +70,7 @@ def localize(browser: Browser, address: str) -> None:
     page.locator("#panel-localize .matches button").first.click()
     page.wait_for_timeout(SETTLE_MS)
     shoot(page, "page_localize")
+    page.locator("#compare summary").click()
     page.get_by_role("button", name="Heatmap").click()
     page.get_by_role("button", name="Side by side").click()
     page.wait_for_timeout(SETTLE_MS)

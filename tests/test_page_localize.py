@@ -77,7 +77,7 @@ def test_a_prior_that_excludes_the_truth_leaves_it_out(watched: Watched) -> None
     for label, value in (("Latitude", latitude), ("Longitude", longitude), ("Radius", 120)):
         page.get_by_label(re.compile(f"^{label}")).fill(str(value))
     ask(page, photo(6, 1))
-    found = page.locator(f"{PANEL} .matches .title").all_inner_texts()
+    found = page.locator(f"{PANEL} .matches .words").all_inner_texts()
     assert found
     assert not any(tile_id(6, 1) in text for text in found)
     assert page.locator(f"{PANEL} .status.match").count() == 0
@@ -159,7 +159,7 @@ def test_a_match_opens_beside_the_question_with_a_swipe(watched: Watched) -> Non
     ask(page, photo(3, 3))
     page.locator(f"{PANEL} .matches button").first.click()
     compare = page.locator("#compare")
-    expect(compare).to_contain_text(f"Match 1: {tile_id(3, 3)}")
+    expect(compare).to_contain_text(re.compile(rf"Tile 1 · \d+ m: {re.escape(tile_id(3, 3))}"))
     for image in compare.locator("figure img").all():
         expect(image).to_have_js_property("complete", True)
         assert image.evaluate("image => image.naturalWidth") > 0
@@ -198,7 +198,7 @@ def test_the_link_of_a_sample_asks_again_and_shows_the_same(watched: Watched) ->
     watched.open(f"/{link}")
     assert estimate(page) == before
     assert page.locator(f"{PANEL} .matches .title").all_inner_texts() == titles
-    expect(page.locator("#compare")).to_contain_text("Match 2:")
+    expect(page.locator("#compare")).to_contain_text("Tile 2 ·")
 
 
 def test_the_link_of_a_photo_carries_the_answer_but_not_the_photo(watched: Watched) -> None:
@@ -240,6 +240,7 @@ def test_toggles_show_what_the_model_saw_in_both_pictures(watched: Watched) -> N
     page = watched.open()
     ask(page, photo(3, 3))
     page.locator(f"{PANEL} .matches button").first.click()
+    page.locator("#compare summary").click()
     for name, kind in (
         ("Aligned view", "aligned"),
         ("Partition rings", "rings"),

@@ -77,7 +77,7 @@ def test_a_drone_on_the_map_opens_its_picture(watched: Watched) -> None:
     click_tile(page, *FLIGHTS["noon"][3])
     page.locator('.drone-pin[aria-label^="Match 1,"]').focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#compare")).to_contain_text("Match 1: noon-3")
+    expect(page.locator("#compare")).to_contain_text("Photo 1 · 80 m above take-off: noon-3")
 
 
 def test_each_tab_keeps_its_own_answer(watched: Watched) -> None:

@@ -4,6 +4,7 @@ import * as L from "../leaflet/leaflet-src.esm.js";
 import { scoreColours } from "./colour.js";
 import { element, headingText, icon, metresText, positionText } from "./dom.js";
 import { boxOf } from "./map_view.js";
+import { preference } from "./preferences.js";
 
 const ESTIMATE = "#0b62d6";
 const UNCERTAIN = "#b25e00";
@@ -67,7 +68,7 @@ export class AnswerLayers {
         color: colour,
         weight,
         ownWeight: weight,
-        fillOpacity: answer.status === "match" ? 0.18 : 0.06,
+        fillOpacity: fillOf(answer.status),
         dashArray: answer.status === "match" ? null : "5 5",
       };
       shape = rings ? L.polygon(rings.map((ring) => [ring]), style) : L.rectangle(box, style);
@@ -131,6 +132,12 @@ export class AnswerLayers {
     line.forEach((position) => this.bounds.extend(position));
     this.legend.push(["flight", `Flight ${flight.flight_id}, ${line.length} images`, color]);
   }
+}
+
+/** The tint of a matched tile: none unless tile outlines are wanted, so that the ground is seen. */
+function fillOf(status) {
+  if (!preference("outlines")) return 0;
+  return status === "match" ? 0.18 : 0.06;
 }
 
 /** An arrow beyond the cross that points where the top of the photo does. */

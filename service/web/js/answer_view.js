@@ -2,6 +2,7 @@
 
 import { element, headingText, icon, metresText, percentText, positionText } from "./dom.js";
 import { distanceM } from "./geo.js";
+import { placeLine } from "./place_line.js";
 
 const LOOKS = {
   match: ["Match", "M4 13l5 5L20 6"],
@@ -86,17 +87,14 @@ function placeText(estimate, best) {
 }
 
 /** Coordinates of the estimate with a copy button and the distance to the known position. */
-export function estimateLine(answer, knownPositions, onCopy) {
+export function estimateLine(answer, knownPositions, onCopy, layerUrl) {
   if (!answer.estimate) return null;
-  const { latitude, longitude, accuracy_m_68, accuracy_m_95, heading_deg } = answer.estimate;
-  const text = positionText(latitude, longitude);
-  const press = { type: "button", "aria-label": "Copy coordinates", click: () => onCopy(text) };
-  const copy = element("button", press, "Copy");
+  const { accuracy_m_68, accuracy_m_95, heading_deg } = answer.estimate;
   const circles = `68 % within ${metresText(accuracy_m_68)}, 95 % within ${metresText(accuracy_m_95)}`;
   const what = "Ground in the middle of the photo (not the drone: an oblique camera looks ahead)";
   const lines = [
     element("p", { class: "facts" }, what),
-    element("p", { class: "coordinates" }, element("output", {}, text), copy),
+    placeLine(answer.estimate, onCopy, layerUrl),
   ];
   lines.push(element("p", { class: "facts" }, circles));
   if (Number.isFinite(heading_deg)) {

@@ -51,6 +51,35 @@ export async function getJsonWhenLoaded(path) {
   }
 }
 
+/** Send a JSON document (or nothing) and return the one that comes back; prompts for a key. */
+export async function sendJson(method, path, body) {
+  for (;;) {
+    const headers = { ...keyHeaders(), ...(body ? { "Content-Type": "application/json" } : {}) };
+    const text = body && JSON.stringify(body);
+    const response = await fetch(address(path), { method, headers, body: text }).catch(offline);
+    if (response.ok) return response.json();
+    const problem = await problemOf(response.status, await response.text(), response.headers);
+    if (response.status !== 401 || !(await askForKey(problem.message))) throw problem;
+  }
+}
+
+/** PUT a file; `onUpload` is called with the bytes that were sent. */
+export function sendFile(path, file, onUpload) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("PUT", address(path));
+    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => onUpload(event.loaded);
+    request.onerror = () => reject(unreachable());
+    request.onload = async () => {
+      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      const headers = { get: (name) => request.getResponseHeader(name) };
+      reject(await problemOf(request.status, request.responseText, headers));
+    };
+    request.send(file);
+  });
+}
+
 /** GET a picture. */
 export async function getBlob(path, signal) {
   return (await get(path, signal)).blob();

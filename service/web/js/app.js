@@ -1,10 +1,12 @@
 // The page: galleries, two tabs over one map, and the link in the address bar.
 
-import { getBlob, getJsonWhenLoaded } from "./api.js";
+import { getBlob, getJson, getJsonWhenLoaded } from "./api.js";
 import { Compare } from "./compare.js";
 import { fromTemplate } from "./dom.js";
 import { LinkError, readHash } from "./link.js";
+import { addMapControls } from "./map_controls.js";
 import { MapView } from "./map_view.js";
+import { OwnMap } from "./own_map.js";
 import { Tabs } from "./tabs.js";
 import { Workspace } from "./workspace.js";
 
@@ -55,6 +57,8 @@ class App {
       navigate: this.workspace("navigate", "drone"),
     };
     this.tabs = new Tabs(document.querySelector("[role=tablist]"), (name) => this.activate(name));
+    const ownMap = new OwnMap(document.getElementById("own-map"), (name) => this.published(name));
+    document.getElementById("add-map").addEventListener("click", () => ownMap.open());
     this.base.addEventListener("change", () => this.showBase(this.base.value).catch(trouble));
     document.addEventListener("paste", (event) => this.paste(event));
     for (const name of ["dragover", "drop"]) {
@@ -84,13 +88,9 @@ class App {
 
   /** List the galleries, then restore the link in the address bar or show the first gallery. */
   async start() {
-    const { galleries, refused } = await getJsonWhenLoaded("galleries");
-    this.galleries = galleries;
-    for (const workspace of Object.values(this.workspaces)) {
-      workspace.form.setGalleries(galleries.filter((one) => one.view === workspace.view));
-      workspace.form.tellRefused(refused);
-    }
-    this.offerBases();
+    await this.listGalleries();
+    const { galleries } = this;
+    addMapControls(this.mapView, document.querySelector(".map-box"), await getJson("page-settings"));
     const { state, problem } = this.readLink();
     const first = galleries.find((gallery) => gallery.view === "satellite");
     const wanted = state?.base ?? first?.name;
@@ -99,6 +99,28 @@ class App {
     if (problem) this.active.fail(problem);
     if (state) await this.active.restore(state).catch((error) => this.active.fail(error));
     document.body.dataset.ready = "yes";
+  }
+
+  async listGalleries() {
+    const { galleries, refused } = await getJsonWhenLoaded("galleries");
+    this.galleries = galleries;
+    for (const workspace of Object.values(this.workspaces)) {
+      const chosen = workspace.form.form.elements.gallery.value;
+      workspace.form.setGalleries(galleries.filter((one) => one.view === workspace.view), chosen);
+      workspace.form.tellRefused(refused);
+    }
+    this.offerBases();
+  }
+
+  /** Offer a gallery that was just built, and choose it. */
+  async published(name) {
+    await this.listGalleries();
+    const gallery = this.galleries.find((one) => one.name === name);
+    if (!gallery) return;
+    const tab = gallery.view === "satellite" ? "localize" : "navigate";
+    this.workspaces[tab].form.form.elements.gallery.value = name;
+    this.workspaces[tab].forget();
+    if (gallery.view === "satellite") await this.showBase(name);
   }
 
   /** The state in the address bar, or why it cannot be shown. */

@@ -1,5 +1,7 @@
 // Building and finding elements, and writing numbers for people.
 
+import { preference } from "./preferences.js";
+
 /** A new element; attributes with a function value are event listeners, null and false are left out. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -38,8 +40,16 @@ export function positionText(latitude, longitude) {
   return `${latitude.toFixed(7)}, ${longitude.toFixed(7)}`;
 }
 
-/** "0.4 m", "12 m", "1.3 km". */
+const FEET_PER_M = 1 / 0.3048;
+const FEET_PER_MILE = 5280;
+
+/** "0.4 m", "12 m", "1.3 km", or "1.3 ft", "39 ft", "0.8 mi" where the user prefers feet. */
 export function metresText(metres) {
+  if (preference("unit") === "ft") {
+    const feet = metres * FEET_PER_M;
+    if (feet >= FEET_PER_MILE) return `${(feet / FEET_PER_MILE).toFixed(feet < 52800 ? 1 : 0)} mi`;
+    return `${feet < 10 ? feet.toFixed(1) : Math.round(feet)} ft`;
+  }
   if (metres >= 1000) return `${(metres / 1000).toFixed(metres < 10000 ? 1 : 0)} km`;
   return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} m`;
 }

@@ -23,6 +23,15 @@ export function distanceM(a, b) {
   return EQUATOR_RADIUS_M * (sigma - (FLATTENING / 2) * (x + y));
 }
 
+/** Metres from a {latitude, longitude} to the box [west, south, east, north]; 0 within it. */
+export function metresBeyond([west, south, east, north], { latitude, longitude }) {
+  const span = (east - west + 360) % 360;
+  const beyond = (longitude - west + 720) % 360;
+  const nearest = beyond <= span ? longitude : beyond - span < 360 - beyond ? east : west;
+  const within = { latitude: Math.min(north, Math.max(south, latitude)), longitude: nearest };
+  return distanceM(within, { latitude, longitude });
+}
+
 /** Whether a {lat, lng} lies in a ring of [latitude, longitude] (even-odd rule). */
 export function insideRing(ring, { lat, lng }) {
   let inside = false;

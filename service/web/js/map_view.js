@@ -3,6 +3,7 @@
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { getBlob, getJson } from "./api.js";
 import { FootprintLayer } from "./footprints.js";
+import { preference } from "./preferences.js";
 
 const TILE_MAX_ZOOM = 24;
 const CALM = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -57,8 +58,9 @@ export class MapView {
       worldCopyJump: true,
       attributionControl: false,
     });
+    this.credit = L.control.attribution({ prefix: false, position: "bottomleft" });
     this.map.setView([0, 0], 2);
-    L.control.scale({ imperial: false }).addTo(this.map);
+    L.control.scale({ imperial: preference("unit") === "ft", metric: preference("unit") === "m" }).addTo(this.map);
     this.footprints = new FootprintLayer().addTo(this.map);
     this.tiles = null;
     this.base = null;
@@ -112,6 +114,19 @@ export class MapView {
     const south = Math.max(-90, bounds.getSouth());
     const north = Math.min(90, bounds.getNorth());
     this.load(this.base, [west, south, east, north]).catch(this.onTrouble);
+  }
+
+  /** Show or hide the outlines of all tiles; what lies where is known either way. */
+  showOutlines(shown) {
+    this.map.getContainer().classList.toggle("outlines", shown);
+  }
+
+  /** Add or remove a layer below the gallery, with the credit that it asks for. */
+  toggle(layer, shown) {
+    if (!shown) layer.remove();
+    else if (!this.map.hasLayer(layer)) layer.addTo(this.map);
+    if (shown) this.credit.addTo(this.map);
+    else this.credit.remove();
   }
 
   /** Look at the whole base gallery. */

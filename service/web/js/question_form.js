@@ -1,10 +1,12 @@
 // The question: images (dropped, pasted, chosen or samples), the gallery and the options.
 
 import { exifPosition } from "./exif.js";
-import { element, positionText } from "./dom.js";
+import { element, metresText, positionText } from "./dom.js";
+import { metresBeyond } from "./geo.js";
 import { loadSample, picturePath, sampleRefs } from "./samples.js";
 
 const MOST_IMAGES = 54;
+const EDGE_M = 300; // the bounds hold the middles of tiles, whose edges lie beyond
 
 /** One tab's form. Emits through `on`: {change(), submit(), trouble(error)}. */
 export class QuestionForm {
@@ -20,6 +22,13 @@ export class QuestionForm {
     this.file.addEventListener("change", () => {
       this.addFiles(this.file.files);
       this.file.value = "";
+    });
+    form.querySelector(".remove-all").addEventListener("click", () => this.setImages([]));
+    form.elements.gallery.addEventListener("change", () => this.showChosen());
+    const camera = form.querySelector("input[capture]");
+    camera.addEventListener("change", () => {
+      this.addFiles(camera.files);
+      camera.value = "";
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -66,7 +75,10 @@ export class QuestionForm {
   }
 
   setImages(images) {
-    for (const image of this.images) if (!images.includes(image)) URL.revokeObjectURL(image.url);
+    for (const image of this.images.filter((one) => !images.includes(one))) {
+      URL.revokeObjectURL(image.url);
+      image.url = null; // an earlier answer may bring the image back
+    }
     this.images = images;
     for (const image of this.images) image.url ??= URL.createObjectURL(image.blob);
     this.showChosen();
@@ -75,7 +87,10 @@ export class QuestionForm {
 
   showChosen() {
     this.chosen.replaceChildren(...this.images.map((image) => this.chosenItem(image)));
-    this.submit.disabled = this.images.length === 0;
+    const count = this.images.length;
+    this.form.querySelector(".chosen-count").hidden = count < 2;
+    this.form.querySelector(".chosen-count span").textContent = `${count} photos`;
+    this.submit.disabled = count === 0;
   }
 
   chosenItem(image) {
@@ -98,11 +113,23 @@ export class QuestionForm {
     );
     const name = element("span", { class: "title" }, image.name);
     const words = element("span", { class: "words" }, name, element("span", { class: "facts" }, gps));
+    const outside = image.ref ? null : this.outsideText(image.own);
+    if (outside) words.append(element("span", { class: "outside" }, outside));
     return element("li", {}, picture, words, remove);
+  }
+
+  /** A warning where a photo's own GPS lies outside the chosen gallery; null where it does not. */
+  outsideText(own) {
+    const gallery = this.galleries?.find((one) => one.name === this.form.elements.gallery.value);
+    if (!own || !gallery?.bounds) return null;
+    const away = metresBeyond(gallery.bounds, own);
+    if (away <= EDGE_M) return null;
+    return `Its own GPS lies ${metresText(away)} outside gallery "${gallery.name}": it will hardly be found there.`;
   }
 
   /** List the galleries that can be searched. */
   setGalleries(galleries, chosen) {
+    this.galleries = galleries;
     const options = galleries.map((gallery) =>
       element("option", { value: gallery.name }, `${gallery.name} (${gallery.size} images)`),
     );

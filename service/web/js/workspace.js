@@ -3,13 +3,15 @@
 import * as L from "../leaflet/leaflet-src.esm.js";
 import { AnswerLayers } from "./answer_layers.js";
 import { cameraLine, estimateLine, photoList, problemBanner, statusBanner } from "./answer_view.js";
-import { getJson, postQuestion } from "./api.js";
+import { getJson, postQuestion, ROOT } from "./api.js";
 import { QuestionForm } from "./question_form.js";
 import { element } from "./dom.js";
 import { copyText, curlCommand, FORMATS, save } from "./exports.js";
 import { checkEstimates, LinkError, linkHash } from "./link.js";
-import { markPicked, showMatches } from "./match_list.js";
+import { HistoryList } from "./history_list.js";
+import { markPicked, matchTitle, scoreHelp, showMatches } from "./match_list.js";
 import { layPhoto } from "./photo_layer.js";
+import { onPreference } from "./preferences.js";
 import { Prior } from "./prior.js";
 import { Progress } from "./progress.js";
 import { picturePath } from "./samples.js";
@@ -35,6 +37,11 @@ export class Workspace {
     this.list = panel.querySelector(".matches");
     this.sent = null;
     this.answer = null;
+    this.history = new HistoryList(panel.querySelector(".history"), (entry) => this.showAgain(entry));
+    onPreference((name) => {
+      const isShown = ["unit", "outlines"].includes(name) && this.answer && this.layer._map;
+      if (isShown) this.show(this.answer, this.parameters, { look: false, isFromLink: this.isFromLink });
+    });
     panel.querySelector(".stop").addEventListener("click", () => this.running?.abort());
   }
 
@@ -61,6 +68,7 @@ export class Workspace {
     this.running = running;
     try {
       this.show(JSON.parse(await (await running.answer).text()), parameters);
+      this.history.add({ answer: this.answer, parameters, sent: this.sent });
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 422 && this.form.giveUpExplaining(error)) this.submit();
@@ -75,19 +83,20 @@ export class Workspace {
 
   /** Show an answer, from the service or from a link. */
   show(answer, parameters, { look = true, isFromLink = false } = {}) {
-    this.answer = answer;
+    Object.assign(this, { answer, parameters, isFromLink });
     const names = (this.sent?.images ?? []).map((image) => image.name);
     const knownPositions = this.form.knownPositions;
     this.photoGroup.clearLayers();
     const photo = isFromLink ? null : this.sent?.images[0]?.url;
     const parts = [
       statusBanner(answer, parameters, this.route, { isFromLink }),
-      estimateLine(answer, knownPositions, (text) => this.copy(text, "Coordinates")),
+      estimateLine(answer, knownPositions, (text, what) => this.copy(text, what), this.layerUrl(answer)),
       cameraLine(answer),
       layPhoto(answer, photo, this.photoGroup),
       photoList(answer, names),
       this.actions(parameters),
-      answer.timing_ms ? this.progress.chart(answer.timing_ms) : null,
+      answer.timing_ms ? details("Details", this.progress.chart(answer.timing_ms)) : null,
+      answer.matches.length ? scoreHelp() : null,
     ];
     this.result.replaceChildren(...parts.filter((part) => part !== null));
     showMatches(this.list, answer, this.pictureOf, (match) => this.pick(match));
@@ -99,10 +108,25 @@ export class Workspace {
     history.replaceState(null, "", this.hash());
   }
 
+  /** Show an earlier answer of this tab again, with its photos. */
+  showAgain({ answer, parameters, sent }) {
+    this.form.setImages([...sent.images]);
+    this.sent = sent;
+    this.show(answer, parameters);
+  }
+
+  /** Template of the gallery's map layer, for other programs; null where it has none. */
+  layerUrl(answer) {
+    if (answer.gallery.view !== "satellite") return null;
+    const path = `galleries/${encodeURIComponent(answer.gallery.name)}/tiles/`;
+    return `${new URL(path, ROOT).href}{z}/{x}/{y}.png`;
+  }
+
   /** Bring the answer into the side panel's view; on a phone the map above stays where it is. */
   reveal() {
     const side = this.panel.closest(".side");
-    if (side.scrollHeight > side.clientHeight) this.result.scrollIntoView({ block: "start" });
+    const isPhone = matchMedia("(max-width: 760px)").matches;
+    if (isPhone || side.scrollHeight > side.clientHeight) this.result.scrollIntoView({ block: "start" });
   }
 
   legend() {
@@ -176,7 +200,7 @@ export class Workspace {
     const points = match.rank === 1 ? this.answer.correspondences : null;
     this.compare.open(
       { title: first ? `Yours: ${first.name}` : "Yours: not in the link", sources: left },
-      { title: `Match ${match.rank}: ${match.image_id}`, sources: right },
+      { title: `${matchTitle(match, this.answer.gallery.view)}: ${match.image_id}`, sources: right },
       points ?? [],
     );
     this.mapView.keepInView([match.latitude, match.longitude]);
@@ -245,6 +269,11 @@ export class Workspace {
     checkEstimates(answer, matches, this.view);
     return { ...answer, matches, gallery: { name, view: this.view } };
   }
+}
+
+/** What most users do not need, folded. */
+function details(words, content) {
+  return element("details", { class: "engine" }, element("summary", {}, words), content);
 }
 
 function layersOf(pictures) {

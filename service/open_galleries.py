@@ -11,6 +11,7 @@ from indexer.errors import UnknownGalleryError
 from indexer.gallery.gallery import Gallery, current_version, list_galleries
 from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
+from model.memory import release_memory
 from service.errors import GalleryRefusedError, ParameterError
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class OpenGalleries:
                 version = self._load(name)
                 if version is not None:
                     changed[name] = version
+            if changed:
+                release_memory()  # what opening a gallery took for a moment
             return changed
 
     def _load(self, name: str) -> str | None:

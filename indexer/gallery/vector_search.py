@@ -34,6 +34,8 @@ class Searcher:
         self._lock: threading.Lock | None = None
         if gpu and kind in _CLONEABLE and gpus() > 0:
             self._to_gpu()
+        elif kind == "flat":
+            self._index = _in_16_bits(self._index)
 
     def _to_gpu(self) -> None:
         # One resource object is not thread-safe, hence the lock around every search.
@@ -106,3 +108,21 @@ class Searcher:
         """Free the index."""
         self._index = None
         self._resources = None
+
+
+def _in_16_bits(index: Any) -> Any:
+    """Return a flat index with 16-bit rows, in half the memory.
+
+    Our choice: the candidates are ranked by the fp16 descriptors on disk in any case.
+    """
+    flat = faiss.downcast_index(index.index)
+    small = faiss.IndexScalarQuantizer(
+        flat.d, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    halved = faiss.IndexIDMap2(small)
+    if flat.ntotal:
+        rows_ND = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
+        halved.add_with_ids(
+            rows_ND.reshape(flat.ntotal, flat.d), faiss.vector_to_array(index.id_map)
+        )
+    return halved

@@ -1,6 +1,5 @@
 """A bound on the memory of images that are being decoded, and on their metadata."""
 
-import ctypes
 import struct
 import threading
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from PIL import Image
 
 from model.errors import TooManyPixelsError
+from model.memory import release_memory
 from service.errors import TooMuchMetadataError
 
 BYTES_PER_PIXEL = {"1": 6, "L": 6, "P": 6, "RGB": 5, "RGBX": 5, "CMYK": 9}
@@ -76,13 +76,6 @@ class DecodeMemory:
                 self._changed.notify_all()
             if needed > TRIMMED_BYTES:
                 release_memory()
-
-
-def release_memory() -> None:
-    """Give freed memory back to the system; does nothing where the C library is not glibc."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def decoding_bytes(image: Image.Image) -> int:

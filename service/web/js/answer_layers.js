@@ -8,6 +8,7 @@ import { preference } from "./preferences.js";
 
 const ESTIMATE = "#0b62d6";
 const UNCERTAIN = "#b25e00";
+const NEAR = 3; // times the size of the answer on each side
 const FLIGHT_COLOURS = ["#00a6a6", "#e0569b", "#7a9e00", "#8d6cff", "#c98a00"];
 
 /** Layers of one tab; `onPick(match)` is called when a footprint or drone is clicked. */
@@ -118,7 +119,8 @@ export class AnswerLayers {
   drawKnownPosition({ latitude, longitude, label }) {
     const diamond = icon("diamond", "-20 -20 40 40", "M0-17 17 0 0 17-17 0Z");
     pin([latitude, longitude], "own-pin", diamond, label, { zIndexOffset: 100 }).addTo(this.group);
-    this.bounds.extend([latitude, longitude]);
+    // One far away would make the answer a dot.
+    if (this.bounds.pad(NEAR).contains([latitude, longitude])) this.bounds.extend([latitude, longitude]);
     if (!this.legend.some(([, text]) => text === label)) this.legend.push(["own", label]);
   }
 

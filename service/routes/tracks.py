@@ -28,6 +28,9 @@ from service.tracks.schemas import FixBody, FrameBody, FrameParameters, TrackBod
 
 router = APIRouter(prefix="/tracks", tags=["tracks"])
 
+EVENT_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""nginx holds an answer back until a buffer is full, except with the second header."""
+
 MEDIA_TYPES = {
     "json": "application/json",
     "geojson": "application/geo+json",
@@ -176,9 +179,7 @@ async def watch(
             if not await _changes(track, sent):
                 yield ": the track is open\n\n"
 
-    return StreamingResponse(
-        events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-    )
+    return StreamingResponse(events(), media_type="text/event-stream", headers=EVENT_HEADERS)
 
 
 async def _changes(track: OpenTrack, sent: int) -> bool:

@@ -141,7 +141,7 @@ def dense_tiles(weights: Path | None = None) -> DenseTiles:
     """
     path = weights or SHIPPED_WEIGHTS
     info = read_weights_info(path)
-    export = find_export(path, info, "fp32")
+    export = find_export(path, info)
     if export is None:
         raise ConfigError(f"--dense needs an exported network; run: safenet-export {path}")
     return DenseTiles(info.config, export)

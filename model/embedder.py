@@ -62,7 +62,7 @@ class Embedder:
             weights: a .safetensors file with its JSON beside it; None for the shipped ones.
             device: cpu, cuda, or `auto`: the GPU where there is one.
             matcher: one of `model.matching.choice.MATCHERS`.
-            precision: fp32, or int8 where the weights were exported so.
+            precision: fp32, or bf16 on a processor that has it: faster, a little less exact.
             threads: CPU threads of a forward pass; 0: as many as there are cores.
 
         Raises:

@@ -34,8 +34,8 @@ class Settings(BaseSettings):
         "auto", description="What compares the best matches closely; none: nothing does."
     )
     device: str = Field("auto", description="Where the model runs: auto, cpu, cuda or cuda:N.")
-    precision: Literal["fp32", "int8"] = Field(
-        "fp32", description="Arithmetic of the model on a CPU: fp32, or int8 if exported so."
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="Arithmetic of the model on a CPU: fp32, or bf16 where it has it."
     )
     localize_gallery: str | None = Field(
         None, description="Satellite gallery that /localize searches when a request names none."

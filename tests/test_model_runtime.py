@@ -26,6 +26,7 @@ from model.exporting import sample_pixels
 from model.fusion import fuse
 from model.network import SafeNet
 from model.runtime.exported import ExportCard, card_path, export_path
+from model.runtime.openvino_runtime import has_bf16
 from model.runtime.torch_runtime import TorchRuntime
 from training.commands.export import app
 
@@ -78,6 +79,25 @@ def test_a_gallery_of_either_runtime_answers_queries_of_the_other(
     assert scores[0].keys() == scores[1].keys()
     for image_id, score in scores[0].items():
         assert score == pytest.approx(scores[1][image_id], abs=1e-3)
+
+
+@pytest.mark.skipif(not has_bf16(), reason="this processor has no bf16 arithmetic")
+def test_bf16_gives_nearly_the_descriptors_of_fp32(shipped: tuple[Embedder, Embedder]) -> None:
+    pixels = np.stack([shipped[0].preprocess(picture(seed, 300)) for seed in range(16)])
+    quick = Embedder.load(device="cpu", precision="bf16")
+    assert quick.runtime.name.endswith("bf16")
+    found, expected = (
+        embedder.embed_gallery_pixels(pixels).descriptors_ND for embedder in (quick, shipped[0])
+    )
+    assert np.median((found * expected).sum(axis=1)) >= 0.999
+
+
+def test_bf16_is_refused_in_one_line_where_the_processor_lacks_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("model.runtime.openvino_runtime.has_bf16", lambda: False)
+    with pytest.raises(ConfigError, match="this processor has no bf16 arithmetic"):
+        Embedder.load(device="cpu", precision="bf16")
 
 
 def test_an_explanation_is_the_same_in_either_runtime(shipped: tuple[Embedder, Embedder]) -> None:
@@ -204,7 +224,7 @@ def test_a_file_that_openvino_cannot_run_is_refused_in_one_line(
         Embedder.load(folder / exported.name, device="cpu")
 
 
-@pytest.mark.parametrize(("precision", "words"), [("fp8", "fp32 or int8"), ("int8", "needs a CPU")])
+@pytest.mark.parametrize(("precision", "words"), [("fp8", "fp32 or bf16"), ("bf16", "needs a CPU")])
 def test_a_precision_that_is_not_there_is_refused(
     tiny_weights: Path, precision: str, words: str
 ) -> None:

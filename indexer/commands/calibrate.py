@@ -31,6 +31,7 @@ def calibrate(
     ] = None,
     device: opt.Device = "auto",
     matcher: opt.MatcherName = "auto",
+    precision: opt.Precision = "fp32",
 ) -> None:
     """Fit the confidence; report on queries that were not used for the fit.
 
@@ -48,7 +49,7 @@ def calibrate(
         files = query_files(images)
         positions = read_truth(truth, files)
         others = [item for path in join or () for item in read_samples(path)]
-        embedder = opt.load_weights(weights, device, matcher)
+        embedder = opt.load_weights(weights, device, matcher, precision)
         gallery = Gallery.open(store, name, embedder=embedder)
         found = list(samples(gallery, embedder, files, positions, remove_m=remove_m))
         gallery.close()

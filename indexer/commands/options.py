@@ -32,6 +32,14 @@ Dense = Annotated[
         help="Compute the ground of a map's overlapping tiles once: faster, a little less exact.",
     ),
 ]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        envvar="SAFENET_PRECISION",
+        help="Arithmetic of the network on a CPU: fp32, or bf16 where the processor has it.",
+    ),
+]
 MatcherName = Annotated[
     str,
     typer.Option(
@@ -53,11 +61,13 @@ Mask = Annotated[
 DEFAULT_STORE = Path("var/galleries")
 
 
-def load_weights(weights: Path | None, device: str, matcher: str = "auto") -> "Embedder":
+def load_weights(
+    weights: Path | None, device: str, matcher: str = "auto", precision: str = "fp32"
+) -> "Embedder":
     """Return the weights; the network's libraries are imported here, not for `--help`."""
     from model.embedder import Embedder
 
-    return Embedder.load(weights, device=device, matcher=matcher)
+    return Embedder.load(weights, device=device, matcher=matcher, precision=precision)
 
 
 def load_dense(weights: Path | None) -> "DenseTiles":

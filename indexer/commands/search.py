@@ -58,6 +58,7 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image.")] = False,
     device: opt.Device = "auto",
     matcher: opt.MatcherName = "auto",
+    precision: opt.Precision = "fp32",
 ) -> None:
     """Localize query images in a gallery: one line per match, with the estimated position."""
     with one_line_errors():
@@ -85,7 +86,7 @@ def search(
             prior = Prior(latitude=latitude, longitude=longitude, radius_m=radius_m)
         files = query_files(images)
         positions = None if truth is None else read_truth(truth, files)
-        embedder = opt.load_weights(weights, device, matcher)
+        embedder = opt.load_weights(weights, device, matcher, precision)
         gallery = Gallery.open(store, name, embedder=embedder)
         _refuse_unknown_source(gallery, source)
         unreadable = 0

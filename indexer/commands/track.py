@@ -50,6 +50,7 @@ def track(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     device: opt.Device = "auto",
     matcher: opt.MatcherName = "auto",
+    precision: opt.Precision = "fp32",
 ) -> None:
     """Find the track of a whole flight: position, radii and heading for each frame.
 
@@ -72,7 +73,7 @@ def track(
         if near is not None:
             latitude, longitude = opt.latitude_longitude(near, "--near")
             prior = Prior(latitude=latitude, longitude=longitude, radius_m=radius_m)
-        embedder = opt.load_weights(weights, device, matcher)
+        embedder = opt.load_weights(weights, device, matcher, precision)
         gallery = Gallery.open(store, name, embedder=embedder)
 
         def watch(frames: "Iterable[Sighting]", total: int) -> "Iterable[Sighting]":

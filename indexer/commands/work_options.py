@@ -19,10 +19,11 @@ class WorkOptions:
     log: opt.Log = "auto"
     device: opt.Device = "auto"
     matcher: opt.MatcherName = "auto"
+    precision: opt.Precision = "fp32"
 
     def embedder(self) -> "Embedder":
         """Return the weights, loaded."""
-        return opt.load_weights(self.weights, self.device, self.matcher)
+        return opt.load_weights(self.weights, self.device, self.matcher, self.precision)
 
     def reporter(self) -> Any:
         """Return what shows the progress."""

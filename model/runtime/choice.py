@@ -21,7 +21,7 @@ def load_runtime(
     Args:
         weights: a .safetensors file with its JSON beside it.
         device: cpu, cuda, or `auto`: the GPU where there is one.
-        precision: fp32 or int8.
+        precision: fp32, or bf16 where the processor has it.
         threads: CPU threads; 0 leaves the choice to the runtime.
 
     Raises:
@@ -38,7 +38,7 @@ def load_runtime(
         )
     chosen = chosen_device(device)
     if chosen == "cpu":
-        export = find_export(weights, info, wanted)
+        export = find_export(weights, info)
         if export is not None:
             from model.runtime.openvino_runtime import OpenVinoRuntime
 
@@ -49,8 +49,8 @@ def load_runtime(
 def _torch_runtime(weights: Path, device: str, precision: Precision, threads: int) -> Runtime:
     if precision != "fp32":
         raise ConfigError(
-            f"precision = {precision!r} needs a CPU and {export_path(weights, precision).name} "
-            f"beside the weights; use fp32"
+            f"precision = {precision!r} needs a CPU and {export_path(weights).name} beside the "
+            "weights; use fp32"
         )
     if not torch_is_installed():
         raise CheckpointError(

@@ -12,7 +12,8 @@ from model.errors import CheckpointError, ConfigError
 from model.files import file_sha256, write_atomically
 from model.weights_info import WeightsInfo
 
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "bf16"]
+"""Arithmetic of a CPU; the exported file is the same."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 FORMAT = 1
@@ -33,7 +34,7 @@ class ExportCard:
     sha256: str
     """SHA-256 of the exported file."""
     storage: str
-    """Number format in which the file stores the weights: fp32, fp16 or int8."""
+    """Number format in which the file stores the weights: fp32 or fp16."""
     checked_images: int
     """Number of images whose descriptors were compared with PyTorch's."""
     least_cosine: float
@@ -53,9 +54,9 @@ def precision_of(text: str) -> Precision:
     raise ConfigError(f"precision = {text!r}: choose {' or '.join(PRECISIONS)}")
 
 
-def export_path(weights: Path, precision: Precision = "fp32") -> Path:
+def export_path(weights: Path) -> Path:
     """Return where the export of a .safetensors file lies."""
-    return weights.with_suffix(".onnx" if precision == "fp32" else f".{precision}.onnx")
+    return weights.with_suffix(".onnx")
 
 
 def card_path(export: Path) -> Path:
@@ -68,13 +69,13 @@ def write_card(export: Path, card: ExportCard) -> None:
     write_atomically(card_path(export), (json.dumps(asdict(card), indent=2) + "\n").encode())
 
 
-def find_export(weights: Path, info: WeightsInfo, precision: Precision) -> Path | None:
+def find_export(weights: Path, info: WeightsInfo) -> Path | None:
     """Return the exported file of weights, or None where there is none.
 
     Raises:
         CheckpointError: the file is damaged, or was made from other weights.
     """
-    path = export_path(weights, precision)
+    path = export_path(weights)
     if not path.is_file():
         return None
     remedy = f"run: safenet-export {weights}"

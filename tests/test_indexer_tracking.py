@@ -13,7 +13,7 @@ from indexer.geo import distance_m
 from indexer.tracking.candidates import Candidate, Sighting, position
 from indexer.tracking.chain import SWITCH, Chain, places_of, probabilities
 from indexer.tracking.motion import Motion
-from indexer.tracking.smoothing import smooth
+from indexer.tracking.smoothing import off_the_line, smooth
 from indexer.tracking.track import Track, track_of
 
 ORIGIN = (50.0, 14.0)
@@ -116,12 +116,27 @@ def dense_solution(
 def test_the_smoother_gives_the_dense_solution() -> None:
     time_T = np.array([0.0, 1.0, 1.5, 4.0, 4.5, 7.0])
     measured_T2 = np.array([[0, 5], [9, 4], [16, 3], [np.nan] * 2, [44, 1], [71, 0]], dtype=float)
-    found = smooth(time_T, measured_T2, np.full(6, 3.0), np.zeros(6, dtype=bool), np.array([2.0]))
+    found = smooth(
+        time_T, measured_T2, np.full(6, 3.0), np.zeros(6, dtype=bool), np.full((6, 1), 2.0)
+    )
     assert found.used_T.tolist() == [True, True, True, False, True, True]
     for axis in range(2):
         mean_T, sigma_T = dense_solution(time_T, measured_T2[:, axis], 3.0, 2.0)
         np.testing.assert_allclose(found.position_T2[:, axis], mean_T, atol=1e-3)
         np.testing.assert_allclose(found.sigma_T, sigma_T, rtol=1e-4)
+
+
+def test_one_measurement_off_a_straight_line_is_an_outlier_and_a_turn_is_none() -> None:
+    time_T, sigma_T = np.arange(9.0), np.full(9, 2.0)
+    line_T2 = np.stack((10 * time_T, np.zeros(9)), axis=1)
+    jumped_T2 = line_T2.copy()
+    jumped_T2[4] += 40
+    assert np.flatnonzero(off_the_line(time_T, jumped_T2, sigma_T)).tolist() == [4]
+    turned_T2 = np.concatenate(
+        (line_T2[:5], line_T2[4] + 10 * np.array([[0, k] for k in range(1, 5)]))
+    )
+    assert not off_the_line(time_T, turned_T2, sigma_T).any()
+    assert not off_the_line(time_T[:4], jumped_T2[:4], sigma_T[:4]).any()
 
 
 def line_flight(count: int = 60) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ independent and share their gains.
 
 Source: Rauch, Tung, Striebel, Maximum likelihood estimates of linear dynamic systems, 1965; the
 model is Bar-Shalom, Li, Kirubarajan, Estimation with applications to tracking, 2001, Sec. 6.2.2.
-Shapes: T frames, Q densities of the acceleration that are tried.
+Shapes: T frames, Q courses of its density that are tried.
 """
 
 import math
@@ -28,6 +28,9 @@ START_SIGMA_M = 1e3
 GATE = 20.0
 """Squared distance, in variances of both axes, beyond which a measurement is an outlier: one in
 20,000 of a circular normal distribution."""
+
+LINE_FACTOR = 3.0
+"""How much further than the neighbours' disagreement, or its own deviation, an outlier lies off."""
 
 LEAST_VARIANCE = 1e-9
 """Keeps the covariance of two frames of one moment invertible."""
@@ -75,10 +78,53 @@ def smooth_best(
         sigma_T: standard deviation of each measurement on each axis, m.
         sure_T: measurements that are no outliers, however the drone must have moved.
     """
-    densities_Q = np.array(ACCELERATIONS)
-    there = smooth(time_T, measured_T2, sigma_T, sure_T, densities_Q)
-    back = smooth(-time_T[::-1], measured_T2[::-1], sigma_T[::-1], sure_T[::-1], densities_Q)
+    constant_TQ = np.tile(ACCELERATIONS, (len(time_T), 1))
+    turning_T = turning(time_T, np.where(sure_T[:, None], measured_T2, np.nan))
+    densities_TQ = np.hstack((constant_TQ, turning_T[:, None]))
+    there = smooth(time_T, measured_T2, sigma_T, sure_T, densities_TQ)
+    # The density of a step stands at its end; backward, its end is its beginning.
+    back_TQ = np.roll(densities_TQ, -1, axis=0)[::-1]
+    back = smooth(-time_T[::-1], measured_T2[::-1], sigma_T[::-1], sure_T[::-1], back_TQ)
     return max(there, back.reversed(), key=lambda one: one.log_likelihood)
+
+
+def off_the_line(
+    time_T: NDArray[np.float64], measured_T2: NDArray[np.float64], sigma_T: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which measurements lie off a straight line on which their neighbours lie.
+
+    Two measurements before, two after, and the two beside predict a position each. Where these
+    agree, and the measurement lies `LINE_FACTOR` times as far away, it is an outlier; a filter
+    that must follow sharp turns elsewhere would take it for one.
+
+    Args:
+        time_T: seconds, not decreasing.
+        measured_T2: metres; NaN where a frame was not measured.
+        sigma_T: standard deviation of each measurement on each axis, m.
+    """
+    outlier_T = np.zeros(len(time_T), dtype=bool)
+    seen = np.flatnonzero(~np.isnan(measured_T2[:, 0]))
+    if len(seen) < 5:
+        return outlier_T
+    two_before, before, here, after, two_after = (seen[k : len(seen) - 4 + k] for k in range(5))
+
+    def line(one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.float64]:
+        elapsed = np.maximum(time_T[other] - time_T[one], 1e-3)
+        share = ((time_T[here] - time_T[one]) / elapsed)[:, None]
+        predicted: NDArray[np.float64] = measured_T2[one] + share * (
+            measured_T2[other] - measured_T2[one]
+        )
+        return predicted
+
+    between_N2 = line(before, after)
+    off_N = np.linalg.norm(measured_T2[here] - between_N2, axis=1)
+    apart_N = np.maximum(
+        np.linalg.norm(line(two_before, before) - between_N2, axis=1),
+        np.linalg.norm(line(after, two_after) - between_N2, axis=1),
+    )
+    noise_N = np.hypot(sigma_T[here], np.maximum(sigma_T[before], sigma_T[after]))
+    outlier_T[here] = off_N > LINE_FACTOR * np.maximum(apart_N, noise_N)
+    return outlier_T
 
 
 def smooth(
@@ -86,17 +132,19 @@ def smooth(
     measured_T2: NDArray[np.float64],
     sigma_T: NDArray[np.float64],
     sure_T: NDArray[np.bool_],
-    densities_Q: NDArray[np.float64],
+    densities_TQ: NDArray[np.float64],
 ) -> Smoothed:
-    """Return the positions under the likeliest of some spectral densities (m2/s3).
+    """Return the positions under the likeliest of some courses of the spectral density (m2/s3).
+
+    A density counts for the step that ends at its frame.
 
     Measurements beyond `GATE` are left out unless they are sure; what they cost decides among the
     densities too.
     """
-    count, tried = len(time_T), len(densities_Q)
+    count, tried = densities_TQ.shape
     step_T22 = np.tile(np.eye(2), (count, 1, 1))
     step_T22[1:, 0, 1] = np.diff(time_T)
-    noise_TQ22 = _noise(np.diff(time_T, prepend=time_T[0]), densities_Q)
+    noise_TQ22 = _noise(np.diff(time_T, prepend=time_T[0]), densities_TQ)
     state_TQ22 = np.zeros((count, tried, 2, 2))  # row: position, velocity; column: north, east
     cov_TQ22 = np.zeros((count, tried, 2, 2))
     ahead_TQ22, ahead_cov_TQ22 = np.zeros_like(state_TQ22), np.zeros_like(cov_TQ22)
@@ -137,9 +185,35 @@ def smooth(
     )
 
 
-def _noise(elapsed_T: NDArray[np.float64], densities_Q: NDArray[np.float64]) -> Any:
+def turning(time_T: NDArray[np.float64], measured_T2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the spectral density of the acceleration in each step, m2/s3: float64 [T].
+
+    Between two measurements it is that of the sharper of the changes of velocity at both. With
+    fewer than three it is the least of `ACCELERATIONS`, which it never is below.
+
+    Args:
+        time_T: seconds, not decreasing.
+        measured_T2: metres; NaN where nothing is sure.
+    """
+    least = ACCELERATIONS[0]
+    density_T = np.full(len(time_T), least)
+    seen = np.flatnonzero(~np.isnan(measured_T2[:, 0]))
+    if len(seen) < 3:
+        return density_T
+    elapsed = np.maximum(np.diff(time_T[seen]), 1e-3)
+    velocity = np.diff(measured_T2[seen], axis=0) / elapsed[:, None]
+    change = np.zeros(len(seen))
+    change[1:-1] = np.linalg.norm(np.diff(velocity, axis=0), axis=1)
+    steps = np.maximum(change[:-1], change[1:]) ** 2 / (2 * elapsed)
+    behind = np.searchsorted(seen, np.arange(len(time_T)), side="left") - 1
+    inside = (behind >= 0) & (behind < len(steps))
+    density_T[inside] = np.maximum(least, steps[behind[inside]])
+    return density_T
+
+
+def _noise(elapsed_T: NDArray[np.float64], densities_TQ: NDArray[np.float64]) -> Any:
     """Return the covariance that white acceleration adds in each time step: [T, Q, 2, 2]."""
     dt_T = elapsed_T
     unit_T22 = np.array([[dt_T**3 / 3, dt_T**2 / 2], [dt_T**2 / 2, dt_T]]).transpose(2, 0, 1)
     unit_T22 += LEAST_VARIANCE * np.eye(2)
-    return densities_Q[None, :, None, None] * unit_T22[:, None]
+    return densities_TQ[:, :, None, None] * unit_T22[:, None]

@@ -13,7 +13,7 @@ from indexer.records import Position
 from indexer.tracking.candidates import Sighting, position
 from indexer.tracking.chain import Chain, Node, probabilities, same_place
 from indexer.tracking.motion import BREAK, Motion
-from indexer.tracking.smoothing import Smoothed, smooth_best
+from indexer.tracking.smoothing import Smoothed, off_the_line, smooth_best
 
 FixStatus = Literal["located", "bridged", "lost"]
 """`located`: the frame itself shows the place. `bridged`: the frame is refused as an outlier, and
@@ -186,6 +186,8 @@ def _smoothed(
         measured_T2[row] = each.north_m, each.east_m
         sigma_T[row] = each.sigma_m
         sure_T[row] = each.probability >= SURE_ALONE
+    aside_T = off_the_line(time_T, measured_T2, sigma_T) & ~sure_T
+    measured_T2[aside_T] = np.nan
     smoothed = smooth_best(time_T, measured_T2, sigma_T, sure_T)
     chance = 0.0
     later = [chances[frame] for frame, _ in part]

@@ -1,7 +1,10 @@
-// The GPS position that a JPEG carries, for comparison on the map; the service never sees this.
+// The GPS position and the time that a JPEG carries; the service never sees this.
 // Source: CIPA DC-008 (Exif 2.32): APP1 "Exif\0\0", then a TIFF header, IFD0 and the GPS IFD.
 
 const GPS_IFD_POINTER = 0x8825;
+const EXIF_IFD_POINTER = 0x8769;
+const TAKEN_AT = 0x9003;
+const TIME_TEXT_BYTES = 19;
 const LATITUDE_REF = 1;
 const LATITUDE = 2;
 const LONGITUDE_REF = 3;
@@ -9,11 +12,20 @@ const LONGITUDE = 4;
 const HEADER_BYTES = 256 * 1024;
 
 /** {latitude, longitude} in degrees WGS 84, or null where the file has none that can be read. */
-export async function exifPosition(file) {
+export function exifPosition(file) {
+  return readHeader(file, readPosition);
+}
+
+/** Seconds since 1970 of the camera's clock, or null where the file has no time that can be read. */
+export function exifTakenAt(file) {
+  return readHeader(file, readTime);
+}
+
+async function readHeader(file, read) {
   const bytes = await file.slice(0, HEADER_BYTES).arrayBuffer();
   try {
     const tiff = findTiff(new DataView(bytes));
-    return tiff && readPosition(tiff);
+    return tiff && read(tiff);
   } catch (error) {
     if (error instanceof RangeError) return null; // an offset points outside the file
     throw error;
@@ -50,6 +62,21 @@ function readPosition(tiff) {
   const usable = Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180;
   // A camera without a fix writes zeros.
   return usable && (latitude !== 0 || longitude !== 0) ? { latitude, longitude } : null;
+}
+
+function readTime(tiff) {
+  const little = tiff.getUint16(0) === 0x4949;
+  const pointer = entries(tiff, tiff.getUint32(4, little), little).get(EXIF_IFD_POINTER);
+  if (pointer === undefined) return null;
+  const field = entries(tiff, tiff.getUint32(pointer, little), little).get(TAKEN_AT);
+  if (field === undefined) return null;
+  const start = tiff.getUint32(field, little);
+  const letters = Array.from({ length: TIME_TEXT_BYTES }, (_, i) => tiff.getUint8(start + i));
+  const parts = /^(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)$/.exec(String.fromCharCode(...letters));
+  if (!parts) return null;
+  const [year, month, ...rest] = parts.slice(1).map(Number);
+  const time = Date.UTC(year, month - 1, ...rest) / 1000;
+  return year > 0 && Number.isFinite(time) ? time : null;
 }
 
 /** Tag → position of its 4-byte value field. */

@@ -20,6 +20,7 @@ SafeNetError
     │   └── StoreFullError          the disk has no room left
     ├── BadFilterError          a search filter is out of its range
     ├── OutOfOrderError         a frame of a flight is older than the last one
+    ├── NoCameraError           a track without cameras cannot be the vehicle's
     ├── UnknownFormatError      nothing is written in the format that a file's suffix names
     ├── BadFieldOfViewError     a field of view that no pinhole camera has
     ├── CalibrationError        the weights' calibration has an unknown key or a bad value
@@ -103,6 +104,10 @@ class BadFilterError(IndexerError):
 
 class OutOfOrderError(IndexerError):
     """A frame of a flight is older than the last one."""
+
+
+class NoCameraError(IndexerError):
+    """A track without cameras cannot be written as the vehicle's."""
 
 
 class UnknownFormatError(IndexerError):

@@ -61,6 +61,7 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.JobStateError: ProblemKind(409, "job-state", "Not possible now"),
     errors.SlowUploadError: ProblemKind(408, "slow-upload", "Upload too slow"),
     gallery_errors.OutOfOrderError: ProblemKind(409, "frame-out-of-order", "Frame out of order"),
+    gallery_errors.NoCameraError: ProblemKind(409, "no-camera", "Camera unknown"),
     errors.TrackFullError: ProblemKind(409, "track-full", "Track full"),
     errors.BodyTooLargeError: ProblemKind(413, "body-too-large", "Body too large"),
     errors.UnsupportedTypeError: ProblemKind(415, "unsupported-type", "Unsupported content type"),

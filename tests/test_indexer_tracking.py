@@ -3,16 +3,20 @@
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pynmea2
 import pytest
 from numpy.typing import NDArray
 
-from indexer.errors import BadFilterError
+from indexer.errors import BadFilterError, NoCameraError
 from indexer.geo import distance_m
-from indexer.tracking.candidates import Candidate, Sighting, position
+from indexer.tracking.candidates import CameraPlace, Candidate, Sighting, position
 from indexer.tracking.chain import SWITCH, Chain, places_of, probabilities
 from indexer.tracking.motion import Motion
+from indexer.tracking.outputs.nmea import nmea
 from indexer.tracking.smoothing import off_the_line, smooth
 from indexer.tracking.track import Track, track_of
 
@@ -237,3 +241,60 @@ def test_frames_of_one_moment_and_a_single_frame_are_no_problem() -> None:
 def test_a_speed_of_nothing_is_refused() -> None:
     with pytest.raises(BadFilterError, match="max speed 0 m/s: must be above 0"):
         Motion(max_speed_m_s=0.0)
+
+
+def with_cameras(true_T2: NDArray[np.float64]) -> list[Sighting]:
+    """Frames of an oblique flight: the camera is 40 m south of the ground in the photo."""
+    return [
+        replace(
+            sighting,
+            camera=CameraPlace(
+                north_m=true_2[0] - 40.0,
+                east_m=true_2[1],
+                height_m=80.0 + number,
+                sigma_m=2.0,
+                heading_deg=0.0,
+                pitch_deg=-63.0,
+                roll_deg=0.0,
+            ),
+        )
+        for number, (sighting, true_2) in enumerate(
+            zip(flown(true_T2, black=0.0, first=1.0), true_T2, strict=True)
+        )
+    ]
+
+
+def test_the_camera_has_a_track_of_its_own() -> None:
+    true_T2 = line_flight(20)
+    track = track_of(with_cameras(true_T2), MOTION, ORIGIN)
+    for number, (fix, (north_m, east_m)) in enumerate(
+        zip(track.fixes, true_T2.tolist(), strict=True)
+    ):
+        assert fix.camera is not None
+        wanted = position(ORIGIN, north_m - 40.0, east_m)
+        assert distance_m(fix.camera.latitude, fix.camera.longitude, *wanted) < 6
+        assert fix.camera.height_m == pytest.approx(80.0 + number)
+        assert fix.camera.pitch_deg == -63.0
+
+
+def test_nmea_is_the_camera_s_and_an_independent_reader_agrees() -> None:
+    start = datetime(2026, 5, 1, 23, 59, 50, tzinfo=UTC)
+    found = track_of(with_cameras(line_flight(20)), MOTION, ORIGIN)
+    sentences = nmea(replace(found, start=start)).splitlines()
+    assert len(sentences) == 40
+    fix, camera = found.fixes[7], found.fixes[7].camera
+    gga, rmc = (pynmea2.parse(line, check=True) for line in sentences[14:16])
+    assert camera is not None
+    assert (gga.sentence_type, rmc.sentence_type) == ("GGA", "RMC")
+    for sentence in (gga, rmc):
+        assert sentence.latitude == pytest.approx(camera.latitude, abs=1e-7)
+        assert sentence.longitude == pytest.approx(camera.longitude, abs=1e-7)
+    assert (gga.gps_qual, rmc.status) == (6, "A")
+    assert gga.altitude == pytest.approx(camera.height_m, abs=0.06)
+    assert rmc.datetime.replace(tzinfo=UTC) == start + timedelta(seconds=fix.time_s)
+
+
+def test_nmea_of_the_ground_in_the_photo_is_refused() -> None:
+    found = track_of(flown(line_flight(20)), MOTION, ORIGIN)
+    with pytest.raises(NoCameraError, match="no frame shows where the camera was"):
+        nmea(found)

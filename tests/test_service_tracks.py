@@ -69,7 +69,8 @@ def test_every_format_of_a_track_is_served_as_what_it_is(live: httpx.Client) -> 
         assert response.headers["content-type"].startswith(media_type)
         assert response.headers["cache-control"] == "no-store"
     assert "2026-05-01T10:00:10" in live.get(url, params={"format": "csv"}).text
-    assert live.get(url, params={"format": "nmea"}).status_code == 422
+    assert live.get(url, params={"format": "nmea"}).json()["title"] == "Camera unknown"
+    assert live.get(url, params={"format": "shp"}).status_code == 422
     live.delete(url)
 
 

@@ -25,7 +25,9 @@ def track(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the track: .geojson, .gpx, .kml, .csv or .json."),
+        typer.Option(
+            help="Write the track: .geojson, .gpx, .kml, .csv, .json, or .nmea for the camera."
+        ),
     ] = None,
     store: opt.Store = opt.DEFAULT_STORE,
     weights: opt.Weights = None,
@@ -39,6 +41,13 @@ def track(
         str | None, typer.Option("--near", help="Only around latitude,longitude, degrees.")
     ] = None,
     radius_m: Annotated[float, typer.Option("--radius-m", help="Radius of --near, m.")] = 5000.0,
+    fov_deg: Annotated[
+        float | None,
+        typer.Option(
+            "--fov-deg",
+            help="Angle of view across the frames' width, for the camera's track; default: EXIF.",
+        ),
+    ] = None,
     truth: Annotated[
         str | None,
         typer.Option(help="Print errors against exif, srt (beside the video), or a CSV or SRT."),
@@ -87,6 +96,7 @@ def track(
                 every_s=every_s,
                 max_speed_m_s=max_speed,
                 prior=prior,
+                fov_deg=fov_deg,
                 work=resume,
                 watch=watch,
             )

@@ -30,8 +30,22 @@ from model.images import open_picture
 from model.preprocessing import decode_side
 from model.scoring import COMPARED
 
-Photo = str | Path | bytes | Image.Image
-"""A path, encoded bytes or a decoded picture of any size and mode."""
+
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """A decoded photo and its focal length in sides of its centre square, if its header says it."""
+
+    image: Image.Image
+    focal: float | None = None
+
+    @property
+    def aspect(self) -> float:
+        """Width divided by height."""
+        return self.image.width / self.image.height
+
+
+Photo = str | Path | bytes | Image.Image | DecodedPhoto
+"""A path, encoded bytes or a decoded image of any size and mode."""
 
 JUDGED = 30
 """Number of best matches that the confidence and the position are computed from, however many are
@@ -89,7 +103,7 @@ def localize(
         GalleryMismatchError: the gallery was built with other weights.
         CalibrationError: the calibration of the weights is damaged.
     """
-    photos = [images] if isinstance(images, str | Path | bytes | Image.Image) else list(images)
+    photos = [images] if isinstance(images, Photo) else list(images)
     gallery.require_weights(embedder)
     embedded, first = embed_photos(photos, embedder)
     search = Search(
@@ -105,13 +119,13 @@ def localize(
 
 def embed_photos(
     photos: Sequence[Photo], embedder: DescriptorModel
-) -> tuple[list[ImageEmbedding], "DecodedPhoto"]:
+) -> tuple[list[ImageEmbedding], DecodedPhoto]:
     """Return the embeddings of photos, and the first one decoded.
 
     Raises:
         ImageError: an image cannot be read.
     """
-    decoded = [_decoded(photo, embedder.input_size) for photo in photos]
+    decoded = [decode_photo(photo, embedder.input_size) for photo in photos]
     pixels_N3SS = np.stack([embedder.preprocess(one.image) for one in decoded])
     return embedder.embed_query_pixels(pixels_N3SS), decoded[0]
 
@@ -197,20 +211,14 @@ def judge(
     )
 
 
-@dataclass(frozen=True)
-class DecodedPhoto:
-    """A decoded photo and its focal length in sides of its centre square, if its header says it."""
+def decode_photo(photo: Photo, input_size: int) -> DecodedPhoto:
+    """Return a photo for an embedder's input size, with what its header says.
 
-    image: Image.Image
-    focal: float | None = None
-
-    @property
-    def aspect(self) -> float:
-        """Width divided by height."""
-        return self.image.width / self.image.height
-
-
-def _decoded(photo: Photo, input_size: int) -> DecodedPhoto:
+    Raises:
+        ImageError: it cannot be read.
+    """
+    if isinstance(photo, DecodedPhoto):
+        return photo
     if isinstance(photo, Image.Image):
         return DecodedPhoto(photo)
     source = photo if isinstance(photo, bytes) else Path(photo)

@@ -51,6 +51,22 @@ class Candidate:
     size_m: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraPlace:
+    """Where the first candidate puts the camera, in the flight's metres, and where it looked.
+
+    `sigma_m` is the standard deviation of the position on each axis; angles as `CameraEstimate`.
+    """
+
+    north_m: float
+    east_m: float
+    height_m: float
+    sigma_m: float
+    heading_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
     """What one frame shows: its name, its time (s), its candidates, best first.
@@ -65,6 +81,8 @@ class Sighting:
     none: float = 1.0
     problem: str | None = None
     area_m2: float | None = None
+    camera: CameraPlace | None = None
+    """None where the field of view is unknown, or the frame does not determine it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values, ready for JSON."""
@@ -74,7 +92,9 @@ class Sighting:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Return what `to_dict` gave."""
         candidates = tuple(Candidate(**each) for each in values["candidates"])
-        return cls(**{**values, "candidates": candidates})
+        camera = values.get("camera")
+        place = None if camera is None else CameraPlace(**camera)
+        return cls(**{**values, "candidates": candidates, "camera": place})
 
 
 def sighting(
@@ -117,6 +137,23 @@ def sighting(
         candidates=candidates,
         none=max(rest * (NONE_OF_THEM if weights else 1.0), LEAST_CHANCE),
         area_m2=area_m2,
+        camera=_camera(answer, origin),
+    )
+
+
+def _camera(answer: Answer, origin: Position) -> CameraPlace | None:
+    camera = None if answer.estimate is None else answer.estimate.camera
+    if camera is None:
+        return None
+    north_m, east_m = metres_between(*origin, camera.latitude, camera.longitude)
+    return CameraPlace(
+        north_m=north_m,
+        east_m=east_m,
+        height_m=camera.height_m,
+        sigma_m=max(camera.horizontal_spread_m / math.sqrt(2), 0.1),
+        heading_deg=camera.heading_deg,
+        pitch_deg=camera.pitch_deg,
+        roll_deg=camera.roll_deg,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from indexer.errors import BadTableError, EmptySourceError, SourceError
+from indexer.localization.localize import DecodedPhoto
 from indexer.sources.listing import image_files
 from indexer.sources.photos.metadata import read_photo_metadata
 from indexer.tracking import video
@@ -30,7 +31,7 @@ class FlightFrame:
 
     name: str
     time_s: float
-    photo: Path | Image.Image
+    photo: Path | Image.Image | DecodedPhoto
 
 
 @dataclass(frozen=True, kw_only=True)

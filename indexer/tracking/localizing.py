@@ -11,22 +11,25 @@ from typing import TextIO
 from indexer.errors import EmptySourceError
 from indexer.gallery.gallery import Gallery
 from indexer.localization.confidence import calibration_of
-from indexer.localization.localize import JUDGED, localize
+from indexer.localization.localize import JUDGED, decode_photo, localize
 from indexer.records import Filters, Position, Prior
 from indexer.tracking.candidates import Sighting, sighting
 from indexer.tracking.flight import Flight, FlightFrame
 from model.descriptor_model import DescriptorModel
 from model.errors import ImageError
-from model.images import open_image
-from model.preprocessing import decode_side
 
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where a flight's frames are searched for."""
+    """Where a flight's frames are searched for.
+
+    `fov_deg` is the angle of view across their width, degrees, for the camera; None: what their
+    EXIF or XMP says, if anything.
+    """
 
     prior: Prior | None = None
     filters: Filters | None = None
+    fov_deg: float | None = None
 
 
 def origin_of(gallery: Gallery) -> Position:
@@ -83,8 +86,8 @@ def _decoded_ahead(flight: Flight, input_size: int) -> Iterator[FlightFrame]:
         if frame is None or not isinstance(frame.photo, Path):
             return frame
         try:
-            return replace(frame, photo=open_image(frame.photo, min_side=decode_side(input_size)))
-        except (ImageError, OSError):
+            return replace(frame, photo=decode_photo(frame.photo, input_size))
+        except ImageError:
             return frame
 
     frames = flight.frames()
@@ -104,7 +107,13 @@ def _found(
 ) -> Sighting:
     try:
         answer = localize(
-            frame.photo, gallery, embedder, top_k=JUDGED, prior=where.prior, filters=where.filters
+            frame.photo,
+            gallery,
+            embedder,
+            top_k=JUDGED,
+            prior=where.prior,
+            filters=where.filters,
+            fov_deg=where.fov_deg,
         )
     except ImageError as error:
         return Sighting(name=frame.name, time_s=frame.time_s, problem=str(error))

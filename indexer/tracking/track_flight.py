@@ -35,6 +35,7 @@ def track(
     max_speed_m_s: float = DEFAULT_MAX_SPEED_M_S,
     prior: Prior | None = None,
     filters: Filters | None = None,
+    fov_deg: float | None = None,
     work: Path | None = None,
     watch: Watch | None = None,
 ) -> Track:
@@ -48,6 +49,8 @@ def track(
         max_speed_m_s: how fast the drone may fly.
         prior: a circle that the whole flight lies in.
         filters: other conditions on the places.
+        fov_deg: angle of view across the frames' width, degrees, for the camera's track; None: what
+            EXIF or XMP says, if anything.
         work: file of what was found in each frame; a run that was cut off goes on from it.
         watch: shows progress.
 
@@ -55,6 +58,7 @@ def track(
         EmptySourceError: there is no frame, or the gallery is empty.
         BadTableError: a list has a wrong line.
         SourceError: a video cannot be read.
+        BadFieldOfViewError: `fov_deg` is out of its range.
         BadFilterError: the prior, a filter or the speed is out of its range.
         GalleryMismatchError: the gallery was built with other weights.
     """
@@ -64,7 +68,7 @@ def track(
     assert extent is not None
     motion = motion_of(extent, max_speed_m_s)
     notes = list(opened.notes)
-    where = Where(prior=prior, filters=filters)
+    where = Where(prior=prior, filters=filters, fov_deg=fov_deg)
     coming: Iterable[Sighting] = _until_damage(
         sightings(opened, gallery, embedder, where, work), notes
     )

@@ -144,6 +144,7 @@ class Client:
         longitude: float | None = None,
         radius_m: float | None = None,
         max_speed_m_s: float | None = None,
+        fov_deg: float | None = None,
     ) -> OpenTrack:
         """Open a track, to which frames are added in order of time.
 
@@ -153,6 +154,7 @@ class Client:
             longitude: the same.
             radius_m: its radius, m.
             max_speed_m_s: how fast the drone may fly, m/s.
+            fov_deg: angle of view across the frames' width, degrees, for the camera.
 
         Raises:
             ProblemError: the service refused.
@@ -163,6 +165,7 @@ class Client:
             "longitude": longitude,
             "radius_m": radius_m,
             "max_speed_m_s": max_speed_m_s,
+            "fov_deg": fov_deg,
         }
         response = self._http.post("/tracks", params=query_string(parameters))
         return OpenTrack(self._http, checked(response).json())

@@ -14,6 +14,20 @@ TrackFormat = Literal["json", "geojson", "gpx", "kml", "csv"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class CameraFix:
+    """Where the drone's camera was; height above the map's ground."""
+
+    latitude: float
+    longitude: float
+    height_m: float
+    accuracy_m_68: float
+    accuracy_m_95: float
+    heading_deg: float | None
+    pitch_deg: float | None
+    roll_deg: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fix:
     """The fix of one frame: the ground in the middle of the photo, not the drone's position.
 
@@ -34,6 +48,8 @@ class Fix:
     speed_m_s: float | None
     segment: int | None
     problem: str | None
+    camera: CameraFix | None = None
+    """None where the field of view is unknown or too few frames determine it."""
 
 
 @dataclass(frozen=True, kw_only=True)

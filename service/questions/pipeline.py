@@ -129,7 +129,7 @@ def _search(
         filters=parameters.filters,
         min_confidence=parameters.min_confidence,
         photo_aspect=first.width / first.height,
-        photo=_photo(first, parameters.fov_deg),
+        photo=query_photo(first, parameters.fov_deg),
     )
     answer = localize_embeddings(images, gallery, embedder, search)
     if gallery.view != "drone":
@@ -137,7 +137,7 @@ def _search(
     return answer, sub_tracks(gallery, fuse(images), answer.matches, search.filters)
 
 
-def _photo(first: Decoded, fov_deg: float | None) -> QueryPhoto | None:
+def query_photo(first: Decoded, fov_deg: float | None) -> QueryPhoto | None:
     """Return the photo for its camera; None where its field of view is unknown."""
     focal = first.focal
     if fov_deg is not None:

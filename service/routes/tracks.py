@@ -37,6 +37,7 @@ MEDIA_TYPES = {
     "gpx": "application/gpx+xml",
     "kml": "application/vnd.google-earth.kml+xml",
     "csv": "text/csv",
+    "nmea": "text/plain",
 }
 WATCH_S = 2.0
 """Seconds between two looks of a watcher at whether the track and the service still run."""
@@ -75,7 +76,9 @@ async def begin(
         extent, origin = gallery.extent(), origin_of(gallery)
         assert extent is not None
         live = LiveTrack(motion_of(extent, parameters.max_speed_m_s), origin)
-    track = await running.tracks.begin(name, _owner(request), live, parameters.prior)
+    track = await running.tracks.begin(
+        name, _owner(request), live, parameters.prior, parameters.fov_deg
+    )
     return _body(running, track)
 
 
@@ -131,14 +134,16 @@ async def add_frame(
     response_class=Response,
     responses={
         200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}},
-        **problem_responses(401, 404, 422, 503),
+        **problem_responses(401, 404, 409, 422, 503),
     },
 )
 async def read_track(
     request: Request,
     track_id: TrackId,
     running: RunningService,
-    form: Annotated[str, Query(alias="format", pattern="^(json|geojson|gpx|kml|csv)$")] = "json",
+    form: Annotated[
+        str, Query(alias="format", pattern="^(json|geojson|gpx|kml|csv|nmea)$")
+    ] = "json",
 ) -> Response:
     """Return the track of all frames so far, smoothed over the whole flight."""
     track = await running.tracks.find(track_id, _owner(request))

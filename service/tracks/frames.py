@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from indexer.gallery.gallery import Gallery
 from indexer.localization.answer import Answer
+from indexer.localization.camera import QueryPhoto
 from indexer.localization.confidence import calibration_of
 from indexer.localization.localize import JUDGED, Search, localize_embeddings
 from indexer.records import Prior
@@ -13,7 +14,7 @@ from indexer.tracking.candidates import Sighting, sighting
 from indexer.tracking.track import Fix
 from model.descriptor_model import ImageEmbedding
 from service.errors import TrackFullError
-from service.questions.pipeline import Pipeline
+from service.questions.pipeline import Pipeline, query_photo
 from service.tracks.registry import OpenTrack
 
 SURE_NEARBY = 0.5
@@ -55,12 +56,18 @@ async def locate(
                 "POST /tracks"
             )
         with pipeline.worker.reserve(1) as room:
-            decoded = await pipeline.decoder.decode([frame.image], keep=False, gps=False)
+            decoded = await pipeline.decoder.decode([frame.image], keep=1, gps=False)
             embedded = await pipeline.worker.embed(room, [decoded[0].pixels_3SS])
         name = f"{len(track.fixes) + 1:05d}"
+        question = _Question(
+            name=name,
+            time_s=frame.time_s,
+            photo=query_photo(decoded[0], track.fov_deg),
+            aspect=decoded[0].width / decoded[0].height,
+        )
         loop = asyncio.get_running_loop()
         found, everywhere = await loop.run_in_executor(
-            pipeline.searchers, _search, pipeline, gallery, track, embedded.images, frame, name
+            pipeline.searchers, _search, pipeline, gallery, track, embedded.images, question
         )
         fix = await loop.run_in_executor(pipeline.searchers, track.live.add, found)
         track.fixes.append(fix)
@@ -70,39 +77,49 @@ async def locate(
     return LocatedFrame(number=number, fix=fix, searched_everywhere=everywhere)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    name: str
+    time_s: float
+    photo: QueryPhoto | None
+    aspect: float
+
+
 def _search(
     pipeline: Pipeline,
     gallery: Gallery,
     track: OpenTrack,
     images: list[ImageEmbedding],
-    frame: NewFrame,
-    name: str,
+    question: _Question,
 ) -> tuple[Sighting, bool]:
-    nearby = track.live.next_area(frame.time_s)
+    nearby = track.live.next_area(question.time_s)
     if nearby is not None:
-        answer = _answer(pipeline, gallery, images, nearby)
+        answer = _answer(pipeline, gallery, images, nearby, question)
         if answer.matches and answer.confidence >= SURE_NEARBY:
             area_m2 = math.pi * nearby.radius_m**2
-            return _sighting(pipeline, track, frame, name, answer, area_m2), False
-    answer = _answer(pipeline, gallery, images, track.prior)
-    return _sighting(pipeline, track, frame, name, answer, None), True
+            return _sighting(pipeline, track, question, answer, area_m2), False
+    answer = _answer(pipeline, gallery, images, track.prior, question)
+    return _sighting(pipeline, track, question, answer, None), True
 
 
 def _answer(
-    pipeline: Pipeline, gallery: Gallery, images: list[ImageEmbedding], prior: Prior | None
+    pipeline: Pipeline,
+    gallery: Gallery,
+    images: list[ImageEmbedding],
+    prior: Prior | None,
+    question: _Question,
 ) -> Answer:
-    search = Search(top_k=JUDGED, prior=prior)
+    search = Search(top_k=JUDGED, prior=prior, photo=question.photo, photo_aspect=question.aspect)
     return localize_embeddings(images, gallery, pipeline.embedder, search)
 
 
 def _sighting(
     pipeline: Pipeline,
     track: OpenTrack,
-    frame: NewFrame,
-    name: str,
+    question: _Question,
     answer: Answer,
     area_m2: float | None,
 ) -> Sighting:
     used = pipeline.embedder.matcher or pipeline.embedder
     calibration = calibration_of(used.calibration)
-    return sighting(name, frame.time_s, answer, calibration, track.live.origin, area_m2)
+    return sighting(question.name, question.time_s, answer, calibration, track.live.origin, area_m2)

@@ -26,7 +26,8 @@ class TrackLimits:
 class OpenTrack:
     """One flight: its gallery, its owner (the name of a key) and the track so far.
 
-    `prior` is the circle that the whole flight lies in. Whoever adds a frame holds `turn`;
+    `prior` is the circle that the whole flight lies in, `fov_deg` the angle of view across the
+    frames' width; None: what their headers say. Whoever adds a frame holds `turn`;
     `changed` wakes those who watch.
     """
 
@@ -36,6 +37,7 @@ class OpenTrack:
     live: LiveTrack
     used_at: float
     prior: Prior | None = None
+    fov_deg: float | None = None
     start: datetime | None = None
     closed: bool = False
     fixes: list[Fix] = field(default_factory=list)
@@ -55,7 +57,12 @@ class Tracks:
         return len(self._open)
 
     async def begin(
-        self, gallery: str, owner: str | None, live: LiveTrack, prior: Prior | None
+        self,
+        gallery: str,
+        owner: str | None,
+        live: LiveTrack,
+        prior: Prior | None = None,
+        fov_deg: float | None = None,
     ) -> OpenTrack:
         """Open a track.
 
@@ -78,6 +85,7 @@ class Tracks:
             live=live,
             used_at=self._clock(),
             prior=prior,
+            fov_deg=fov_deg,
         )
         self._open[track.track_id] = track
         return track

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from indexer.localization.lens import LEAST_DEG, MOST_DEG
 from indexer.records import Prior
 from service.schemas import HALF_EQUATOR_M, Latitude, Longitude
 
@@ -23,6 +24,15 @@ class TrackParameters(BaseModel):
     )
     max_speed_m_s: float = Field(
         25.0, gt=0, le=400, allow_inf_nan=False, description="How fast the drone may fly, m/s."
+    )
+
+    fov_deg: float | None = Field(
+        None,
+        ge=LEAST_DEG,
+        le=MOST_DEG,
+        allow_inf_nan=False,
+        description="Angle of view across the frames' width, degrees, for the camera; unset: what "
+        "their EXIF or XMP says, if anything.",
     )
 
     @model_validator(mode="after")
@@ -64,6 +74,19 @@ class TrackBody(BaseModel):
     track_url: str
 
 
+class CameraFixBody(BaseModel):
+    """Where the drone's camera was; angles are null for a frame that is bridged."""
+
+    latitude: float
+    longitude: float
+    height_m: float = Field(description="Height above the map's ground, m.")
+    accuracy_m_68: float
+    accuracy_m_95: float
+    heading_deg: float | None
+    pitch_deg: float | None
+    roll_deg: float | None
+
+
 class FixBody(BaseModel):
     """The fix of one frame: the ground in the middle of the photo, not the drone's position.
 
@@ -86,6 +109,9 @@ class FixBody(BaseModel):
     speed_m_s: float | None
     segment: int | None = Field(description="Number of the part between breaks, from 1.")
     problem: str | None
+    camera: CameraFixBody | None = Field(
+        description="Null where the field of view is unknown or too few frames determine it."
+    )
 
 
 class FrameBody(BaseModel):

@@ -21,6 +21,14 @@ COLUMNS = (
     "segment",
     "problem",
 )
+CAMERA_COLUMNS = (
+    "camera_latitude",
+    "camera_longitude",
+    "camera_height_m",
+    "camera_accuracy_m_95",
+    "camera_heading_deg",
+    "camera_pitch_deg",
+)
 """Latitude and longitude are the ground in the middle of the photo, not the drone."""
 
 
@@ -28,10 +36,14 @@ def csv_table(track: Track) -> str:
     """Return the table; text that a spreadsheet would run as a formula is quoted."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, *CAMERA_COLUMNS])
     for fix in track.fixes:
         values = fix_document(fix, track)
-        writer.writerow([_cell(values[column]) for column in COLUMNS])
+        camera = values["camera"] or {}
+        own = [_cell(values[column]) for column in COLUMNS]
+        writer.writerow(
+            [*own, *(camera.get(column.removeprefix("camera_")) for column in CAMERA_COLUMNS)]
+        )
     return stream.getvalue()
 
 

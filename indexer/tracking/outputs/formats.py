@@ -9,6 +9,7 @@ from indexer.tracking.outputs.geojson import geojson_text
 from indexer.tracking.outputs.gpx import gpx
 from indexer.tracking.outputs.json_text import json_text
 from indexer.tracking.outputs.kml import kml
+from indexer.tracking.outputs.nmea import nmea
 from indexer.tracking.track import Track
 from model.files import write_atomically
 
@@ -18,6 +19,7 @@ FORMATS: dict[str, Callable[[Track], str]] = {
     "gpx": gpx,
     "kml": kml,
     "csv": csv_table,
+    "nmea": nmea,
 }
 
 
@@ -26,6 +28,7 @@ def write_track(track: Track, path: Path) -> None:
 
     Raises:
         UnknownFormatError: the suffix names none.
+        NoCameraError: NMEA is wanted, and no camera is known.
     """
     form = format_of(path)
     write_atomically(path, FORMATS[form](track).encode())

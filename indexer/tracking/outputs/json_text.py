@@ -31,9 +31,14 @@ def document(track: Track) -> dict[str, Any]:
 
 def fix_document(fix: Fix, track: Track) -> dict[str, Any]:
     """Return one fix, rounded, with its moment where the flight has dates."""
+    values = _rounded(asdict(fix))
+    camera = None if fix.camera is None else _rounded(asdict(fix.camera))
+    return {**values, "camera": camera, "time": moment_text(fix, track)}
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
     digits = {"latitude": 7, "longitude": 7, "confidence": 4, "time_s": 3}
-    values = {
+    return {
         name: round(value, digits.get(name, 2)) if isinstance(value, float) else value
-        for name, value in asdict(fix).items()
+        for name, value in values.items()
     }
-    return {**values, "time": moment_text(fix, track)}

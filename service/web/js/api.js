@@ -57,7 +57,7 @@ export async function sendJson(method, path, body) {
     const headers = { ...keyHeaders(), ...(body ? { "Content-Type": "application/json" } : {}) };
     const text = body && JSON.stringify(body);
     const response = await fetch(address(path), { method, headers, body: text }).catch(offline);
-    if (response.ok) return response.json();
+    if (response.ok) return response.status === 204 ? null : response.json();
     const problem = await problemOf(response.status, await response.text(), response.headers);
     if (response.status !== 401 || !(await askForKey(problem.message))) throw problem;
   }
@@ -78,6 +78,11 @@ export function sendFile(path, file, onUpload) {
     };
     request.send(file);
   });
+}
+
+/** GET a text. */
+export async function getText(path, signal) {
+  return (await get(path, signal)).text();
 }
 
 /** GET a picture. */

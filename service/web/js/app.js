@@ -1,8 +1,9 @@
-// The page: galleries, two tabs over one map, and the link in the address bar.
+// The page: galleries, three tabs over one map, and the link in the address bar.
 
 import { getBlob, getJson, getJsonWhenLoaded } from "./api.js";
 import { Compare } from "./compare.js";
 import { fromTemplate } from "./dom.js";
+import { FlightTab } from "./flight_tab.js";
 import { LinkError, readHash } from "./link.js";
 import { addMapControls } from "./map_controls.js";
 import { MapView } from "./map_view.js";
@@ -56,6 +57,7 @@ class App {
       localize: this.workspace("localize", "satellite"),
       navigate: this.workspace("navigate", "drone"),
     };
+    this.flight = this.flightTab();
     this.tabs = new Tabs(document.querySelector("[role=tablist]"), (name) => this.activate(name));
     const ownMap = new OwnMap(document.getElementById("own-map"), (name) => this.published(name));
     document.getElementById("add-map").addEventListener("click", () => ownMap.open());
@@ -86,6 +88,17 @@ class App {
     return made;
   }
 
+  flightTab() {
+    const panel = document.getElementById("panel-flight");
+    panel.append(fromTemplate("flight"));
+    const made = new FlightTab({ panel, mapView: this.mapView, announce });
+    panel.querySelector("select").addEventListener("change", (event) => {
+      made.forget();
+      this.showBase(event.target.value).catch((error) => made.fail(error));
+    });
+    return made;
+  }
+
   /** List the galleries, then restore the link in the address bar or show the first gallery. */
   async start() {
     await this.listGalleries();
@@ -109,6 +122,7 @@ class App {
       workspace.form.setGalleries(galleries.filter((one) => one.view === workspace.view), chosen);
       workspace.form.tellRefused(refused);
     }
+    this.flight.setGalleries(galleries.filter((one) => one.view === "satellite"));
     this.offerBases();
   }
 
@@ -165,7 +179,7 @@ class App {
   activate(name) {
     this.active?.layer.remove();
     this.compare.close();
-    this.active = this.workspaces[name];
+    this.active = name === "flight" ? this.flight : this.workspaces[name];
     this.active.layer.addTo(this.mapView.map);
     this.active.legend();
     document.body.dataset.tab = name;

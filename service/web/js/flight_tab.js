@@ -125,7 +125,7 @@ export class FlightTab {
     const sent = postQuestion(`${this.url}/frames`, time, [frame]);
     const lost = { name: frame.name, status: "lost", confidence: 0, latitude: null };
     try {
-      this.fixes.push({ ...JSON.parse(await sent.answer).fix, name: frame.name });
+      this.fixes.push({ ...JSON.parse(await (await sent.answer).text()).fix, name: frame.name });
     } catch (error) {
       if (error.status !== 400) throw error;
       this.fixes.push({ ...lost, problem: error.message });

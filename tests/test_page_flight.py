@@ -1,0 +1,105 @@
+"""The Flight tab in a real browser against the real service: photos, a video, the scrubber."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from page_browser import Watched
+from page_world import FLIGHTS, tile
+from playwright.sync_api import FilePayload, Page, expect
+from service_live import encoded
+
+PANEL = "#panel-flight"
+PLACES = FLIGHTS["morning"]
+
+
+def open_flight(watched: Watched) -> Page:
+    page = watched.open()
+    page.click("#tab-flight")
+    page.click(f"{PANEL} .options summary")
+    page.fill(f"{PANEL} [name=every]", "20")
+    return page
+
+
+def photos(broken: int | None = None) -> list[FilePayload]:
+    """The tiles that a flight passes, as files in order of their names."""
+    return [
+        {
+            "name": f"frame_{number}.jpg",
+            "mimeType": "image/jpeg",
+            "buffer": b"no image" if number == broken else encoded(tile(*place)),
+        }
+        for number, place in enumerate(PLACES, start=1)
+    ]
+
+
+def fly(page: Page, files: list[FilePayload] | Path) -> None:
+    page.set_input_files(f"{PANEL} .drop-zone input", files)
+    page.click(f"{PANEL} button[type=submit]")
+    expect(page.locator(f"{PANEL} .result .status")).to_be_visible()
+
+
+def test_dropped_photos_become_a_track_that_can_be_scrubbed_and_downloaded(
+    watched: Watched,
+) -> None:
+    page = open_flight(watched)
+    fly(page, photos())
+    expect(page.locator(f"{PANEL} .result")).to_contain_text(
+        f"{len(PLACES)} of {len(PLACES)} frames have a place"
+    )
+    expect(page.locator("#legend")).to_contain_text("Track: ground in the middle of each photo")
+    scrubber = page.locator(f"{PANEL} .viewer input")
+    assert scrubber.get_attribute("max") == str(len(PLACES) - 1)
+    scrubber.focus()
+    page.keyboard.press("Home")
+    expect(page.locator(f"{PANEL} .viewer .facts")).to_contain_text("1. frame_1.jpg: located")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(f"{PANEL} .viewer img")).to_have_attribute("alt", "Frame frame_2.jpg")
+    with page.expect_download() as download:
+        page.click(f"{PANEL} .downloads button:has-text('GEOJSON')")
+    collection = json.loads(Path(download.value.path()).read_text())
+    assert collection["features"][0]["geometry"]["type"] == "LineString"
+
+
+def test_a_frame_that_is_no_image_is_marked_and_the_flight_goes_on(watched: Watched) -> None:
+    watched.refused = {400}
+    page = open_flight(watched)
+    fly(page, photos(broken=2))
+    page.locator(f"{PANEL} .viewer input").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(f"{PANEL} .viewer .facts")).to_contain_text("frame_2.jpg: lost")
+    expect(page.locator(f"{PANEL} .result .status")).to_be_visible()
+
+
+def test_a_video_is_cut_into_frames_in_the_browser(watched: Watched, tmp_path: Path) -> None:
+    video = tmp_path / "flight.webm"
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("libvpx", rate=1)
+        stream.width = stream.height = 128
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 2_000_000
+        for number, place in enumerate(PLACES):
+            picture = tile(*place).convert("RGB").resize((128, 128))
+            frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 1)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    page = open_flight(watched)
+    page.fill(f"{PANEL} [name=every]", "2")
+    page.fill(f"{PANEL} [name=max_speed]", "300")
+    fly(page, video)
+    expect(page.locator(f"{PANEL} .chosen-flight")).to_contain_text("Video flight.webm")
+    expect(page.locator(f"{PANEL} .viewer .facts")).to_contain_text("flight.webm at ")
+
+
+def test_a_flight_without_photos_cannot_be_sent(watched: Watched) -> None:
+    page = open_flight(watched)
+    text: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"nothing"}
+    page.set_input_files(f"{PANEL} .drop-zone input", [text])
+    expect(page.locator(f"{PANEL} .chosen-flight")).to_contain_text(
+        "1 files are neither photo nor video and left out"
+    )
+    expect(page.locator(f"{PANEL} button[type=submit]")).to_be_disabled()

@@ -14,7 +14,7 @@ PORT ?= 8000
 SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-plain lint check demo demo-check demo-stop screenshots docs bench gpu-check constraints lock clean
+.PHONY: help setup test test-serving test-training test-plain lint check demo demo-check demo-stop screenshots docs bench gpu-check constraints lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,9 +36,14 @@ $(STAMP): $(DEMO_STAMP)
 # One process of all tests crashed among PyTorch's, twice; in a process of their own they pass.
 TORCH := tests/test_training_*.py tests/test_world_*.py
 
-test: $(STAMP) ## run the whole test suite
+test: $(STAMP) ## run the whole test suite, its two halves side by side
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-serving test-training
+
+test-serving: $(STAMP) ## the half that indexes, searches and serves
 	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%')
-	$(BIN)/pytest -q $(TORCH)
+
+test-training: $(STAMP) ## the half of training and the rendered world
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(TORCH)
 
 test-plain: $(PLAIN_STAMP) ## the quick tests of index, search and service in an install without PyTorch
 	$(BIN)/python -c 'import importlib.util as i, sys; sys.exit(i.find_spec("torch") and "error: PyTorch is in this environment")'

@@ -24,11 +24,14 @@ from indexer.localization.pose import placement
 from indexer.records import Position
 
 IN_MAP_LOST = 0.05
-"""Largest share of in-map queries that may be answered `no_match`; with a matcher, of those whose
-best match is right, since refusing a wrong one loses nothing. Our choice."""
+"""Largest share of in-map queries that may be answered `no_match`. Our choice."""
 
 OUT_OF_MAP_REFUSED = 0.995
 """Share of out-of-map queries that is refused; with it fewer in-map queries may be lost."""
+
+MATCHED_REFUSED = 0.99
+"""Share of each source's out-of-map queries that is refused with a matcher, however many in-map
+ones are lost. Our choice: hard sources lose more, and a bound on that would refuse nobody."""
 
 MATCH_PRECISION = 0.95
 """Least share of the `match` answers that must be right. Our choice."""
@@ -105,11 +108,16 @@ def fit(samples: Sequence[Sample]) -> Calibration:
     fitted = replace(UNCALIBRATED, **dict(zip(("bias", *names), values.tolist(), strict=True)))
     sure_N = np.array([confidence(item.evidence, fitted) for item in samples])
     in_map_N = np.array([item.in_map for item in samples])
-    no_match_below = _no_match_below(sure_N, correct_N if is_matched else in_map_N, ~in_map_N)
+    no_match_below = _no_match_below(sure_N, in_map_N)
     match_from, match_lead = max(_precise_from(sure_N, correct_N), MATCH_CONFIDENCE), None
     if is_matched:
         lead_N = features_NF[:, names.index("lead")]
         match_from, match_lead = _match_rule(sure_N, lead_N, correct_N, sources_N)
+        outside = [
+            sure_N[~in_map_N & (sources_N == one)] for one in np.unique(sources_N[~in_map_N])
+        ]
+        refused = [float(np.quantile(sure_n, MATCHED_REFUSED)) for sure_n in outside]
+        no_match_below = min(match_from, max(refused, default=no_match_below))
     right = [item for item in samples if item.correct]
     placed = [item for item in right if item.placed] or right
     spreads = [item.error_spreads for item in placed]
@@ -131,16 +139,14 @@ def _alike(sources_N: NDArray[np.str_]) -> NDArray[np.float64]:
     return weights_N
 
 
-def _no_match_below(
-    sure_N: NDArray[np.float64], kept_N: NDArray[np.bool_], out_N: NDArray[np.bool_]
-) -> float:
-    """Return the confidence that refuses nearly all out-of-map queries and few to be kept."""
-    if not kept_N.any():
+def _no_match_below(sure_N: NDArray[np.float64], in_map_N: NDArray[np.bool_]) -> float:
+    """Return the confidence that refuses nearly all out-of-map queries and few in-map ones."""
+    if not in_map_N.any():
         return 0.5
-    lost = float(np.quantile(sure_N[kept_N], IN_MAP_LOST))
-    if not out_N.any():
+    lost = float(np.quantile(sure_N[in_map_N], IN_MAP_LOST))
+    if in_map_N.all():
         return lost
-    return min(lost, float(np.quantile(sure_N[out_N], OUT_OF_MAP_REFUSED, method="higher")))
+    return min(lost, float(np.quantile(sure_N[~in_map_N], OUT_OF_MAP_REFUSED, method="higher")))
 
 
 def _match_rule(

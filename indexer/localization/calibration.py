@@ -92,6 +92,8 @@ def sample(answer: Answer, truth: Position, in_map: bool, source: str = "") -> S
 def fit(samples: Sequence[Sample]) -> Calibration:
     """Fit a calibration by logistic regression and order statistics; each source counts alike.
 
+    With a matcher and several sources, the statistics are of confidences by the other sources' fit.
+
     Raises:
         ValueError: the samples lack right or wrong best matches.
     """
@@ -112,6 +114,7 @@ def fit(samples: Sequence[Sample]) -> Calibration:
     match_from, match_lead = max(_precise_from(sure_N, correct_N), MATCH_CONFIDENCE), None
     if is_matched:
         lead_N = features_NF[:, names.index("lead")]
+        sure_N = _of_others(features_NF, correct_N, sources_N, sure_N)
         match_from, match_lead = _match_rule(sure_N, lead_N, correct_N, sources_N)
         outside = [
             sure_N[~in_map_N & (sources_N == one)] for one in np.unique(sources_N[~in_map_N])
@@ -130,6 +133,29 @@ def fit(samples: Sequence[Sample]) -> Calibration:
         scale_68=scale_68,
         scale_95=scale_95,
     )
+
+
+def _of_others(
+    features_NF: NDArray[np.float64],
+    correct_N: NDArray[np.bool_],
+    sources_N: NDArray[np.str_],
+    sure_N: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return confidences by the fit of all other sources, so that a rule holds on new ones.
+
+    Where the others do not allow a fit, it is `sure_N`, that of all.
+    """
+    found_N = sure_N.copy()
+    for source in np.unique(sources_N):
+        own_N = sources_N == source
+        right = correct_N[~own_N]
+        if right.size and 0 < right.sum() < right.size:
+            bias, *weights = _logistic(
+                features_NF[~own_N], right.astype(np.float64), _alike(sources_N[~own_N])
+            )
+            logits = bias + features_NF[own_N] @ np.array(weights)
+            found_N[own_N] = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    return found_N
 
 
 def _alike(sources_N: NDArray[np.str_]) -> NDArray[np.float64]:

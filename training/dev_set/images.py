@@ -12,7 +12,7 @@ from PIL import Image
 SEED = 7001
 SIDE_PX = 256
 """Side of tiles and of rendered views, pixels."""
-_FIELDS = ("path", "id", "view", "latitude", "longitude", "ground_m")
+_FIELDS = ("path", "id", "view", "latitude", "longitude")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,6 @@ class Shown:
     position: tuple[float, float]
     """Latitude, longitude; degrees WGS 84."""
     pixels: NDArray[np.uint8] | Image.Image
-    side_m: float | None = None
-    """Ground length of a side of a north-up tile, m; None where it is not known."""
 
 
 def write_part(folder: Path, images: Iterable[Shown]) -> int:
@@ -40,8 +38,7 @@ def write_part(folder: Path, images: Iterable[Shown]) -> int:
         picture.convert("RGB").save(folder / path, quality=92)
         latitude, longitude = shown.position
         where = (f"{latitude:.8f}", f"{longitude:.8f}")
-        side_m = "" if shown.side_m is None else f"{shown.side_m:g}"
-        lines.append((path.as_posix(), shown.place, shown.view, *where, side_m))
+        lines.append((path.as_posix(), shown.place, shown.view, *where))
     with (folder / "gps.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([_FIELDS, *lines])
     return len(lines)

@@ -60,13 +60,7 @@ def morava(folder: Path) -> Iterator[Shown]:
                 pixels, covered = source.photo(*at, step_m, MORAVA_TILE_M / SIDE_PX)
                 if covered > _COVERED:
                     place = f"{row}_{column}"
-                    yield Shown(
-                        view="satellite",
-                        place=place,
-                        position=at,
-                        pixels=pixels,
-                        side_m=MORAVA_TILE_M,
-                    )
+                    yield Shown(view="satellite", place=place, position=at, pixels=pixels)
     with (folder / "queries.csv").open(newline="") as stream:
         for line in csv.DictReader(stream):
             with Image.open(folder / "queries" / line["file"]) as photo:

@@ -244,7 +244,7 @@ def test_folders_of_rows_before_columns_are_read_as_their_bounds_or_the_user_say
         target = exchanged / str(ZOOM) / file.stem / f"{file.parent.name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
-    assert "or --rows zyx if folders are {z}/{y}/{x}" in notes(exchanged)
+    assert "or --rows zyx if names are {z}/{y}/{x}" in notes(exchanged)
     assert ids(exchanged, rows="zyx") == expected
     cut = ids(exchanged, rows="zyx", tile_m=(100.0,))
     assert [one.removeprefix("zyx") for one in cut] == [

@@ -116,7 +116,7 @@ def choose_rows(store: TileStore, zoom: int, wanted: str | None) -> tuple[TileSt
             f"{_COUNTED[scheme]}; check which is right"
         )
     elif bounds is None or _shared(readings[_OTHER[scheme]].bounds, bounds) >= FITS:
-        exchanged = ", or --rows zyx if folders are {z}/{y}/{x}" if scheme == "xyz" == usual else ""
+        exchanged = ", or --rows zyx if names are {z}/{y}/{x}" if scheme == "xyz" == usual else ""
         notes.append(
             f"tiles lie in {lie} (west,south,east,north), {_COUNTED[scheme]}; if that is the wrong "
             f"hemisphere, say --rows {_OTHER[scheme]}{exchanged}"

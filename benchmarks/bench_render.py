@@ -16,7 +16,7 @@ import numpy as np
 from figure import Figure
 from numpy.typing import NDArray
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.rendering.camera import Jitter, fly
 from training.world.rendering.raymarch import drone_view
 from training.world.scene.light import draw_light
@@ -37,7 +37,7 @@ def run() -> dict[str, Figure]:
     """Images a second on disk, and ratios of processor time; both sides of a ratio turn by turn."""
     scene = build_scene(SEED, 0.0, 0.0, SCENE_REACH_M)
     place = partial(render_place, SEED, 0, FEW_VIEWS)
-    light = partial(light_scene, scene, draw_light(Dice(SEED), 1))
+    light = partial(light_scene, scene, draw_light(RandomStream(SEED), 1))
     views = partial(_views, scene)
     return {
         **_pace(),
@@ -118,8 +118,8 @@ def _without_shadows(work: Callable[[], object]) -> None:
 
 def _views(scene: Scene, *, supersample: int) -> Callable[[], None]:
     """Nine views of the University flight, with 1 or 2 x 2 rays a pixel."""
-    lit = light_scene(scene, draw_light(Dice(SEED), 1))
-    cameras = fly(SETTINGS.preset, SETTINGS.views, 0.0, 0.0, Dice(SEED), Jitter())[::6]
+    lit = light_scene(scene, draw_light(RandomStream(SEED), 1))
+    cameras = fly(SETTINGS.preset, SETTINGS.views, 0.0, 0.0, RandomStream(SEED), Jitter())[::6]
 
     def render() -> None:
         for camera in cameras:

@@ -23,7 +23,7 @@ from indexer.localization.localize import localize
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.embedder import Embedder
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.geo import origin_of, to_latlon
 from training.world.output.gps_csv import write_gps
 from training.world.rendering.camera import Camera, aimed
@@ -89,12 +89,12 @@ def _write_heights(scene: Scene, path: Path) -> None:
 
 def _views(scene: Scene, folder: Path) -> Iterator[list[object]]:
     folder.mkdir(exist_ok=True)
-    lit = light_scene(scene, draw_light(Dice(SEED, 71), 1))
+    lit = light_scene(scene, draw_light(RandomStream(SEED, 71), 1))
     for pitch in PITCHES:
         for number in range(VIEWS):
-            dice = Dice(SEED, 72, pitch, number)
-            camera = _camera(dice, pitch)
-            sensor = draw_sensor(dice, drone=True)
+            rng = RandomStream(SEED, 72, pitch, number)
+            camera = _camera(rng, pitch)
+            sensor = draw_sensor(rng, drone=True)
             weather = RenderedWeather(haze_per_m=3e-4)
             view = expose_drone(SEED, lit, camera, SIZE_PX, sensor, weather)
             file = folder / f"{pitch}-{number:02d}.jpg"
@@ -107,13 +107,13 @@ def _views(scene: Scene, folder: Path) -> Iterator[list[object]]:
             ]  # fmt: skip
 
 
-def _camera(dice: Dice, pitch: int) -> Camera:
+def _camera(rng: RandomStream, pitch: int) -> Camera:
     reach = SETTINGS.columns * SETTINGS.tile_m / 2 - 100.0
-    east, north = dice.between(-reach, reach), dice.between(-reach, reach)
-    tilt = 0.0 if pitch == 90 else dice.between(-3, 3)
+    east, north = rng.between(-reach, reach), rng.between(-reach, reach)
+    tilt = 0.0 if pitch == 90 else rng.between(-3, 3)
     return aimed(
-        SETTINGS.middle_m[0] + east, SETTINGS.middle_m[1] + north, dice.between(80, 130),
-        dice.between(0, 360), -pitch + tilt, dice.between(40, 58),
+        SETTINGS.middle_m[0] + east, SETTINGS.middle_m[1] + north, rng.between(80, 130),
+        rng.between(0, 360), -pitch + tilt, rng.between(40, 58),
     )  # fmt: skip
 
 

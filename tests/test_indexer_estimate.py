@@ -200,16 +200,16 @@ def test_an_unsteady_query_is_believed_more_at_the_same_score() -> None:
 
 def drawn(count: int, seed: int) -> list[Sample]:
     """Queries whose chance of being right is a known logistic function of score and margin."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
-        in_map = dice.random() < 0.6
-        score = dice.uniform(0.5, 0.95) if in_map else dice.uniform(0.1, 0.5)
-        margin = dice.uniform(0.0, 0.3) if in_map else dice.uniform(0.0, 0.03)
+        in_map = rng.random() < 0.6
+        score = rng.uniform(0.5, 0.95) if in_map else rng.uniform(0.1, 0.5)
+        margin = rng.uniform(0.0, 0.3) if in_map else rng.uniform(0.0, 0.03)
         chance = 1 / (1 + math.exp(-(-9 + 10 * score + 20 * margin)))
-        correct = bool(in_map and dice.random() < chance)
+        correct = bool(in_map and rng.random() < chance)
         shown = Evidence(score=score, margin=margin, agreement=0.5, steadiness=1.0)
-        error = abs(dice.normal(0, 0.5))
+        error = abs(rng.normal(0, 0.5))
         found.append(Sample(evidence=shown, correct=correct, in_map=in_map, error_spreads=error))
     return found
 
@@ -234,10 +234,10 @@ def test_cross_validation_reports_what_fresh_queries_show() -> None:
 
 
 def test_the_logistic_fit_finds_the_known_parameters() -> None:
-    dice = np.random.default_rng(3)
-    x_NF = np.column_stack([dice.uniform(4, 6, (20_000, 2)), np.ones(20_000)])
+    rng = np.random.default_rng(3)
+    x_NF = np.column_stack([rng.uniform(4, 6, (20_000, 2)), np.ones(20_000)])
     chance_N = 1 / (1 + np.exp(-(4.5 + x_NF @ np.array([2.0, -3.0, 0.0]))))
-    right_N = (dice.random(20_000) < chance_N).astype(float)
+    right_N = (rng.random(20_000) < chance_N).astype(float)
     bias, *weights, constant = calibration._logistic(x_NF, right_N)
     assert weights == pytest.approx([2.0, -3.0], abs=0.15)
     assert bias == pytest.approx(4.5, abs=1.0)
@@ -261,26 +261,26 @@ def test_a_fit_needs_right_and_wrong_answers() -> None:
 
 def matched(count: int, seed: int, source: str, chance_lead: float = 0.0) -> list[Sample]:
     """Queries with keypoints: right ones lead by more inliers than wrong ones reach by chance."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
-        right = dice.random() < 0.5
-        lead = dice.uniform(2, 20) if right else dice.uniform(-10, 4) + chance_lead
+        right = rng.random() < 0.5
+        lead = rng.uniform(2, 20) if right else rng.uniform(-10, 4) + chance_lead
         shown = Evidence(
-            score=dice.uniform(),
-            margin=dice.normal(0.1 if right else 0.03, 0.03),
-            agreement=dice.uniform(),
-            steadiness=dice.uniform(),
+            score=rng.uniform(),
+            margin=rng.normal(0.1 if right else 0.03, 0.03),
+            agreement=rng.uniform(),
+            steadiness=rng.uniform(),
             inliers=15 + lead,
             lead=lead,
-            spread=dice.uniform(),
+            spread=rng.uniform(),
         )
         found.append(
             Sample(
                 evidence=shown,
                 correct=bool(right),
-                in_map=bool(right or dice.random() < 0.5),
-                error_spreads=abs(dice.normal(0, 0.5)),
+                in_map=bool(right or rng.random() < 0.5),
+                error_spreads=abs(rng.normal(0, 0.5)),
                 source=source,
             )
         )

@@ -96,15 +96,15 @@ def test_a_polygon_may_reach_further_than_half_the_globe() -> None:
 
 
 def test_holes_joined_to_a_ring_are_outside_as_the_even_odd_rule_of_all_rings_says() -> None:
-    dice = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     outer = ((0.0, 170.0), (0.0, -170.0), (20.0, -172.0), (20.0, 171.0))
     holes = (
         ((2.0, 172.0), (8.0, 172.0), (8.0, 179.0), (2.0, 179.0), (2.0, 172.0)),
         ((10.0, 178.0), (18.0, -178.0), (10.0, -175.0)),
     )
     joined = join_holes(outer, holes)
-    latitudes_N = dice.uniform(-2, 22, 2000)
-    longitudes_N = (dice.uniform(165, 195, 2000) + 180) % 360 - 180
+    latitudes_N = rng.uniform(-2, 22, 2000)
+    longitudes_N = (rng.uniform(165, 195, 2000) + 180) % 360 - 180
     places = list(zip(latitudes_N, longitudes_N, strict=True))
     expected = [
         inside_polygon(*place, outer) and not any(inside_polygon(*place, hole) for hole in holes)
@@ -116,9 +116,9 @@ def test_holes_joined_to_a_ring_are_outside_as_the_even_odd_rule_of_all_rings_sa
 
 
 def test_many_positions_are_inside_any_triangle_whose_three_sides_they_see_alike() -> None:
-    dice = np.random.default_rng(4)
-    rings = dice.uniform(-60, 60, (3, 3, 2))
-    places_N2 = np.stack([dice.uniform(-70, 70, 1000), dice.uniform(-180, 180, 1000)], axis=1)
+    rng = np.random.default_rng(4)
+    rings = rng.uniform(-60, 60, (3, 3, 2))
+    places_N2 = np.stack([rng.uniform(-70, 70, 1000), rng.uniform(-180, 180, 1000)], axis=1)
     inside_NR = []
     for ring in rings:
         from_32, to_32 = ring, np.roll(ring, -1, axis=0)

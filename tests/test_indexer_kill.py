@@ -184,12 +184,12 @@ def test_kills_at_random_moments_change_nothing_in_the_end(
     child.join()
     assert child.exitcode == 0
     usual_s = time.monotonic() - began
-    dice, kills, runs = random.Random(5), 0, 0
+    rng, kills, runs = random.Random(5), 0, 0
     while kills < wanted_kills:
         runs += 1
         child = spawn.Process(target=work, args=(broken,))
         child.start()
-        child.join(timeout=dice.uniform(0.0, usual_s))
+        child.join(timeout=rng.uniform(0.0, usual_s))
         if child.exitcode is None:
             child.kill()
             child.join()

@@ -105,7 +105,7 @@ def test_the_lowest_value_of_a_plain_map_is_no_sentinel(tmp_path) -> None:
     assert only_tile(write(tmp_path / "a.tif", samples, photometric="RGB"))[60:].min() > 0
 
 
-def test_white_is_zero_ink_and_few_bits_come_out_as_they_look(tmp_path) -> None:
+def test_white_is_zero_ink_and_few_bits_keep_their_colours(tmp_path) -> None:
     grey = rgb()[:1]
     plain = only_tile(write(tmp_path / "grey.tif", grey))
     inverse = only_tile(write(tmp_path / "white.tif", 255 - grey, photometric="MINISWHITE"))
@@ -198,7 +198,7 @@ def test_control_points_on_one_line_are_refused_in_one_line(tmp_path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
-def test_a_map_with_rpc_only_is_told_to_orthorectify(tmp_path) -> None:
+def test_the_refusal_of_a_map_with_rpc_only_names_orthorectification(tmp_path) -> None:
     path = write(tmp_path / "scene.tif", rgb(), None, None)
     with rasterio.open(path, "r+") as dataset:
         dataset.rpcs = RPC(
@@ -229,7 +229,7 @@ def test_tiles_of_a_few_pixels_are_refused_with_a_size_that_fits(tmp_path, embed
     assert not (tmp_path / "s").exists()
 
 
-def test_more_tiles_than_anyone_means_are_counted_and_refused_at_once(tmp_path, embedder) -> None:
+def test_too_many_tiles_are_counted_and_refused_at_once(tmp_path, embedder) -> None:
     source = open_source(sparse(tmp_path / "vast.tif", 300_000, 0.5), SourceOptions())
     began = time.process_time()
     with pytest.raises(TooManyTilesError, match=r"about 1\d,\d{3},\d{3} tiles.*--bbox"):
@@ -320,7 +320,7 @@ def test_a_file_that_no_reader_knows_is_named_with_what_to_do(tmp_path, name, wh
             open_source(given, SourceOptions())
 
 
-def test_an_image_with_a_world_file_is_told_to_become_a_geotiff(tmp_path) -> None:
+def test_the_refusal_of_an_image_with_a_world_file_names_gdal_translate(tmp_path) -> None:
     picture(1).save(tmp_path / "a.jpg")
     with pytest.raises(UnknownSourceError, match=r"a\.jpg is one image; give the folder"):
         open_source(tmp_path / "a.jpg", SourceOptions())

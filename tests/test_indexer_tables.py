@@ -74,7 +74,7 @@ def test_tables_are_read_in_the_shapes_that_programs_write(tmp_path, table) -> N
     assert not walk(tmp_path)[0].left_aside
 
 
-def test_backslashes_and_eaten_zeros_find_their_files(tmp_path) -> None:
+def test_files_are_found_by_backslashes_and_without_leading_zeros(tmp_path) -> None:
     path = folder(
         tmp_path, HEAD + "images\\a.jpg,50.1,14.4\nimages/7,50.2,14.5\n",
         files=("images/a.jpg", "images/0007.jpg"),
@@ -181,7 +181,7 @@ def places(root: Path, table: str) -> Path:
     return root
 
 
-def test_places_whose_zeros_a_spreadsheet_ate_are_found(tmp_path) -> None:
+def test_places_are_found_without_leading_zeros(tmp_path) -> None:
     root = places(tmp_path, "id,latitude,longitude\n1,50.1,14.4\n2,50.2,14.5\n")
     assert [r.latitude for r in walk(root, view="satellite")[1]] == [50.1, 50.2]
 

@@ -109,7 +109,7 @@ def test_quadkeys_are_those_of_bing_maps() -> None:
     assert quadkey(3, 3, 5) == "213"  # the example of its documentation
 
 
-def test_a_wms_is_asked_by_box_in_metres(server, tmp_path) -> None:
+def test_a_wms_gets_a_box_in_metres(server, tmp_path) -> None:
     template = "/wms?REQUEST=GetMap&CRS=EPSG:3857&WIDTH=256&HEIGHT=256&BBOX={bbox-epsg-3857}"
     download(request(server, template), tmp_path / "t")
     boxes = [parse_qs(urlsplit(path).query)["BBOX"][0] for path in server.asked]
@@ -121,7 +121,7 @@ def test_a_wms_is_asked_by_box_in_metres(server, tmp_path) -> None:
     assert "REQUEST" not in (tmp_path / "t" / "tiles.json").read_text(), "a key may stand there"
 
 
-def test_a_busy_server_is_asked_again_and_a_missing_tile_is_counted(server, tmp_path) -> None:
+def test_a_busy_server_gets_another_request_and_a_missing_tile_is_counted(server, tmp_path) -> None:
     first, second = (f"/{ZOOM}/{FIRST_X}/{FIRST_Y + row}.jpg" for row in (0, 1))
     server.failures = {first: [429, 503], second: [404]}
     done = download(request(server), tmp_path / "t")
@@ -129,7 +129,7 @@ def test_a_busy_server_is_asked_again_and_a_missing_tile_is_counted(server, tmp_
     assert server.asked[first] == 3
 
 
-def test_a_refusal_stops_at_once_and_the_next_run_goes_on(server, tmp_path) -> None:
+def test_a_refusal_stops_at_once_and_the_next_run_continues(server, tmp_path) -> None:
     last = f"/{ZOOM}/{FIRST_X + 1}/{FIRST_Y + 1}.jpg"
     server.failures = {last: [403]}
     with pytest.raises(SourceError, match=r"refuses tile 19/.* \(HTTP 403\); check key, terms"):

@@ -101,7 +101,7 @@ def plain(z: int, x: int, y: int) -> str:
         (True, (("bounds", "10,10,11,11"),), "check which is right"),
     ],
 )
-def test_rows_of_an_archive_are_read_so_that_tiles_lie_where_it_says(
+def test_rows_of_an_archive_are_read_so_that_tiles_lie_in_its_bounds(
     tmp_path, tiles, tms, metadata, noted
 ) -> None:
     path = mbtiles(tmp_path / "a.mbtiles", tiles, tms=tms, metadata=metadata)
@@ -124,7 +124,7 @@ def test_rows_of_an_archive_are_read_so_that_tiles_lie_where_it_says(
     ],
 )
 @pytest.mark.parametrize("name", ["metadata.json", "tiles.json"])
-def test_rows_of_a_folder_are_read_so_that_tiles_lie_where_it_says(
+def test_rows_of_a_folder_are_read_so_that_tiles_lie_in_its_bounds(
     tmp_path, tiles, flip, document, noted, name
 ) -> None:
     folder = renamed(tiles, tmp_path / "copy", plain, flip)
@@ -217,7 +217,7 @@ def vector_tile() -> bytes:
     return b"\x1a" + bytes([len(layer)]) + layer
 
 
-def test_vector_tiles_are_named_whatever_the_archive_says(tmp_path, tiles) -> None:
+def test_vector_tiles_are_named_whatever_the_archive_declares(tmp_path, tiles) -> None:
     for wrap in (lambda data: vector_tile(), lambda data: gzip.compress(vector_tile())):
         path = mbtiles(tmp_path / "v.mbtiles", tiles, wrap=wrap)
         with pytest.raises(SourceError, match="holds vector tiles"):

@@ -114,7 +114,7 @@ def test_maps_at_neighbouring_points_agree_where_they_overlap(
 ) -> None:
     # Every tile has its own noise; without the sensor the same ground is the same bytes.
     monkeypatch.setattr(
-        "training.world.synthetic.area_jobs.draw_sensor", lambda dice, drone: Sensor()
+        "training.world.synthetic.area_jobs.draw_sensor", lambda rng, drone: Sensor()
     )
     left = _map(tmp_path / "left", "--tiles", "4x2")
     corner = left["r00c03"]

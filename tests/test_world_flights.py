@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from training.data.sues import sues_benchmark
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.cli import app
 from training.world.errors import UnknownPresetError
 from training.world.rendering.camera import Jitter, fly
@@ -23,7 +23,7 @@ from training.world.synthetic.place_jobs import RenderJob, run_render_job
 
 
 def test_the_university_flight_spirals_down_and_looks_at_the_place() -> None:
-    cameras = fly("university-1652", 54, 30.0, -20.0, Dice(1), Jitter())
+    cameras = fly("university-1652", 54, 30.0, -20.0, RandomStream(1), Jitter())
     assert [cameras[0].z_m, cameras[-1].z_m] == [256.0, 121.5]
     assert np.all(np.diff([camera.z_m for camera in cameras]) < 0)
     turned = np.unwrap(np.radians([camera.heading_deg for camera in cameras]))
@@ -33,12 +33,12 @@ def test_the_university_flight_spirals_down_and_looks_at_the_place() -> None:
 
 
 def test_sues_has_fifty_views_at_each_of_four_heights() -> None:
-    heights = [camera.z_m for camera in fly("sues-200", 200, 0, 0, Dice(1), Jitter())]
+    heights = [camera.z_m for camera in fly("sues-200", 200, 0, 0, RandomStream(1), Jitter())]
     assert {h: heights.count(h) for h in heights} == {150: 50, 200: 50, 250: 50, 300: 50}
 
 
 def test_a_footprint_runs_clockwise_from_the_images_top_left() -> None:
-    camera = fly("nadir", 1, 0.0, 0.0, Dice(2), Jitter())[0]
+    camera = fly("nadir", 1, 0.0, 0.0, RandomStream(2), Jitter())[0]
     corners = np.array(camera.footprint())
     following = np.roll(corners, -1, axis=0)
     doubled_area = np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1])
@@ -47,7 +47,7 @@ def test_a_footprint_runs_clockwise_from_the_images_top_left() -> None:
 
 def test_an_unknown_preset_is_named() -> None:
     with pytest.raises(UnknownPresetError, match="sues-200"):
-        fly("orbit", 3, 0.0, 0.0, Dice(1), Jitter())
+        fly("orbit", 3, 0.0, 0.0, RandomStream(1), Jitter())
 
 
 def test_a_sues_render_is_read_as_a_sues_benchmark(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_sues_render_is_read_as_a_sues_benchmark(tmp_path: Path) -> None:
 
 
 def test_weather_is_drawn_in_its_share_and_recorded(tmp_path: Path) -> None:
-    names = [draw_weather(Dice(3, k), 0.5).name for k in range(400)]
+    names = [draw_weather(RandomStream(3, k), 0.5).name for k in range(400)]
     assert 150 < sum(name != "normal" for name in names) < 250
     assert set(names) == set(NAMES)
     options = "--places 1 --views 6 --size 32 --workers 1 --weather 1 --preset nadir"

@@ -23,7 +23,7 @@ from tests.mesh_samples import (
     write_ply,
     write_tileset,
 )
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.cli import app
 from training.world.mesh.appearance import Appearance, draw_appearance
 from training.world.mesh.flights import FlightRanges, over
@@ -173,7 +173,7 @@ def test_heights_count_from_the_ground_below_what_is_looked_at(house: MeshScene)
 def test_a_camera_keeps_the_mesh_in_its_picture(house: MeshScene) -> None:
     ranges = FlightRanges(pitches_deg=(30.0, 35.0))
     for seed in range(20):
-        camera = over(house.relief, (0.0, 60.0), 60.0, ranges, Dice(seed))
+        camera = over(house.relief, (0.0, 60.0), 60.0, ranges, RandomStream(seed))
         steps = np.linspace(-0.9, 0.9, 7)
         points = np.array([camera.ground_point(a, b) for a in steps for b in steps])
         assert house.relief.share_covered(points) >= 0.7
@@ -181,9 +181,9 @@ def test_a_camera_keeps_the_mesh_in_its_picture(house: MeshScene) -> None:
 
 def test_tile_and_drone_never_share_season_sun_or_sensor() -> None:
     for seed in range(200):
-        dice = Dice(seed)
-        tile = draw_appearance(dice, drone=False)
-        drone = draw_appearance(dice, drone=True, other=tile)
+        rng = RandomStream(seed)
+        tile = draw_appearance(rng, drone=False)
+        drone = draw_appearance(rng, drone=True, other=tile)
         assert tile.season != drone.season
         assert tile.season != "snow"
         apart = abs(tile.light.sun_azimuth_deg - drone.light.sun_azimuth_deg)

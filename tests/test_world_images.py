@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from model.errors import SafeNetError
 from training.data.places import paired_places
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.cli import app
 from training.world.errors import MapSourceError
 from training.world.orthophoto.image_jobs import (
@@ -98,9 +98,9 @@ def test_large_and_long_pictures_become_several_places(tmp_path: Path) -> None:
 
 
 def test_a_camera_looks_near_the_middle_and_never_above_38_degrees() -> None:
-    dice = Dice(3)
+    rng = RandomStream(3)
     for _ in range(200):
-        camera = any_camera(100.0, dice)
+        camera = any_camera(100.0, rng)
         x, y = camera.ground_point(0.0, 0.0)
         assert max(abs(x), abs(y)) <= 16.0 + 1e-6
         assert -90.0 <= camera.gimbal_pitch_deg <= -38.0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.orthophoto.drape import drape, draped_view
 from training.world.orthophoto.guessed_heights import guess_heights
 from training.world.rendering.camera import Camera, Jitter, fly
@@ -63,7 +63,9 @@ def _views(lit: LitScene, x: float, y: float) -> list[np.ndarray]:
     steep = Camera(
         x_m=x, y_m=y, z_m=95.0, heading_deg=33.0, gimbal_pitch_deg=-90.0, field_of_view_deg=55.0
     )
-    cameras = fly("university-1652", 7, x, y, Dice(9), Jitter(yaw_deg=40, aim_m=9, pitch_deg=12))
+    cameras = fly(
+        "university-1652", 7, x, y, RandomStream(9), Jitter(yaw_deg=40, aim_m=9, pitch_deg=12)
+    )
     return [
         satellite_view(lit, x + 1.0, y - 2.0, 128, 0.9),
         drone_view(lit, steep, 96, haze_per_m=0.0),
@@ -78,7 +80,7 @@ def test_a_windows_grids_and_views_are_those_of_this_world_version(window: str) 
     scene = build_scene(seed, x, y, half_m, 0.5)
     grids = _digest(scene.rgb, scene.height_m * 100, scene.material, scene.part_of, scene.car)
     lights = (
-        light_scene(scene, draw_light(Dice(seed, 2), 0)),
+        light_scene(scene, draw_light(RandomStream(seed, 2), 0)),
         light_scene(
             scene, Light(sun_azimuth_deg=250.0, sun_elevation_deg=33.0, season=0.8, epoch=1)
         ),
@@ -98,7 +100,7 @@ def test_a_textured_window_and_bad_weather_are_those_of_this_world_version(tmp_p
     bank = load_textures(str(tmp_path))
     scene = build_scene(3, 958.3, -834.6, 75.0, 0.5, bank)
     lit = light_scene(scene, Light())
-    view = drone_view(lit, fly("nadir", 1, 958.3, -834.6, Dice(3), Jitter())[0], 96)
+    view = drone_view(lit, fly("nadir", 1, 958.3, -834.6, RandomStream(3), Jitter())[0], 96)
     wet = (
         precipitate(view, RenderedWeather(streaks=5000.0), 7),
         precipitate(view, RenderedWeather(flakes=5000), 8),
@@ -114,7 +116,7 @@ def test_views_draped_over_an_orthophoto_are_those_of_this_world_version() -> No
     photo[60:110, 150:200] += noise.integers(0, 12, (50, 50, 3), dtype=np.uint8)
     guessed = guess_heights(photo, 0.5, 11)
     assert (guessed > 3.0).mean() > 0.05
-    cameras = fly("university-1652", 4, 0.0, 0.0, Dice(5), Jitter(aim_m=8.0, pitch_deg=8.0))
+    cameras = fly("university-1652", 4, 0.0, 0.0, RandomStream(5), Jitter(aim_m=8.0, pitch_deg=8.0))
     views = [
         draped_view(drape(photo, 0.5, height_m=height, light=Light()), camera, 80)
         for height in (guessed, None)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.cli import app
 from training.world.plan.arrays import part_records
 from training.world.plan.cell import PlacedPart
@@ -202,7 +202,7 @@ def test_a_tiles_pixel_spans_two_to_six_decimetres() -> None:
 
 
 def test_footprints_are_comparable_with_the_tile() -> None:
-    cameras = fly("university-1652", 54, 0.0, 0.0, Dice(1), Jitter())
+    cameras = fly("university-1652", 54, 0.0, 0.0, RandomStream(1), Jitter())
     tile_m = sum(RenderSettings().satellite_span_m) / 2
     sides = [math.sqrt(_area_m2(camera.footprint())) for camera in cameras]
     assert 0.8 < min(sides) / tile_m < max(sides) / tile_m < 2.0

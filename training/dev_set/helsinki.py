@@ -12,7 +12,7 @@ from PIL import Image
 
 from indexer.geo import offset
 from training.dev_set.images import SEED, SIDE_PX, Shown
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.orthophoto.point_cloud import PointCloud, splat
 from training.world.rendering.camera import aimed
 
@@ -33,7 +33,7 @@ def helsinki(folder: Path) -> Iterator[Shown]:
         name = file.name.removesuffix("_cloud.ply")
         with Image.open(folder / f"{name}_ortho.jpg") as opened:
             yield from _tiles(opened.convert("RGB"), name, middle)
-        yield from _views(PointCloud.read(file), name, middle, Dice(SEED, 1, number))
+        yield from _views(PointCloud.read(file), name, middle, RandomStream(SEED, 1, number))
 
 
 def _tiles(ortho: Image.Image, name: str, middle: tuple[float, float]) -> Iterator[Shown]:
@@ -54,7 +54,7 @@ def _tiles(ortho: Image.Image, name: str, middle: tuple[float, float]) -> Iterat
 
 
 def _views(
-    cloud: PointCloud, name: str, middle: tuple[float, float], dice: Dice
+    cloud: PointCloud, name: str, middle: tuple[float, float], rng: RandomStream
 ) -> Iterator[Shown]:
     """Yield views from 55 to 90 m above ground, 45 to 90 degrees down, that show 35 to 55 m."""
     ground_m = float(np.percentile(cloud.xyz_N3[:, 2], 10))
@@ -62,12 +62,12 @@ def _views(
         xyz_N3=cloud.xyz_N3 - np.array((0, 0, ground_m), np.float32), rgb_N3=cloud.rgb_N3
     )
     for _ in range(VIEWS):
-        pitch = -90.0 if dice.chance(0.2) else dice.between(-90, -45)
-        height_m, seen_m = dice.between(55, 90), dice.between(35, 55)
+        pitch = -90.0 if rng.chance(0.2) else rng.between(-90, -45)
+        height_m, seen_m = rng.between(55, 90), rng.between(35, 55)
         slant_m = height_m / math.sin(math.radians(-pitch))
         fov = 2 * math.degrees(math.atan(seen_m / 2 / slant_m))
-        east_m, north_m = dice.between(-20, 20), dice.between(-20, 20)
-        camera = aimed(east_m, north_m, height_m, dice.between(0, 360), pitch, fov)
+        east_m, north_m = rng.between(-20, 20), rng.between(-20, 20)
+        camera = aimed(east_m, north_m, height_m, rng.between(0, 360), pitch, fov)
         yield Shown(
             view="drone",
             place=name,

@@ -14,7 +14,7 @@ WARP_M = 42.0
 _WAVES = ((0.0021, 0.0013, 0.0), (-0.0011, 0.0026, 1.7), (0.0031, -0.0017, 4.1))
 
 
-class Dice:
+class RandomStream:
     """A stream of numbers in [0, 1) that depends only on its keys (SplitMix64)."""
 
     def __init__(self, *keys: int) -> None:

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from pyproj import Geod, Transformer
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.errors import FarPointError
 
 REACH_M = 100_000.0
@@ -28,8 +28,8 @@ def _transformers(seed: int) -> tuple[Transformer, Transformer]:
 
 def origin_of(seed: int) -> tuple[float, float]:
     """Return latitude and longitude (degrees) of world point (0, 0)."""
-    dice = Dice(seed, 1)
-    return round(dice.between(-52, 58), 4), round(dice.between(-175, 175), 4)
+    rng = RandomStream(seed, 1)
+    return round(rng.between(-52, 58), 4), round(rng.between(-175, 175), 4)
 
 
 def to_latlon(seed: int, x_m: float, y_m: float) -> tuple[float, float]:

@@ -20,7 +20,7 @@ class FileFinder:
         """Return the file that a path or an id names; a path that is not there where none does.
 
         The name itself counts first, then with an image suffix, then with either slash, then in
-        any case, then with any number of leading zeros (a spreadsheet eats them).
+        any case, then with any number of leading zeros, which spreadsheets remove.
         """
         path = self._folder / text.replace("\0", "")
         tries = [path.with_name(path.name + suffix) for suffix in ("", *IMAGE_SUFFIXES)]

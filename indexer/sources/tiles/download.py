@@ -1,4 +1,4 @@
-"""Fetches map tiles of an area from a tile server into a {z}/{x}/{y} folder, politely.
+"""Fetches map tiles of an area from a tile server into a {z}/{x}/{y} folder, at a limited rate.
 
 The folder is the cache and the source: tiles that lie there are not requested again, and a gallery
 built from it needs no network. Whether a server's tiles may be kept and used so is a matter of its
@@ -39,7 +39,7 @@ _ABSENT, _REFUSED, _LATER = (204, 404, 410), (401, 402, 403, 451), (408, 425, 42
 
 @dataclass(frozen=True, kw_only=True)
 class TileRequest:
-    """What to fetch and how gently.
+    """What to fetch, and at which rate.
 
     `template` holds {z}, {x}, {y} (rows from the north), {-y} (from the south), {q} (quadkey), the
     WMTS names {TileMatrix}, {TileCol}, {TileRow}, or {bbox-epsg-3857} for a WMS.

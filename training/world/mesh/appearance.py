@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.rendering.sensor import Sensor, draw_sensor
 from training.world.scene.light import Light, draw_light
 
@@ -46,40 +46,42 @@ class Appearance:
     sensor: Sensor
 
 
-def draw_appearance(dice: Dice, *, drone: bool, other: Appearance | None = None) -> Appearance:
+def draw_appearance(
+    rng: RandomStream, *, drone: bool, other: Appearance | None = None
+) -> Appearance:
     """Return a random appearance, of another season and another sun than `other`'s.
 
     No tile shows snow, since the providers of satellite images choose summer days.
     """
     taken = () if other is None else (other.season,)
-    season = _season(dice, taken if drone else (*taken, "snow"))
-    light = draw_light(dice, 0)
+    season = _season(rng, taken if drone else (*taken, "snow"))
+    light = draw_light(rng, 0)
     if other is not None:
-        light = replace(light, sun_azimuth_deg=_azimuth(dice, other.light.sun_azimuth_deg))
-    tint = dice.between(-12, 12)
+        light = replace(light, sun_azimuth_deg=_azimuth(rng, other.light.sun_azimuth_deg))
+    tint = rng.between(-12, 12)
     return Appearance(
         light=light,
         season=season,
-        season_share=dice.between(0.2, 0.65) if season == "snow" else dice.between(0.4, 1.0),
-        relit=dice.between(0.45, 0.95),
-        lifted=dice.between(0.0, 0.5),
-        mixing_33=_mixing(dice, 0.05),
-        gamma_3=_gamma(dice),
+        season_share=rng.between(0.2, 0.65) if season == "snow" else rng.between(0.4, 1.0),
+        relit=rng.between(0.45, 0.95),
+        lifted=rng.between(0.0, 0.5),
+        mixing_33=_mixing(rng, 0.05),
+        gamma_3=_gamma(rng),
         haze_rgb=(206.0 + tint, 214.0, 224.0 - tint),
-        veil=0.0 if drone else 0.22 * dice.unit() ** 2,
-        haze_per_m=8e-4 * dice.unit() ** 3 if drone else 0.0,
-        sharpened=0.0 if drone or dice.chance(0.6) else dice.between(0.3, 1.2),
-        coarse=dice.between(1.0, 1.3) if drone else dice.between(1.0, 1.8),
-        sensor=draw_sensor(dice, drone=drone),
+        veil=0.0 if drone else 0.22 * rng.unit() ** 2,
+        haze_per_m=8e-4 * rng.unit() ** 3 if drone else 0.0,
+        sharpened=0.0 if drone or rng.chance(0.6) else rng.between(0.3, 1.2),
+        coarse=rng.between(1.0, 1.3) if drone else rng.between(1.0, 1.8),
+        sensor=draw_sensor(rng, drone=drone),
     )
 
 
-def _season(dice: Dice, taken: tuple[str, ...]) -> str:
+def _season(rng: RandomStream, taken: tuple[str, ...]) -> str:
     shares = [
         (name, share) for name, share in zip(SEASONS, _SEASON_SHARES, strict=True)
         if name not in taken
     ]  # fmt: skip
-    left = dice.unit() * sum(share for _, share in shares)
+    left = rng.unit() * sum(share for _, share in shares)
     for name, share in shares:
         left -= share
         if left < 0:
@@ -87,30 +89,30 @@ def _season(dice: Dice, taken: tuple[str, ...]) -> str:
     return shares[-1][0]
 
 
-def _azimuth(dice: Dice, other_deg: float) -> float:
+def _azimuth(rng: RandomStream, other_deg: float) -> float:
     """Return a sun's azimuth from east over south to west, far enough from the other's."""
     east, west = 95.0, 265.0
     below, above = (
         max(0.0, other_deg - _SUNS_APART_DEG - east),
         max(0.0, west - other_deg - _SUNS_APART_DEG),
     )
-    along = dice.unit() * (below + above)
+    along = rng.unit() * (below + above)
     return east + along if along < below else other_deg + _SUNS_APART_DEG + along - below
 
 
-def _mixing(dice: Dice, strength: float) -> tuple[tuple[float, float, float], ...]:
+def _mixing(rng: RandomStream, strength: float) -> tuple[tuple[float, float, float], ...]:
     """Return rows that sum to about 1, so that grey stays nearly grey: another sensor's bands."""
     rows = []
     for band in range(3):
-        away = [strength * dice.normal() for _ in range(2)]
+        away = [strength * rng.normal() for _ in range(2)]
         row = [away[0], away[1]]
-        row.insert(band, 1.0 - sum(away) + 0.02 * dice.normal())
+        row.insert(band, 1.0 - sum(away) + 0.02 * rng.normal())
         rows.append((row[0], row[1], row[2]))
     return tuple(rows)
 
 
-def _gamma(dice: Dice) -> tuple[float, float, float]:
-    common = 2.0 ** (0.3 * dice.normal())
+def _gamma(rng: RandomStream) -> tuple[float, float, float]:
+    common = 2.0 ** (0.3 * rng.normal())
     low, high = 0.6, 1.6
-    bands = [min(max(common * 2.0 ** (0.06 * dice.normal()), low), high) for _ in range(3)]
+    bands = [min(max(common * 2.0 ** (0.06 * rng.normal()), low), high) for _ in range(3)]
     return bands[0], bands[1], bands[2]

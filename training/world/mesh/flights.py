@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.errors import MeshError
 from training.world.mesh.relief import Relief
 from training.world.rendering.camera import Camera, Jitter, aimed, fly
@@ -53,7 +53,11 @@ class _Aim:
 
 
 def over(
-    relief: Relief, middle_m: tuple[float, float], span_m: float, ranges: FlightRanges, dice: Dice
+    relief: Relief,
+    middle_m: tuple[float, float],
+    span_m: float,
+    ranges: FlightRanges,
+    rng: RandomStream,
 ) -> Camera:
     """Return a camera that looks near a place from any side; its z counts from the ground there.
 
@@ -63,11 +67,11 @@ def over(
     Raises:
         MeshError: no height of the ranges shows as much as a tile.
     """
-    aim = _drawn(span_m, ranges, dice)
+    aim = _drawn(span_m, ranges, rng)
     best, best_share = None, -1.0
     while True:
         for _ in range(_TRIES):
-            camera = _towards(middle_m, span_m, aim, dice)
+            camera = _towards(middle_m, span_m, aim, rng)
             share = _share_shown(relief, camera, middle_m)
             if share > best_share:
                 best, best_share = camera, share
@@ -79,14 +83,14 @@ def over(
         aim = replace(aim, pitch_deg=min(90.0, aim.pitch_deg + _STEEPER_DEG))
 
 
-def _drawn(span_m: float, ranges: FlightRanges, dice: Dice) -> _Aim:
+def _drawn(span_m: float, ranges: FlightRanges, rng: RandomStream) -> _Aim:
     for _ in range(100):
-        pitch, fov = dice.between(*ranges.pitches_deg), dice.between(*ranges.fovs_deg)
+        pitch, fov = rng.between(*ranges.pitches_deg), rng.between(*ranges.fovs_deg)
         per_metre = 2 * math.tan(math.radians(fov) / 2) / math.sin(math.radians(pitch))
         lowest = max(ranges.heights_m[0], _SEEN[0] * span_m / per_metre)
         highest = min(ranges.heights_m[1], _SEEN[1] * span_m / per_metre)
         if lowest <= highest:
-            return _Aim(height_m=dice.between(lowest, highest), pitch_deg=pitch, fov_deg=fov)
+            return _Aim(height_m=rng.between(lowest, highest), pitch_deg=pitch, fov_deg=fov)
     low, high = ranges.heights_m
     raise MeshError(
         f"--heights {low:g}-{high:g}: no view from there shows about one tile of {span_m:g} m; "
@@ -94,13 +98,13 @@ def _drawn(span_m: float, ranges: FlightRanges, dice: Dice) -> _Aim:
     )
 
 
-def _towards(middle_m: tuple[float, float], span_m: float, aim: _Aim, dice: Dice) -> Camera:
+def _towards(middle_m: tuple[float, float], span_m: float, aim: _Aim, rng: RandomStream) -> Camera:
     off_m = 0.16 * span_m
     return aimed(
-        middle_m[0] + off_m * dice.between(-1, 1),
-        middle_m[1] + off_m * dice.between(-1, 1),
+        middle_m[0] + off_m * rng.between(-1, 1),
+        middle_m[1] + off_m * rng.between(-1, 1),
         aim.height_m,
-        dice.between(0, 360),
+        rng.between(0, 360),
         -aim.pitch_deg,
         aim.fov_deg,
     )
@@ -117,7 +121,7 @@ def _share_shown(relief: Relief, camera: Camera, middle_m: tuple[float, float]) 
 
 
 def preset_over(
-    preset: str, views: int, middle_m: tuple[float, float], span_m: float, dice: Dice
+    preset: str, views: int, middle_m: tuple[float, float], span_m: float, rng: RandomStream
 ) -> list[Camera]:
     """Return the cameras of a named flight, lower over small tiles in proportion."""
     scale = min(1.0, span_m / _PRESET_TILE_M)
@@ -128,5 +132,5 @@ def preset_over(
             y_m=middle_m[1] + camera.y_m * scale,
             z_m=camera.z_m * scale,
         )
-        for camera in fly(preset, views, 0.0, 0.0, dice, _JITTER)
+        for camera in fly(preset, views, 0.0, 0.0, rng, _JITTER)
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.errors import MeshError
 from training.world.mesh.appearance import draw_appearance
 from training.world.mesh.flights import FREE, FlightRanges, over, preset_over
@@ -123,9 +123,9 @@ def run_fly_job(job: FlyJob) -> int:
 
 def _views(job: FlyJob) -> Iterator[View]:
     settings, scene = job.settings, open_scene(job.pack, job.settings.splat_m)
-    dice = Dice(job.seed, 71, job.index, 1 if job.split == "test" else 0)
-    tile_appearance = draw_appearance(dice, drone=False)
-    off_m = tuple(_MISREGISTRATION_M * dice.between(-1, 1) for _ in range(2))
+    rng = RandomStream(job.seed, 71, job.index, 1 if job.split == "test" else 0)
+    tile_appearance = draw_appearance(rng, drone=False)
+    off_m = tuple(_MISREGISTRATION_M * rng.between(-1, 1) for _ in range(2))
     yield scene.from_satellite(
         settings.where,
         job.middle_m,
@@ -136,11 +136,11 @@ def _views(job: FlyJob) -> Iterator[View]:
     )
     if settings.preset == FREE:
         cameras = [
-            over(scene.relief, job.middle_m, settings.span_m, settings.ranges, dice)
+            over(scene.relief, job.middle_m, settings.span_m, settings.ranges, rng)
             for _ in range(settings.views)
         ]
     else:
-        cameras = preset_over(settings.preset, settings.views, job.middle_m, settings.span_m, dice)
+        cameras = preset_over(settings.preset, settings.views, job.middle_m, settings.span_m, rng)
     for camera in cameras:
-        appearance = draw_appearance(dice, drone=True, other=tile_appearance)
+        appearance = draw_appearance(rng, drone=True, other=tile_appearance)
         yield scene.from_drone(settings.where, camera, appearance, settings.size_px)[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.mesh.appearance import Appearance, draw_appearance
 from training.world.mesh.fly_jobs import FlySettings
 from training.world.mesh.scene import MeshScene, open_scene
@@ -79,8 +79,12 @@ def run_map_job(job: MapJob) -> int:
 def _appearance(job: MapJob, flight: int) -> Appearance:
     """Return the appearance of the whole map (flight -1), or of one flight, which differs."""
     if flight < 0:
-        return replace(draw_appearance(Dice(job.seed, 81), drone=False), coarse=1.0, sharpened=0.0)
-    return draw_appearance(Dice(job.seed, 82, flight), drone=True, other=_appearance(job, -1))
+        return replace(
+            draw_appearance(RandomStream(job.seed, 81), drone=False), coarse=1.0, sharpened=0.0
+        )
+    return draw_appearance(
+        RandomStream(job.seed, 82, flight), drone=True, other=_appearance(job, -1)
+    )
 
 
 def _tiles(job: MapJob) -> Iterator[tuple[str, str, View]]:
@@ -96,7 +100,7 @@ def _tiles(job: MapJob) -> Iterator[tuple[str, str, View]]:
         )
         if scene.relief.square_covered(*middle, fly.span_m) < _TILE_COVERED:
             continue
-        grain = Dice(job.seed, 83, job.first, column).below(1 << 30)
+        grain = RandomStream(job.seed, 83, job.first, column).below(1 << 30)
         own = replace(appearance, sensor=replace(appearance.sensor, seed=grain, jpeg_quality=90))
         name = tile_name(job.first, column)
         view = scene.from_satellite(fly.where, middle, fly.span_m, own, fly.size_px)
@@ -129,7 +133,7 @@ def _flight(job: MapJob) -> Iterator[tuple[str, str, View]]:
         camera = _camera(job, scene, k)
         if camera is None:
             continue
-        sensor = draw_sensor(Dice(job.seed, 84, job.flight, k), drone=True)
+        sensor = draw_sensor(RandomStream(job.seed, 84, job.flight, k), drone=True)
         view, _ = scene.from_drone(
             fly.where, camera, replace(appearance, sensor=sensor), fly.size_px
         )

@@ -10,7 +10,7 @@ from PIL import Image
 
 from training.data.overhead_index import INDEX_NAME, IndexedImage, read_index
 from training.data.places import SUFFIXES
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.errors import MapSourceError
 from training.world.orthophoto.drape import Drape, drape, draped_view
 from training.world.orthophoto.guessed_heights import guess_heights
@@ -183,21 +183,21 @@ def _height(job: ImageJob, square: U8) -> F32:
 
 def run_image_job(job: ImageJob) -> int:
     """Render and write one place; return the number of images."""
-    settings, place, dice = job.settings, job.place, Dice(job.seed, 61, job.index)
-    first = dice.below(len(place.files))
+    settings, place, rng = job.settings, job.place, RandomStream(job.seed, 61, job.index)
+    first = rng.below(len(place.files))
     tile = _square(place, place.files[first])
     others = [file for k, file in enumerate(place.files) if k != first] or [place.files[first]]
-    draped = [_draped(job, _square(place, file), dice) for file in others]
+    draped = [_draped(job, _square(place, file), rng) for file in others]
     write_output(
         job.out / "train" / "satellite" / job.place_id / f"{job.place_id}.jpg",
-        _tile(tile, settings.size_px, dice),
+        _tile(tile, settings.size_px, rng),
     )
     span_m = tile.shape[0] * place.gsd_m
     for k in range(settings.views):
-        sensor = draw_sensor(dice, drone=True)
-        camera = any_camera(span_m, dice)
-        haze = 8e-4 * dice.unit() ** 3
-        over = draped[dice.below(len(draped))]
+        sensor = draw_sensor(rng, drone=True)
+        camera = any_camera(span_m, rng)
+        haze = 8e-4 * rng.unit() ** 3
+        over = draped[rng.below(len(draped))]
         view = draped_view(over, camera, settings.size_px, haze_per_m=haze)
         write_output(
             job.out / "train" / "drone" / job.place_id / f"image-{k + 1:02d}.jpeg",
@@ -207,7 +207,7 @@ def run_image_job(job: ImageJob) -> int:
     return settings.views + 1
 
 
-def _draped(job: ImageJob, square: U8, dice: Dice) -> Drape:
+def _draped(job: ImageJob, square: U8, rng: RandomStream) -> Drape:
     """Return the square, in fine cells, over its heights."""
     height = _height(job, square)
     fine = max(1, math.ceil(_FINE_CELLS / square.shape[0]))
@@ -215,35 +215,35 @@ def _draped(job: ImageJob, square: U8, dice: Dice) -> Drape:
     image = Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC)
     height = np.repeat(np.repeat(height, fine, axis=0), fine, axis=1)
     return drape(
-        np.asarray(image), job.place.gsd_m / fine, height_m=height, light=draw_light(dice, 0)
+        np.asarray(image), job.place.gsd_m / fine, height_m=height, light=draw_light(rng, 0)
     )
 
 
-def _tile(square: U8, size_px: int, dice: Dice) -> bytes:
+def _tile(square: U8, size_px: int, rng: RandomStream) -> bytes:
     side = square.shape[0]
     room = side * (1.0 - _TILE_SHARE)
-    left, top = room * dice.unit(), room * dice.unit()
+    left, top = room * rng.unit(), room * rng.unit()
     crop = Image.fromarray(square).resize(
         (size_px, size_px),
         Image.Resampling.LANCZOS,
         box=(left, top, left + side - room, top + side - room),
     )
-    sensor = draw_sensor(dice, drone=False)
+    sensor = draw_sensor(rng, drone=False)
     return jpeg(expose(np.asarray(crop, dtype=np.float32), sensor), sensor.jpeg_quality)
 
 
-def any_camera(span_m: float, dice: Dice) -> Camera:
+def any_camera(span_m: float, rng: RandomStream) -> Camera:
     """Return a camera that covers 0.45 to 1.25 of `span_m`, pitched 38 to 90 degrees down."""
-    pitch = dice.between(-90, -75) if dice.chance(0.35) else dice.between(-78, -38)
-    fov = dice.between(35, 72)
-    covered_m = span_m * 0.45 * 2.8 ** dice.unit()
+    pitch = rng.between(-90, -75) if rng.chance(0.35) else rng.between(-78, -38)
+    fov = rng.between(35, 72)
+    covered_m = span_m * 0.45 * 2.8 ** rng.unit()
     slant_m = covered_m / 2 / math.tan(math.radians(fov) / 2)
     off_m = 0.16 * span_m
     return aimed(
-        off_m * dice.between(-1, 1),
-        off_m * dice.between(-1, 1),
+        off_m * rng.between(-1, 1),
+        off_m * rng.between(-1, 1),
         slant_m * math.sin(math.radians(-pitch)),
-        dice.between(0, 360),
+        rng.between(0, 360),
         pitch,
         fov,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import Transformer
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.errors import MapSourceError
 from training.world.orthophoto.bare_ground import above_ground
 from training.world.orthophoto.drape import Drape, drape, draped_view
@@ -147,18 +147,18 @@ def _heights(job: DrapeJob, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | Non
 
 def run_drape_job(job: DrapeJob) -> int:
     """Render and write one place; return the number of images."""
-    settings, dice = job.settings, Dice(job.seed, 51, job.index)
+    settings, rng = job.settings, RandomStream(job.seed, 51, job.index)
     rgb, _ = _opened(settings.map_file).photo(*job.middle, settings.reach_m, settings.gsd_m)
-    draped = drape(rgb, settings.gsd_m, height_m=_heights(job, rgb), light=draw_light(dice, 0))
+    draped = drape(rgb, settings.gsd_m, height_m=_heights(job, rgb), light=draw_light(rng, 0))
     # A preset is flown lower over a small window: ranges scale with the tile's side.
     scale = min(1.0, settings.span_m / 200.0)
-    cameras = fly(settings.preset, settings.views, 0.0, 0.0, dice, settings.jitter)
+    cameras = fly(settings.preset, settings.views, 0.0, 0.0, rng, settings.jitter)
     views = [_satellite(job, rgb)]
     for camera in cameras:
         lower = replace(
             camera, x_m=camera.x_m * scale, y_m=camera.y_m * scale, z_m=camera.z_m * scale
         )
-        views.append(_drone(job, draped, lower, dice))
+        views.append(_drone(job, draped, lower, rng))
     files = university_files(job.split, job.place_id, views)
     return save_place(job.out, job.place_id, files, "", job.split, job.done_file)
 
@@ -174,10 +174,10 @@ def _degrees(job: DrapeJob, points: list[tuple[float, float]]) -> tuple[LatLon, 
 def _satellite(job: DrapeJob, rgb: NDArray[np.uint8]) -> View:
     """Return the tile, a few metres off, as a product of another day would be."""
     settings, half = job.settings, job.settings.span_m / 2
-    dice = Dice(job.seed, 52, job.index)
+    rng = RandomStream(job.seed, 52, job.index)
     most = min(_MISREGISTRATION_M, settings.reach_m - half)
     left, top = (
-        (settings.reach_m - half + most * dice.between(-1, 1)) / settings.gsd_m for _ in range(2)
+        (settings.reach_m - half + most * rng.between(-1, 1)) / settings.gsd_m for _ in range(2)
     )
     side = settings.span_m / settings.gsd_m
     crop = Image.fromarray(rgb).resize(
@@ -185,7 +185,7 @@ def _satellite(job: DrapeJob, rgb: NDArray[np.uint8]) -> View:
         Image.Resampling.LANCZOS,
         box=(left, top, left + side, top + side),
     )
-    sensor = draw_sensor(dice, drone=False)
+    sensor = draw_sensor(rng, drone=False)
     corners = [(-half, half), (half, half), (half, -half), (-half, -half)]
     return View(
         kind="satellite",
@@ -203,9 +203,9 @@ def _satellite(job: DrapeJob, rgb: NDArray[np.uint8]) -> View:
     )
 
 
-def _drone(job: DrapeJob, draped: Drape, camera: Camera, dice: Dice) -> View:
-    sensor = draw_sensor(dice, drone=True)
-    view = draped_view(draped, camera, job.settings.size_px, haze_per_m=8e-4 * dice.unit() ** 3)
+def _drone(job: DrapeJob, draped: Drape, camera: Camera, rng: RandomStream) -> View:
+    sensor = draw_sensor(rng, drone=True)
+    view = draped_view(draped, camera, job.settings.size_px, haze_per_m=8e-4 * rng.unit() ** 3)
     here, target = _degrees(job, [(camera.x_m, camera.y_m), camera.ground_point(0.0, 0.0)])
     slant = camera.z_m / math.sin(math.radians(-camera.gimbal_pitch_deg))
     wide = 2 * slant * math.tan(math.radians(camera.field_of_view_deg) / 2)

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from training.world.chance import Dice, river_distance_m, unwarp
+from training.world.chance import RandomStream, river_distance_m, unwarp
 from training.world.plan.lots import (
     CAMPUS,
     DENSE,
@@ -72,17 +72,17 @@ class CellPlan:
 
 def grid_line_m(seed: int, axis: int, index: int) -> float:
     """Return the position of a line of the street grid, metres in u (axis 0) or v (axis 1)."""
-    return index * CELL_M + Dice(seed, 5, axis, index).between(-38, 38)
+    return index * CELL_M + RandomStream(seed, 5, axis, index).between(-38, 38)
 
 
 def arterial_half_m(seed: int, axis: int, index: int) -> float:
     """Return half the width of the main road along that line, metres."""
-    return Dice(seed, 6, axis, index).between(4.5, 9.5)
+    return RandomStream(seed, 6, axis, index).between(4.5, 9.5)
 
 
 def district_of(seed: int, i: int, j: int) -> int:
     """Return the cell's district; neighbours tend to differ."""
-    roll = Dice(seed, 7, i, j).unit()
+    roll = RandomStream(seed, 7, i, j).unit()
     return (
         RESIDENTIAL
         if roll < 0.33
@@ -99,23 +99,23 @@ def district_of(seed: int, i: int, j: int) -> int:
 @lru_cache(maxsize=256)
 def plan_cell(seed: int, i: int, j: int) -> CellPlan:
     """Return the plan of cell (i, j) of the world `seed`; it is cached, so do not change it."""
-    dice = Dice(seed, 8, i, j)
+    rng = RandomStream(seed, 8, i, j)
     bounds = (
         grid_line_m(seed, 0, i),
         grid_line_m(seed, 0, i + 1),
         grid_line_m(seed, 1, j),
         grid_line_m(seed, 1, j + 1),
     )
-    angle = dice.between(-0.78, 0.78) if dice.chance(0.55) else dice.between(-0.06, 0.06)
+    angle = rng.between(-0.78, 0.78) if rng.chance(0.55) else rng.between(-0.06, 0.06)
     plan = CellPlan(
         district=district_of(seed, i, j),
-        style=dice.below(4),
+        style=rng.below(4),
         u_m=(bounds[0] + bounds[1]) / 2,
         v_m=(bounds[2] + bounds[3]) / 2,
         angle_rad=angle,
     )
     half = CELL_M * (0.6 + 0.2 * min(1.0, abs(angle) * 2))
-    _Builder(seed, plan, bounds, dice).split(-half, half, -half, half, 0)
+    _Builder(seed, plan, bounds, rng).split(-half, half, -half, half, 0)
     plan.landmark = _landmark(plan, seed)
     return plan
 
@@ -137,9 +137,13 @@ class _Builder:
     """Splits a cell into lots and furnishes them."""
 
     def __init__(
-        self, seed: int, plan: CellPlan, bounds: tuple[float, float, float, float], dice: Dice
+        self,
+        seed: int,
+        plan: CellPlan,
+        bounds: tuple[float, float, float, float],
+        rng: RandomStream,
     ) -> None:
-        self.seed, self.plan, self.bounds, self.dice = seed, plan, bounds, dice
+        self.seed, self.plan, self.bounds, self.rng = seed, plan, bounds, rng
         wide = plan.district == RESIDENTIAL and plan.style in (1, 2)
         self.lot_m = _LOT_M[plan.district] * (1.45 if wide else 1.0)
         self.cos, self.sin = math.cos(plan.angle_rad), math.sin(plan.angle_rad)
@@ -147,17 +151,17 @@ class _Builder:
     def split(self, p0: float, p1: float, q0: float, q1: float, depth: int) -> int:
         """Split the rectangle (cell frame, metres) and return its node; a leaf is -1 - lot."""
         width, height = p1 - p0, q1 - q0
-        dice, district = self.dice, self.plan.district
-        if max(width, height) < self.lot_m * dice.between(0.8, 1.5) or depth > 11:
+        rng, district = self.rng, self.plan.district
+        if max(width, height) < self.lot_m * rng.between(0.8, 1.5) or depth > 11:
             return self._lot(p0, p1, q0, q1)
         axis = 0 if width > height else 1
         length = max(width, height)
         middle = (
-            (p0 + width * dice.between(0.36, 0.64))
+            (p0 + width * rng.between(0.36, 0.64))
             if axis == 0
-            else (q0 + height * dice.between(0.36, 0.64))
+            else (q0 + height * rng.between(0.36, 0.64))
         )
-        road = _STREET_M[district] * dice.between(0.8, 1.25) if length > _BLOCK_M[district] else 0.0
+        road = _STREET_M[district] * rng.between(0.8, 1.25) if length > _BLOCK_M[district] else 0.0
         gap = road / 2 + SIDEWALK_M if road else 0.0
         plan, node = self.plan, len(self.plan.axis)
         plan.axis.append(axis)
@@ -179,17 +183,17 @@ class _Builder:
         return unwarp(self.seed, u, v)
 
     def _lot(self, p0: float, p1: float, q0: float, q1: float) -> int:
-        dice, plan = self.dice, self.plan
+        rng, plan = self.rng, self.plan
         middle = p0 <= 0.0 < p1 and q0 <= 0.0 < q1
         half = ((p1 - p0) / 2, (q1 - q0) / 2)
-        kind, parts = furnish(dice, plan.district, *half, style=plan.style, landmark=middle)
+        kind, parts = furnish(rng, plan.district, *half, style=plan.style, landmark=middle)
         lot = Lot(
             kind=kind,
             p_m=(p0 + p1) / 2,
             q_m=(q0 + q1) / 2,
             half_p_m=(p1 - p0) / 2,
             half_q_m=(q1 - q0) / 2,
-            seed=dice.below(1 << 30),
+            seed=rng.below(1 << 30),
         )
         plan.lots.append(lot)
         placed = self._place(lot, parts)
@@ -224,9 +228,7 @@ class _Builder:
             cx = x + part.a_m * math.cos(angle) - part.b_m * math.sin(angle)
             cy = y + part.a_m * math.sin(angle) + part.b_m * math.cos(angle)
             placed.append(
-                PlacedPart(
-                    x_m=cx, y_m=cy, angle_rad=angle, part=part, seed=self.dice.below(1 << 30)
-                )
+                PlacedPart(x_m=cx, y_m=cy, angle_rad=angle, part=part, seed=self.rng.below(1 << 30))
             )
         return placed
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 
 FLAT, GABLE, HIP, SAW, ROUND, DOME, BOWL = range(7)
 WINDOWS, RIBBONS, GLASS, RIBS, HOUSE = range(5)
@@ -73,23 +73,23 @@ class Part:
     bay_m: float = 3.0
 
 
-def tint(dice: Dice, colour: Colour, spread: float = 14.0) -> Colour:
+def tint(rng: RandomStream, colour: Colour, spread: float = 14.0) -> Colour:
     """Return the colour, a little lighter or darker."""
-    shift = dice.between(-spread, spread)
-    r, g, b = (min(245.0, max(20.0, c + shift + dice.between(-6, 6))) for c in colour)
+    shift = rng.between(-spread, spread)
+    r, g, b = (min(245.0, max(20.0, c + shift + rng.between(-6, 6))) for c in colour)
     return (r, g, b)
 
 
-def pick(dice: Dice, palette: tuple[Colour, ...]) -> Colour:
+def pick(rng: RandomStream, palette: tuple[Colour, ...]) -> Colour:
     """Return a tinted colour of the palette."""
-    return tint(dice, palette[dice.below(len(palette))])
+    return tint(rng, palette[rng.below(len(palette))])
 
 
 def body(
-    dice: Dice, half_a: float, half_b: float, floors: int, palette: tuple[Colour, ...]
+    rng: RandomStream, half_a: float, half_b: float, floors: int, palette: tuple[Colour, ...]
 ) -> Part:
     """Return a plain box of that many floors, with walls, windows and a roof colour of its own."""
-    floor_m = dice.between(2.9, 3.8)
+    floor_m = rng.between(2.9, 3.8)
     return Part(
         a_m=0,
         b_m=0,
@@ -97,8 +97,8 @@ def body(
         half_b_m=half_b,
         eave_m=floors * floor_m,
         floor_m=floor_m,
-        roof_rgb=pick(dice, palette),
-        wall_rgb=pick(dice, WALLS),
-        bay_m=dice.between(2.2, 4.2),
-        style=(WINDOWS, WINDOWS, RIBBONS, GLASS)[dice.below(4)],
+        roof_rgb=pick(rng, palette),
+        wall_rgb=pick(rng, WALLS),
+        bay_m=rng.between(2.2, 4.2),
+        style=(WINDOWS, WINDOWS, RIBBONS, GLASS)[rng.below(4)],
     )

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.errors import UnknownPresetError
 
 
@@ -73,7 +73,9 @@ def aimed(x: float, y: float, height: float, azimuth: float, pitch: float, fov: 
     )
 
 
-def _flight(preset: str, k: int, views: int, dice: Dice) -> tuple[float, float, float, float]:
+def _flight(
+    preset: str, k: int, views: int, rng: RandomStream
+) -> tuple[float, float, float, float]:
     """Return height, azimuth, pitch and field of view of view k."""
     share = k / max(1, views - 1)
     if preset == "university-1652":
@@ -87,30 +89,30 @@ def _flight(preset: str, k: int, views: int, dice: Dice) -> tuple[float, float, 
             42.0,
         )
     if preset == "nadir":
-        return dice.between(90, 220), dice.between(0, 360), -90.0, 60.0
+        return rng.between(90, 220), rng.between(0, 360), -90.0, 60.0
     raise UnknownPresetError(f"preset {preset!r}: use university-1652, sues-200 or nadir")
 
 
 def fly(
-    preset: str, views: int, x_m: float, y_m: float, dice: Dice, jitter: Jitter
+    preset: str, views: int, x_m: float, y_m: float, rng: RandomStream, jitter: Jitter
 ) -> list[Camera]:
     """Return the cameras of a preset flight over the ground point (x, y).
 
     Raises:
         UnknownPresetError: no preset of that name.
     """
-    start = dice.between(0, 360)
+    start = rng.between(0, 360)
     cameras = []
     for k in range(views):
-        height, azimuth, pitch, fov = _flight(preset, k, views, dice)
+        height, azimuth, pitch, fov = _flight(preset, k, views, rng)
         cameras.append(
             aimed(
-                x_m + jitter.aim_m * dice.between(-1, 1),
-                y_m + jitter.aim_m * dice.between(-1, 1),
+                x_m + jitter.aim_m * rng.between(-1, 1),
+                y_m + jitter.aim_m * rng.between(-1, 1),
                 height,
-                start + azimuth + jitter.yaw_deg * dice.between(-1, 1),
-                max(-90.0, min(-30.0, pitch + jitter.pitch_deg * dice.between(-1, 1))),
-                fov + jitter.field_of_view_deg * dice.between(-1, 1),
+                start + azimuth + jitter.yaw_deg * rng.between(-1, 1),
+                max(-90.0, min(-30.0, pitch + jitter.pitch_deg * rng.between(-1, 1))),
+                fov + jitter.field_of_view_deg * rng.between(-1, 1),
             )
         )
     return cameras

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 
 _KNEE = 205.0
 """Our choice: pale roofs keep their detail."""
@@ -33,21 +33,21 @@ class Sensor:
     seed: int = 0
 
 
-def draw_sensor(dice: Dice, *, drone: bool) -> Sensor:
+def draw_sensor(rng: RandomStream, *, drone: bool) -> Sensor:
     """Return random settings of a drone camera or of a satellite product."""
-    cast = (1 + 0.03 * dice.normal() * 0.7, 1.0, 1 + 0.03 * dice.normal() * 0.7)
+    cast = (1 + 0.03 * rng.normal() * 0.7, 1.0, 1 + 0.03 * rng.normal() * 0.7)
     return Sensor(
-        gain=dice.between(0.85, 1.2),
-        contrast=dice.between(0.88, 1.15),
+        gain=rng.between(0.85, 1.2),
+        contrast=rng.between(0.88, 1.15),
         cast=cast,
-        saturation=dice.between(0.62, 1.0),
-        blur_px=dice.between(0.0, 0.5) if drone else dice.between(0.15, 0.7),
-        motion_px=dice.between(0, 2.5) if drone and dice.chance(0.2) else 0.0,
-        motion_down=dice.chance(0.5),
-        noise=dice.between(0.5, 4.0) if drone else dice.between(0.3, 2.5),
+        saturation=rng.between(0.62, 1.0),
+        blur_px=rng.between(0.0, 0.5) if drone else rng.between(0.15, 0.7),
+        motion_px=rng.between(0, 2.5) if drone and rng.chance(0.2) else 0.0,
+        motion_down=rng.chance(0.5),
+        noise=rng.between(0.5, 4.0) if drone else rng.between(0.3, 2.5),
         knee=_KNEE,
-        jpeg_quality=78 + dice.below(17),
-        seed=dice.below(1 << 30),
+        jpeg_quality=78 + rng.below(17),
+        seed=rng.below(1 << 30),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.rendering.sensor import Sensor
 
 F32 = NDArray[np.float32]
@@ -30,19 +30,19 @@ class RenderedWeather:
     motion_px: float = 0.0
 
 
-def draw_weather(dice: Dice, share: float) -> RenderedWeather:
+def draw_weather(rng: RandomStream, share: float) -> RenderedWeather:
     """Return a random weather in `share` of the views (0-1), else a clear day."""
-    if share <= 0.0 or not dice.chance(share):
+    if share <= 0.0 or not rng.chance(share):
         return RenderedWeather()
-    name = NAMES[1 + dice.below(len(NAMES) - 1)]
+    name = NAMES[1 + rng.below(len(NAMES) - 1)]
     is_falling = "rain" in name or "snow" in name
     return RenderedWeather(
         name=name,
-        haze_per_m=dice.between(0.0015, 0.005) if "fog" in name else 0.0004 * is_falling,
-        streaks=dice.between(2500, 7000) if "rain" in name else 0.0,
-        flakes=dice.between(2500, 9000) if "snow" in name else 0.0,
-        gain={"dark": dice.between(0.25, 0.5), "bright": dice.between(1.5, 2.0)}.get(name, 1.0),
-        motion_px=dice.between(5, 13) if name == "wind" else 0.0,
+        haze_per_m=rng.between(0.0015, 0.005) if "fog" in name else 0.0004 * is_falling,
+        streaks=rng.between(2500, 7000) if "rain" in name else 0.0,
+        flakes=rng.between(2500, 9000) if "snow" in name else 0.0,
+        gain={"dark": rng.between(0.25, 0.5), "bright": rng.between(1.5, 2.0)}.get(name, 1.0),
+        motion_px=rng.between(5, 13) if name == "wind" else 0.0,
     )
 
 
@@ -60,12 +60,12 @@ def precipitate(view: F32, weather: RenderedWeather, seed: int) -> F32:
     if not (weather.streaks or weather.flakes):
         return view
     height, width, _ = view.shape
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     cover = np.zeros((height, width), np.float32)
     count = int((weather.streaks or weather.flakes) * height * width / 1e6)
-    rows, columns = chance.integers(0, height, count), chance.integers(0, width, count)
+    rows, columns = rng.integers(0, height, count), rng.integers(0, width, count)
     length = max(2, height // 22) if weather.streaks else max(1, height // 128)
-    lean = float(chance.uniform(-0.5, 0.5))
+    lean = float(rng.uniform(-0.5, 0.5))
     for step in range(length):
         across = 0 if weather.streaks else step
         for side in range(across + 1):

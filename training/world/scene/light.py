@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.scene.window import CROP, F32, GRASS, LEAF, U8
 
 _FREE_OF_SHADOW_M = 0.25
@@ -64,15 +64,15 @@ class Surface(NamedTuple):
     cell_m: float
 
 
-def draw_light(dice: Dice, epoch: int) -> Light:
+def draw_light(rng: RandomStream, epoch: int) -> Light:
     """Return a random daytime light; season 0 is lush, 1 is dry or autumnal."""
     return Light(
-        sun_azimuth_deg=dice.between(95, 265),
-        sun_elevation_deg=dice.between(30, 66),
-        ambient=dice.between(0.42, 0.58),
-        direct=dice.between(0.5, 0.85),
-        warmth=dice.between(-0.05, 0.09),
-        season=dice.unit() ** 1.6,
+        sun_azimuth_deg=rng.between(95, 265),
+        sun_elevation_deg=rng.between(30, 66),
+        ambient=rng.between(0.42, 0.58),
+        direct=rng.between(0.5, 0.85),
+        warmth=rng.between(-0.05, 0.09),
+        season=rng.unit() ** 1.6,
         epoch=epoch,
     )
 

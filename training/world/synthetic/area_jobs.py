@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.output.jobs import MapPartJob, map_parts, write_map_part
 from training.world.output.view import View
 from training.world.rendering.camera import Camera
@@ -105,7 +105,7 @@ def _scene(seed: int, settings: AreaSettings) -> Scene:
 
 @lru_cache(maxsize=1)
 def _lit(seed: int, settings: AreaSettings, flight: int) -> LitScene:
-    light = draw_light(Dice(seed, 31, flight), 0 if flight < 0 else 1)
+    light = draw_light(RandomStream(seed, 31, flight), 0 if flight < 0 else 1)
     if flight < 0:
         light = replace(light, sun_elevation_deg=max(50.0, light.sun_elevation_deg))
     return light_scene(_scene(seed, settings), light)
@@ -118,13 +118,13 @@ def tile_name(row: int, column: int) -> str:
 
 def _tiles(job: AreaJob) -> Iterator[tuple[str, str, View]]:
     settings, lit = job.settings, _lit(job.seed, job.settings, -1)
-    base = replace(draw_sensor(Dice(job.seed, 32), drone=False), jpeg_quality=90)
+    base = replace(draw_sensor(RandomStream(job.seed, 32), drone=False), jpeg_quality=90)
     for column in range(job.count):
         middle = (
             settings.middle_m[0] + settings.east_m[column],
             settings.middle_m[1] + settings.north_m[job.first],
         )
-        sensor = replace(base, seed=Dice(job.seed, 33, job.first, column).below(1 << 30))
+        sensor = replace(base, seed=RandomStream(job.seed, 33, job.first, column).below(1 << 30))
         name = tile_name(job.first, column)
         view = expose_satellite(job.seed, lit, middle, settings.tile_m, settings.size_px, sensor)
         yield f"satellite/{name}.jpg", name, view
@@ -138,7 +138,7 @@ def flight_name(flight: int) -> str:
 def flight_camera(seed: int, settings: AreaSettings, flight: int, k: int) -> Camera:
     """Return the pose of image k of a flight along serpentine lines, with small deviations."""
     _, height, pitch, fov = _FLIGHTS[flight % len(_FLIGHTS)]
-    dice = Dice(seed, 34, flight, k)
+    rng = RandomStream(seed, 34, flight, k)
     width, depth = settings.columns * settings.tile_m, settings.rows * settings.tile_m
     lines = max(1, round(math.sqrt(settings.images_per_flight * depth / width)))
     per_line = math.ceil(settings.images_per_flight / lines)
@@ -151,27 +151,21 @@ def flight_camera(seed: int, settings: AreaSettings, flight: int, k: int) -> Cam
     x, y = (across, along) if is_north_south else (along, across)
     heading = (0.0 if is_north_south else 90.0) + (180.0 if line % 2 else 0.0)
     back = height / math.tan(math.radians(-pitch)) if pitch > -89 else 0.0
-    heading += dice.between(-8, 8) + 23.0 * flight
+    heading += rng.between(-8, 8) + 23.0 * flight
     toward = math.radians(heading)
     return Camera(
-        x_m=settings.middle_m[0]
-        + x * width * inset
-        + dice.between(-9, 9)
-        - back * math.sin(toward),
-        y_m=settings.middle_m[1]
-        + y * depth * inset
-        + dice.between(-9, 9)
-        - back * math.cos(toward),
-        z_m=height + dice.between(-6, 6),
+        x_m=settings.middle_m[0] + x * width * inset + rng.between(-9, 9) - back * math.sin(toward),
+        y_m=settings.middle_m[1] + y * depth * inset + rng.between(-9, 9) - back * math.cos(toward),
+        z_m=height + rng.between(-6, 6),
         heading_deg=heading % 360.0,
-        gimbal_pitch_deg=max(-90.0, pitch + (dice.between(-3, 3) if pitch > -89 else 0.0)),
+        gimbal_pitch_deg=max(-90.0, pitch + (rng.between(-3, 3) if pitch > -89 else 0.0)),
         field_of_view_deg=fov,
     )
 
 
 def _captured_at(seed: int, flight: int, k: int) -> str:
-    dice = Dice(seed, 35, flight)
-    day, hour = 1 + dice.below(28), 9 + dice.below(7)
+    rng = RandomStream(seed, 35, flight)
+    day, hour = 1 + rng.below(28), 9 + rng.below(7)
     seconds = 4 * k
     return f"2025-{4 + flight % 6:02d}-{day:02d}T{hour:02d}:{seconds // 60:02d}:{seconds % 60:02d}Z"
 
@@ -181,7 +175,7 @@ def _flight(job: AreaJob) -> Iterator[tuple[str, str, View]]:
     name = flight_name(job.flight)
     for k in range(job.first, job.first + job.count):
         camera = flight_camera(job.seed, settings, job.flight, k)
-        sensor: Sensor = draw_sensor(Dice(job.seed, 36, job.flight, k), drone=True)
+        sensor: Sensor = draw_sensor(RandomStream(job.seed, 36, job.flight, k), drone=True)
         view = expose_drone(
             job.seed, lit, camera, settings.size_px, sensor, RenderedWeather(haze_per_m=3e-4)
         )

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field, replace
 
-from training.world.chance import Dice
+from training.world.chance import RandomStream
 from training.world.geo import to_latlon
 from training.world.output.view import View
 from training.world.plan.cell import plan_cell
@@ -79,22 +79,20 @@ def render_place(seed: int, index: int, settings: RenderSettings, split: str = "
     cell = cell_of_place(index, split)
     plan = plan_cell(seed, *cell)
     x, y = plan.landmark
-    dice = Dice(seed, 21, *cell)
-    cameras = fly(settings.preset, settings.views, x, y, dice, settings.jitter)
-    span = dice.between(*settings.satellite_span_m)
+    rng = RandomStream(seed, 21, *cell)
+    cameras = fly(settings.preset, settings.views, x, y, rng, settings.jitter)
+    span = rng.between(*settings.satellite_span_m)
     bank = load_textures(settings.textures, settings.texture_classes) if settings.textures else None
     scene = build_scene(seed, x, y, _extent_m(cameras, x, y, span), textures=bank)
-    satellite = _satellite(
-        seed, light_scene(scene, draw_light(dice, 0)), x, y, span, settings, dice
-    )
+    satellite = _satellite(seed, light_scene(scene, draw_light(rng, 0)), x, y, span, settings, rng)
     lights = [
-        light_scene(scene, draw_light(dice, 1))
+        light_scene(scene, draw_light(rng, 1))
         for _ in range(min(settings.drone_lights, settings.views))
     ]
     drones = []
     for k, camera in enumerate(cameras):
-        sensor, haze = draw_sensor(dice, drone=True), 2e-4 + 9e-4 * dice.unit() ** 3
-        weather = draw_weather(dice, settings.weather_share)
+        sensor, haze = draw_sensor(rng, drone=True), 2e-4 + 9e-4 * rng.unit() ** 3
+        weather = draw_weather(rng, settings.weather_share)
         weather = replace(weather, haze_per_m=weather.haze_per_m + haze)
         lit = lights[k % len(lights)]
         drones.append(expose_drone(seed, lit, camera, settings.size_px, sensor, weather))
@@ -115,11 +113,17 @@ def _extent_m(cameras: list[Camera], x: float, y: float, span_m: float) -> float
 
 
 def _satellite(
-    seed: int, lit: LitScene, x: float, y: float, span: float, settings: RenderSettings, dice: Dice
+    seed: int,
+    lit: LitScene,
+    x: float,
+    y: float,
+    span: float,
+    settings: RenderSettings,
+    rng: RandomStream,
 ) -> View:
     offset = settings.misregistration_m
-    shift = (offset * dice.between(-1, 1), offset * dice.between(-1, 1))
-    sensor = draw_sensor(dice, drone=False)
+    shift = (offset * rng.between(-1, 1), offset * rng.between(-1, 1))
+    sensor = draw_sensor(rng, drone=False)
     return expose_satellite(seed, lit, (x, y), span, settings.size_px, sensor, shift)
 
 

@@ -19,7 +19,7 @@ def folder(root: Path, table: str | bytes, name: str = "t.csv", files=("a.jpg",)
     for number, file in enumerate(files):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         picture(number).save(root / file)
-    data = table.encode() if isinstance(table, str) else table
+    data = table.encode(errors="surrogateescape") if isinstance(table, str) else table
     (root / name).write_bytes(data)
     return root
 
@@ -160,8 +160,9 @@ def test_a_feature_without_geometry_is_left_aside(tmp_path) -> None:
     assert source.left_aside["feature without a geometry"] == 1
 
 
-def test_an_unknown_reference_system_is_refused(tmp_path) -> None:
-    table = geojson(feature(POINT), **crs("my own"))
+@pytest.mark.parametrize("name", ["my own", "\ud800", "EPSG:5773"])
+def test_an_unknown_reference_system_is_refused(tmp_path, name) -> None:
+    table = geojson(feature(POINT), **crs(name))
     with pytest.raises(BadTableError, match="names a reference system that cannot"):
         walk(folder(tmp_path, table, "t.geojson"))
 
@@ -259,6 +260,10 @@ def test_geo_txt_of_open_drone_map_places_the_photos(tmp_path, text, inside) -> 
     ("text", "why"),
     [
         ("a.jpg 14.4 50.1\n", r"line 1 names no coordinate reference system"),
+        (
+            "EPSG:4326\udc80 of old\na.jpg 14.4 50.1\n",
+            "line 1 names no coordinate reference system",
+        ),
         ("EPSG:4326\na.jpg 14.4\n", r"line 2: 'a\.jpg 14\.4' is not 'name x y"),
         ("EPSG:4326\na.jpg 14.4 north\n", r"line 2: 'a\.jpg 14\.4 north' is not"),
         ("EPSG:32633\na.jpg 1e30 5550024 2\n", r"line 2: latitude 'inf' is not a finite number"),

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
 
 from indexer.errors import BadTableError
 from indexer.sources.listing import IMAGE_SUFFIXES
 from indexer.sources.names import shown
-from indexer.sources.tables.lines import Line
+from indexer.sources.tables.lines import Line, transformer_of
 
 NAME = "geo.txt"
 _UTM = re.compile(r"WGS\s*84\s+UTM\s+(\d{1,2})\s*([NS])", re.IGNORECASE)
@@ -29,7 +29,7 @@ def is_geo_txt(path: Path) -> bool:
         return name == NAME
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
-            return _system(stream.readline(_MAX_HEADER)) is not None
+            return _to_degrees(stream.readline(_MAX_HEADER)) is not None
     except OSError:
         return False
 
@@ -45,13 +45,12 @@ def read_geo_txt(table: Path) -> Iterator[Line]:
     try:
         # A name that is not UTF-8 is kept as the bytes that it has in the folder.
         with table.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
-            system = _system(stream.readline(_MAX_HEADER))
-            if system is None:
+            to_degrees = _to_degrees(stream.readline(_MAX_HEADER))
+            if to_degrees is None:
                 raise BadTableError(
                     f"{table.name} line 1 names no coordinate reference system; begin with one, "
                     "such as EPSG:4326"
                 )
-            to_degrees = Transformer.from_crs(system, 4326, always_xy=True)
             folder = _folder_of_images(table.parent)
             for number, text in enumerate(stream, start=2):
                 if text.strip() and not text.lstrip().startswith("#"):
@@ -60,13 +59,17 @@ def read_geo_txt(table: Path) -> Iterator[Line]:
         raise BadTableError(f"{table} cannot be read; check the path") from error
 
 
-def _system(header: str) -> CRS | None:
-    utm = _UTM.fullmatch(header.strip())
+def _to_degrees(header: str) -> Transformer | None:
+    """Return what makes longitude and latitude of a system's coordinates; None without a system."""
+    text = header.strip()
+    utm = _UTM.fullmatch(text)
+    if utm is not None:
+        text = f"EPSG:{(32600 if utm[2].upper() == 'N' else 32700) + int(utm[1])}"
+    if len(text) < 6:
+        return None
     try:
-        if utm is not None:
-            return CRS.from_epsg((32600 if utm[2].upper() == "N" else 32700) + int(utm[1]))
-        return CRS.from_user_input(header.strip()) if len(header.strip()) >= 6 else None
-    except CRSError:
+        return transformer_of(text)
+    except (ProjError, ValueError):  # ValueError: bytes that are no UTF-8
         return None
 
 

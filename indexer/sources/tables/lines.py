@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 
 from indexer.errors import BadTableError
 from indexer.geo import bounds_of, wrap_longitude
@@ -181,6 +181,19 @@ def _encoding(table: Path) -> str:
     return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
+def transformer_of(system: str) -> Transformer:
+    """Return what makes longitude and latitude of a reference system's coordinates.
+
+    Raises:
+        ProjError: it cannot be understood.
+        ValueError: it is no text, or of heights or a local grid.
+    """
+    crs = CRS.from_user_input(system)
+    if not (crs.is_geographic or crs.is_projected):
+        raise ValueError(f"{system} has no place on Earth")
+    return Transformer.from_crs(crs, 4326, always_xy=True)
+
+
 def degrees_from(document: Mapping[str, Any], name: str) -> Callable[[Any], tuple[float, float]]:
     """Return what makes (longitude, latitude) of a GeoJSON's coordinates.
 
@@ -193,9 +206,8 @@ def degrees_from(document: Mapping[str, Any], name: str) -> Callable[[Any], tupl
     if crs is None:
         return lambda point: (float(point[0]), float(point[1]))
     try:
-        there = Transformer.from_crs(CRS.from_user_input(crs["properties"]["name"]), 4326,
-                                     always_xy=True)  # fmt: skip
-    except (CRSError, KeyError, TypeError, AttributeError) as error:
+        there = transformer_of(crs["properties"]["name"])
+    except (ProjError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadTableError(
             f"{name} names a reference system that cannot be understood; reproject it: ogr2ogr "
             "-t_srs EPSG:4326"

@@ -29,6 +29,15 @@ export function statusBanner(answer, parameters, route, { isFromLink = false } =
   return element("div", { class: `status ${answer.status}` }, icon("badge", "0 0 24 24", path), words);
 }
 
+/** A banner of a status: its badge, a title and lines of text. */
+export function banner(status, title, lines) {
+  const [, path] = LOOKS[status];
+  const head = element("p", { class: "head" }, element("strong", {}, title));
+  const words = element("div", {}, head, ...lines.map((line) => element("p", {}, line)));
+  const badge = icon("badge", "0 0 24 24", path);
+  return element("div", { class: `status ${status}`, role: "status" }, badge, words);
+}
+
 function sentence(answer, route) {
   const what = route === "localize" ? "tile" : "drone image";
   if (answer.status === "no_match") {

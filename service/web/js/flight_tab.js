@@ -1,7 +1,7 @@
 // The Flight tab: photos or a video in, a track that grows while frames are sent, and a scrubber.
 
 import * as L from "../leaflet/leaflet-src.esm.js";
-import { problemBanner } from "./answer_view.js";
+import { banner, problemBanner } from "./answer_view.js";
 import { getJson, getText, postQuestion, sendJson } from "./api.js";
 import { element, metresText, percentText, positionText } from "./dom.js";
 import { save } from "./exports.js";
@@ -152,11 +152,9 @@ export class FlightTab {
     this.draw();
     this.mapView.fit(this.layers.bounds);
     const words = { match: "Track found", uncertain: "Track uncertain", no_match: "No track" };
-    const head = element("strong", { class: "head" }, words[track.status]);
     const placed = `${track.located} of ${track.frames} frames have a place.`;
-    const lines = [placed, ...track.notes].map((text) => element("p", {}, text));
     this.controls.result.replaceChildren(
-      element("div", { class: `status ${track.status}`, role: "status" }, head, ...lines),
+      banner(track.status, words[track.status], [placed, ...track.notes]),
     );
     this.offerDownloads();
     this.look(this.fixes.length - 1);

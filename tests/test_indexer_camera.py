@@ -68,6 +68,28 @@ def test_a_camera_of_known_field_of_view_is_found(
     assert found.height_spread_m < 1.5
 
 
+def test_the_ground_in_the_middle_is_finer_with_a_camera(
+    gallery: Gallery, embedder: MatchingEmbedder
+) -> None:
+    answer = localize(
+        OBLIQUE.photo(ground(1), GSD_M, (640, 480)), gallery, embedder, fov_deg=OBLIQUE.fov_deg
+    )
+    ray = OBLIQUE.rays(1, 1)[0, 0]
+    reach = -OBLIQUE.height_m / ray[2]
+    truth = degrees_of(OBLIQUE.east_m + reach * ray[0], OBLIQUE.north_m + reach * ray[1])
+    assert answer.estimate is not None
+    assert distance_m(*truth, answer.estimate.latitude, answer.estimate.longitude) < 0.4
+    assert answer.estimate.heading_deg == pytest.approx(OBLIQUE.heading_deg, abs=0.5)
+    assert answer.estimate.footprint is not None
+    for place, (row, column) in zip(
+        answer.estimate.footprint, [(0, 0), (0, -1), (-1, -1), (-1, 0)], strict=True
+    ):
+        ray = OBLIQUE.rays(640, 480)[row, column]
+        reach = -OBLIQUE.height_m / ray[2]
+        corner = degrees_of(OBLIQUE.east_m + reach * ray[0], OBLIQUE.north_m + reach * ray[1])
+        assert distance_m(*place, *corner) < 1.5
+
+
 def test_without_a_field_of_view_there_is_no_camera(
     gallery: Gallery, embedder: MatchingEmbedder
 ) -> None:

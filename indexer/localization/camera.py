@@ -1,20 +1,18 @@
-"""The camera of a photo whose field of view is known: where it is and where it looks."""
+"""The camera of a photo of known field of view: where it is, where it looks and what it shows."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from indexer.gallery.gallery import Gallery
 from indexer.geo import offset
-from indexer.localization.ground_map import GroundSquare, ground_picture
+from indexer.localization.camera_points import Ground, QueryPhoto, compared, square_seen
 from indexer.localization.pose import tile_to_ground
-from indexer.records import Match
+from indexer.records import Match, Position, Ring
 from model.matching.camera_pose import HALVES, Pose, camera_pose
-from model.matching.fine import FINE_SIDE, FinePoints, corresponding
-from model.matching.geometry import HORIZON, mapped
-from model.matching.keypoints import Keypoints
+from model.matching.fine import FinePoints
+from model.matching.geometry import HORIZON, SQUARE_42, mapped
 
 PASSES = ((0.06, 0.02, 0), (0.03, 0.012, HALVES))
 """For each comparison: how far from its expected place a point may lie, in sides of the ground
@@ -22,14 +20,8 @@ square, the pose's tolerance, in sides of the photo's, and the halves that give 
 choice: the search's own geometry is off by some percent; the second comparison starts from the
 first one's pose."""
 
-LEVEL_PERCENTILE = 10
-"""Percentile of a surface model's heights around a photo that counts as the ground's."""
-
-LEAST_COVERED = 0.5
-"""Least share of the compared ground that a surface model covers; below it, it is not used."""
-
-SMALLEST_SIDE, LARGEST_SIDE = 0.6, 2.0
-"""Bounds on the compared ground's side, in sides of the best match's tile."""
+STEPS = 5
+"""Number of times that the height of the ground in the middle of the photo is looked up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +50,19 @@ class CameraEstimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryPhoto:
-    """The photo that a camera is estimated for."""
+class Look:
+    """A camera and the ground that it shows."""
 
-    picture: Image.Image
-    """Upright RGB, the whole photo, at least as detailed as `FINE_SIDE`."""
-    focal: float
-    """Focal length in sides of the photo's centre square."""
+    camera: CameraEstimate
+    centre: Position
+    """(latitude, longitude) of the ground in the middle of the photo."""
+    outline: Ring | None
+    """The photo's outline on level ground, clockwise from its top left; None where a part of it
+    lies beyond the horizon."""
 
 
-def camera_of(
-    best: Match, photo: QueryPhoto, gallery: Gallery, fine: FinePoints
-) -> CameraEstimate | None:
-    """Return the camera; None where the best match has no geometry or the pose is not determined.
+def look_of(best: Match, photo: QueryPhoto, gallery: Gallery, fine: FinePoints) -> Look | None:
+    """Return the camera and what it shows; None where the keypoints do not determine it.
 
     The map around the photo is compared with the photo as it would look from above.
 
@@ -82,128 +74,70 @@ def camera_of(
     if from_tile_33 is None or best.geometry is None:
         return None
     to_ground_33 = from_tile_33 @ best.geometry.homography_33
-    square = _square_seen(best, photo.picture.size, to_ground_33)
-    picture = ground_picture(square, best, gallery)
-    ground = _Ground(square, fine.describe(_pixels(picture)), gallery)
+    square = square_seen(best, photo.picture.size, to_ground_33)
+    ground = Ground(square, best, gallery, fine)
     places_N2 = mapped(_inverse(to_ground_33), ground.positions_N3[:, :2])
     pose: Pose | None = None
     for radius, tolerance, halves in PASSES:
-        photo_C2, ground_C3 = _compared(photo, places_N2, ground, fine, radius)
+        photo_C2, ground_C3 = compared(photo, places_N2, ground, fine, radius)
         pose = camera_pose(photo_C2, ground_C3, photo.focal, tolerance, halves)
         if pose is None:
             return None
         places_N2 = pose.seen(ground.positions_N3, photo.focal)
-    return None if pose is None else _estimate(pose, best, ground.level_m)
-
-
-class _Ground:
-    """The compared square of the ground: its keypoints and its pixels in metres east, north, up.
-
-    Heights count from `level_m`, the ground's in the surface model; all are 0 without one.
-    """
-
-    def __init__(self, square: GroundSquare, keypoints: Keypoints, gallery: Gallery) -> None:
-        flat_N2 = square.positions().reshape(-1, 2)
-        heights_N = gallery.heights(square.origin, flat_N2)
-        self.level_m: float | None = None
-        if heights_N is None or np.isfinite(heights_N).mean() < LEAST_COVERED:
-            heights_N = np.zeros(len(flat_N2))
-        else:
-            self.level_m = float(np.nanpercentile(heights_N, LEVEL_PERCENTILE))
-            heights_N = heights_N - self.level_m
-        self.positions_N3 = np.column_stack((flat_N2, heights_N))
-        self.keypoints = keypoints
-
-
-def _compared(
-    photo: QueryPhoto,
-    places_N2: NDArray[np.float64],
-    ground: _Ground,
-    fine: FinePoints,
-    radius: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return corresponding points in the photo [C, 2] and on the ground [C, 3].
-
-    Args:
-        photo: to be laid on the ground.
-        places_N2: where the ground's pixels are in the photo.
-        ground: to compare it with.
-        fine: what compares.
-        radius: see `PASSES`.
-    """
-    laid = fine.describe(_pixels(_sampled(photo.picture, places_N2)))
-    photo_C, ground_C = corresponding(laid, ground.keypoints, radius)
-    in_photo_C2 = places_N2[_pixel_of(laid.places_P2[photo_C])]
-    on_ground_C3 = ground.positions_N3[_pixel_of(ground.keypoints.places_P2[ground_C])]
-    known_C = np.isfinite(in_photo_C2).all(axis=1) & np.isfinite(on_ground_C3).all(axis=1)
-    return in_photo_C2[known_C], on_ground_C3[known_C]
-
-
-def _pixel_of(places_C2: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Return the number of the pixel that each keypoint lies on."""
-    columns_rows_C2 = ((places_C2 + 0.5) * FINE_SIDE).astype(np.intp)
-    pixels_C: NDArray[np.intp] = columns_rows_C2 @ np.array([1, FINE_SIDE])
-    return pixels_C
-
-
-def _pixels(picture: Image.Image) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
+    return None if pose is None else _look(pose, best, photo, ground)
 
 
 def _inverse(matrix_33: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.inv(matrix_33), dtype=np.float64)
 
 
-def _square_seen(
-    best: Match, size: tuple[int, int], to_ground_33: NDArray[np.float64]
-) -> GroundSquare:
-    """Return the square around the ground in the photo, as far as it is near the photo's middle."""
-    halves = np.array(size) / min(size) / 2
-    steps = np.linspace(-1, 1, 9)
-    places_N2 = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2) * halves
-    depth_N = np.hstack((places_N2, np.ones((len(places_N2), 1)))) @ to_ground_33[2]
-    middle_2 = mapped(to_ground_33, np.zeros((1, 2)))[0]
-    tile_m = best.record.ground_m or 1.0
-    ground_N2 = mapped(to_ground_33, places_N2[depth_N / to_ground_33[2, 2] > HORIZON])
-    reach_m = LARGEST_SIDE / 2 * tile_m
-    near_N2 = np.clip(ground_N2 - middle_2, -reach_m, reach_m)
-    low_2, high_2 = near_N2.min(axis=0), near_N2.max(axis=0)
-    side_m = max(float((high_2 - low_2).max()), SMALLEST_SIDE * tile_m)
-    east_m, north_m = (middle_2 + (low_2 + high_2) / 2).tolist()
-    return GroundSquare(
-        origin=(best.record.latitude, best.record.longitude),
-        east_m=east_m,
-        north_m=north_m,
-        side_m=side_m,
-        side_px=FINE_SIDE,
+def _look(pose: Pose, best: Match, photo: QueryPhoto, ground: Ground) -> Look:
+    origin = best.record.latitude, best.record.longitude
+    halves_2 = np.array(photo.picture.size) / min(photo.picture.size)
+    outline_42 = _on_level(pose, SQUARE_42 * halves_2, photo.focal)
+    east_m, north_m = _middle(pose, ground)
+    return Look(
+        camera=_estimate(pose, origin, ground.level_m),
+        centre=offset(*origin, north_m, east_m),
+        outline=None
+        if outline_42 is None
+        else tuple(offset(*origin, north_m, east_m) for east_m, north_m in outline_42.tolist()),
     )
 
 
-def _sampled(picture: Image.Image, places_N2: NDArray[np.float64]) -> Image.Image:
-    """Return the photo's colours at given places, black outside it: `FINE_SIDE` square."""
-    middle = places_N2[len(places_N2) // 2 + FINE_SIDE // 2]
-    step = np.linalg.norm(places_N2[len(places_N2) // 2 + FINE_SIDE // 2 + 1] - middle)
-    detail = float(step) * min(picture.size)
-    if detail >= 2:
-        picture = picture.reduce(int(detail))
-    pixels = np.asarray(picture)
-    limit_2 = np.array(picture.size) - 1
-    at_N2 = places_N2 * min(picture.size) + np.array(picture.size) / 2 - 0.5
-    inside_N = ((at_N2 >= 0) & (at_N2 < limit_2)).all(axis=1)
-    at_n2 = at_N2[inside_N]
-    x_n, y_n = at_n2.astype(np.intp).T
-    right_n1, down_n1 = (at_n2 % 1).astype(np.float32).T[:, :, None]
-    upper_n3 = pixels[y_n, x_n] * (1 - right_n1) + pixels[y_n, x_n + 1] * right_n1
-    lower_n3 = pixels[y_n + 1, x_n] * (1 - right_n1) + pixels[y_n + 1, x_n + 1] * right_n1
-    sampled_N3 = np.zeros((len(places_N2), 3), np.uint8)
-    sampled_N3[inside_N] = upper_n3 * (1 - down_n1) + lower_n3 * down_n1
-    return Image.fromarray(sampled_N3.reshape(FINE_SIDE, FINE_SIDE, 3))
+def _middle(pose: Pose, ground: Ground) -> tuple[float, float]:
+    """Return metres east and north of the ground in the middle of the photo."""
+    forward_3 = pose.rotation_33[2]
+    level_m = 0.0
+    for _ in range(STEPS):
+        reach = (level_m - pose.up_m) / forward_3[2]
+        east_m = pose.east_m + reach * forward_3[0]
+        north_m = pose.north_m + reach * forward_3[1]
+        height_m = ground.height_m(east_m, north_m)
+        if height_m is None:
+            break
+        level_m = height_m
+    return float(east_m), float(north_m)
 
 
-def _estimate(pose: Pose, best: Match, level_m: float | None) -> CameraEstimate:
-    latitude, longitude = offset(
-        best.record.latitude, best.record.longitude, pose.north_m, pose.east_m
-    )
+def _on_level(
+    pose: Pose, places_N2: NDArray[np.float64], focal: float
+) -> NDArray[np.float64] | None:
+    """Return metres east and north of places of the photo on level ground [N, 2].
+
+    None where one of them is beyond the horizon, or nearly.
+    """
+    rays_N3 = np.column_stack((places_N2, np.full(len(places_N2), focal))) @ pose.rotation_33
+    middle_down = focal * pose.rotation_33[2, 2]
+    if (rays_N3[:, 2] / middle_down).min() <= HORIZON:
+        return None
+    reach_N1 = -pose.up_m / rays_N3[:, 2:]
+    places_on_N2: NDArray[np.float64] = (pose.east_m, pose.north_m) + reach_N1 * rays_N3[:, :2]
+    return places_on_N2
+
+
+def _estimate(pose: Pose, origin: Position, level_m: float | None) -> CameraEstimate:
+    latitude, longitude = offset(*origin, pose.north_m, pose.east_m)
     return CameraEstimate(
         latitude=latitude,
         longitude=longitude,

@@ -13,15 +13,18 @@ from indexer.geo import bounds_around, metres_between
 from indexer.records import ImageRecord, Match
 from model.images import open_image
 
-MOST_TILES = 9
-"""Largest number of tiles that are put together. Our choice: tiles of half steps cover a photo's
-ground with fewer."""
+MOST_TILES = 24
+"""Number of tiles nearest to the square's middle that are tried. Our choice: of tiles at half steps
+a photo's ground shows about nine."""
 
 SIMILAR_SIZE = 1.3
 """Largest ratio of the tiles' sides to the best match's: other sizes show other detail."""
 
-COVERED = 0.97
+COVERED = 0.93
 """Share of the picture that is covered well enough."""
+
+LEAST_ADDED = 0.04
+"""Least share of the picture that a further tile covers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,7 @@ def ground_picture(square: GroundSquare, best: Match, gallery: Gallery) -> Image
         outline = _outline(square, record)
         area = _polygon_mask(picture.size, outline)
         missing = np.asarray(area, bool) & ~np.asarray(filled, bool)
-        if missing.mean() < (1 - COVERED) / MOST_TILES:
+        if missing.mean() < LEAST_ADDED:
             continue
         try:
             tile = open_image(gallery.picture(record.image_id))
@@ -105,7 +108,7 @@ def _around(square: GroundSquare, best: Match, gallery: Gallery) -> Iterator[Ima
         away_m = float(np.hypot(north_m - square.north_m, east_m - square.east_m))
         if away_m <= reach_m and 1 / SIMILAR_SIZE <= ground_m / side_m <= SIMILAR_SIZE:
             found.append((away_m, record.image_id, record))
-    for _, _, record in sorted(found)[: 4 * MOST_TILES]:
+    for _, _, record in sorted(found)[:MOST_TILES]:
         yield record
 
 

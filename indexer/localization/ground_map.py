@@ -11,6 +11,7 @@ from indexer.errors import GalleryMismatchError
 from indexer.gallery.gallery import Gallery
 from indexer.geo import bounds_around, metres_between
 from indexer.records import ImageRecord, Match
+from model.errors import ImageError
 from model.images import open_image
 
 MOST_TILES = 24
@@ -74,8 +75,11 @@ def ground_picture(square: GroundSquare, best: Match, gallery: Gallery) -> Image
             continue
         try:
             tile = open_image(gallery.picture(record.image_id))
-        except OSError as error:
-            raise GalleryMismatchError(f"{record.image_id}: {error}; rebuild it") from error
+        except ImageError as error:
+            raise GalleryMismatchError(
+                f"the picture of {record.image_id!r} is damaged in gallery {gallery.name!r}; "
+                f"run: safenet-index rebuild {gallery.name}"
+            ) from error
         opaque = Image.new("L", tile.size, 255)
         inside = np.asarray(_laid(opaque, outline, picture.size, Image.Resampling.NEAREST), bool)
         mask = Image.fromarray((missing & inside).astype(np.uint8) * 255)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from indexer.gallery.gallery import Gallery
 from indexer.localization.answer import Answer
-from indexer.localization.camera import QueryPhoto
+from indexer.localization.camera_points import QueryPhoto
 from indexer.localization.confidence import calibration_of
 from indexer.localization.localize import JUDGED, Search, localize_embeddings
 from indexer.records import Prior

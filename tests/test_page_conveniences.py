@@ -196,7 +196,7 @@ def test_an_own_map_becomes_a_gallery_from_the_page(
         page.get_by_role("button", name="Add a map").click()
         dialog = page.get_by_role("dialog")
         file = {"name": "harbour.tif", "mimeType": "image/tiff", "buffer": data}
-        dialog.locator("input[type=file]").set_input_files([file])
+        dialog.locator(".drop-zone input").set_input_files([file])
         expect(dialog.get_by_label("Name")).to_have_value("harbour")
         dialog.get_by_label(re.compile("^Side of a tile")).fill("100")
         dialog.get_by_role("button", name="Send and count").click()
@@ -206,3 +206,17 @@ def test_an_own_map_becomes_a_gallery_from_the_page(
         dialog.get_by_role("button", name="Close").click()
         expect(page.locator(f"{PANEL} select[name=gallery]")).to_have_value("harbour")
         expect(page.locator("#map img.leaflet-tile-loaded").first).to_be_visible()
+
+
+def test_a_folder_of_photos_can_be_chosen(watched: Watched, tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"photo-{number}.jpg").write_bytes(photo(1, number)["buffer"])  # type: ignore[arg-type]
+    page = watched.open()
+    page.get_by_role("button", name="Add a map").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".folder input").set_input_files(folder)
+    expect(dialog.locator(".chosen-files")).to_contain_text("3 files")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)

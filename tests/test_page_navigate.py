@@ -34,7 +34,8 @@ def test_a_tile_clicked_on_the_map_brings_the_drone_images_of_that_place(watched
     expect(page.locator(f"{PANEL} .chosen")).to_contain_text(tile_id(column, row))
     expect(page.locator(f"{PANEL} .status.match")).to_be_visible()
     first = page.locator(f"{PANEL} .matches button").first
-    expect(first).to_contain_text("1. morning-2")
+    expect(first).to_contain_text("Photo 1")
+    expect(first).to_contain_text("morning-2")
     expect(first).to_contain_text("80 m above take-off")
     expect(first).to_contain_text("looking 180°")
 

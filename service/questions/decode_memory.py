@@ -3,7 +3,7 @@
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from PIL import Image
 
@@ -47,9 +47,10 @@ class DecodeMemory:
         self._max_bytes, self._held = max_bytes, 0
         self._changed = threading.Condition()
 
-    @contextmanager
-    def hold(self, image: Image.Image, data: bytes = b"") -> Iterator[None]:
-        """Hold the memory that decoding an opened image takes while the block runs.
+    def hold(self, image: Image.Image, data: bytes = b"") -> AbstractContextManager[None]:
+        """Return a context that holds the memory that decoding an opened image takes.
+
+        Leave it when the image is no longer referred to.
 
         Args:
             image: opened, at the scale at which it is decoded.
@@ -65,17 +66,22 @@ class DecodeMemory:
                 f"{needed >> 20} MiB to be decoded, more than the limit of "
                 f"{self._max_bytes >> 20} MiB; send a smaller one, or a JPEG"
             )
+        return self._hold_bytes(needed)
+
+    @contextmanager
+    def _hold_bytes(self, needed: int) -> Iterator[None]:
+        """Wait for so many bytes, and hold them; refers to no image, which it would keep alive."""
         with self._changed:
             self._changed.wait_for(lambda: self._held + needed <= self._max_bytes)
             self._held += needed
         try:
             yield
         finally:
+            if needed > TRIMMED_BYTES:
+                release_memory()
             with self._changed:
                 self._held -= needed
                 self._changed.notify_all()
-            if needed > TRIMMED_BYTES:
-                release_memory()
 
 
 def decoding_bytes(image: Image.Image) -> int:

@@ -17,7 +17,7 @@ from service.schemas import (
 from service.state import RunningService
 
 router = APIRouter(tags=["galleries"])
-ERRORS = problem_responses(401, 404, 405, 422, 503)
+ERRORS = problem_responses(401, 404, 405, 422, 431, 503)
 
 
 @router.get("/galleries", responses=problem_responses(401, 405, 503))

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/ogc", tags=["map"])
 USUAL_LIMIT, MAX_LIMIT = 100, 10_000
 MAX_OFFSET = 10_000_000
 ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-ERRORS = problem_responses(400, 401, 404, 405, 422, 429, 503)
+ERRORS = problem_responses(400, 401, 404, 405, 422, 429, 431, 503)
 CollectionPath = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a gallery.")]
 
 

@@ -18,12 +18,13 @@ export class OwnMap {
     this.facts = dialog.querySelector(".forecast");
     this.files = [];
     this.job = null;
-    const input = this.form.querySelector("input[type=file]");
-    input.addEventListener("change", () => this.choose([...input.files]));
+    for (const input of this.form.querySelectorAll("input[type=file]")) {
+      input.addEventListener("change", () => this.choose([...input.files]));
+    }
     const zone = this.form.querySelector(".drop-zone");
-    zone.addEventListener("drop", (event) => {
+    zone.addEventListener("drop", async (event) => {
       event.preventDefault();
-      this.choose([...event.dataTransfer.files]);
+      this.choose(await droppedFiles(event.dataTransfer));
     });
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -51,7 +52,7 @@ export class OwnMap {
   }
 
   choose(files) {
-    this.files = files;
+    this.files = files.filter((file) => !file.name.startsWith("."));
     const mib = files.reduce((sum, file) => sum + file.size, 0) / 2 ** 20;
     const text = files.length ? `${files.length} file${files.length > 1 ? "s" : ""}, ${mib.toFixed(1)} MiB` : "";
     this.form.querySelector(".chosen-files").textContent = text;
@@ -75,6 +76,9 @@ export class OwnMap {
   }
 
   async send() {
+    const names = this.files.map((file) => file.name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice) throw new Error(`Two files are named ${twice}; rename one.`);
     const { name, view, tile_m } = this.form.elements;
     const body = { name: name.value, view: view.value || null, tile_m: tile_m.value ? [tile_m.valueAsNumber] : [] };
     if (this.job && !ENDED.has(this.job.state)) await this.cancel();
@@ -151,6 +155,24 @@ export class OwnMap {
   async leave() {
     await this.cancel();
     this.dialog.close();
+  }
+}
+
+/** The files of a drop, those in dropped folders too. */
+async function droppedFiles(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  const found = await Promise.all(entries.map(filesBelow));
+  return found.flat();
+}
+
+async function filesBelow(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    for (const inner of some) found.push(...(await filesBelow(inner)));
   }
 }
 

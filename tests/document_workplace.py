@@ -20,7 +20,7 @@ LATITUDE, LONGITUDE = 50.1, 14.4
 """The middle of the map and of every photo: where docs/service.md asks."""
 MAPS_PX = {"path/to/map.tif": 225, "ortho.tif": 300}
 """Name of each map, and its side at 1 m a pixel."""
-PHOTOS = {"photo.jpg": 1, "a.jpg": 0, "b.jpg": 3}
+PHOTOS = {"photo.jpg": 1, "a.jpg": 0, "b.jpg": 3, "flight/0001.jpg": 1, "flight/0002.jpg": 1}
 """Name of each photo, and by how many quarters it is rotated."""
 CURL = 'curl() { command curl --silent --show-error --fail-with-body "$@"; }\n'
 
@@ -39,6 +39,7 @@ class Workplace:
             write_map(self.folder / name, middle(pixels, side))
         for name, quarters in PHOTOS.items():
             photo = Image.fromarray(np.rot90(middle(pixels, 150), quarters))
+            (self.folder / name).parent.mkdir(exist_ok=True)
             photo.save(self.folder / name, quality=92)
         for name, target in SCRIPTS.items():
             write_command(self.folder / ".venv/bin" / name, target)

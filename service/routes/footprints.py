@@ -34,7 +34,7 @@ MEDIA_TYPE = "application/geo+json"
             "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
         },
         304: {"description": "The client's copy (If-None-Match) is current."},
-        **problem_responses(401, 404, 405, 422, 503),
+        **problem_responses(401, 404, 405, 422, 429, 503),
     },
 )
 def footprints(

@@ -17,7 +17,7 @@ from service.state import Running, RunningService
 router = APIRouter(tags=["map"])
 
 
-DOCUMENT_ERRORS = problem_responses(401, 404, 405, 422, 503)
+DOCUMENT_ERRORS = problem_responses(401, 404, 405, 422, 429, 503)
 Extension = Literal["png", "jpg", "jpeg"]
 
 
@@ -52,7 +52,7 @@ async def _layer(request: Request, name: str, running: Running) -> MapLayer:
         200: {"content": {"image/png": {}, "image/jpeg": {}}},
         204: {"description": "No image lies on this tile."},
         304: {"description": "The client's copy (If-None-Match) is current."},
-        **problem_responses(401, 404, 405, 422, 503),
+        **problem_responses(401, 404, 405, 422, 429, 503),
     },
 )
 async def tile_with_extension(
@@ -78,7 +78,7 @@ async def tile_with_extension(
             "content": {"image/png": {}, "image/jpeg": {}},
         },
         304: {"description": "The client's copy (If-None-Match) is current."},
-        **problem_responses(401, 404, 405, 422, 503),
+        **problem_responses(401, 404, 405, 422, 429, 503),
     },
 )
 async def tile(

@@ -13,6 +13,9 @@ GRID_SIDE = 14
 MOST_SHIFT = 6
 """Largest shift of the query from the gallery image's centre in each direction, cells."""
 
+PERIOD = GRID_SIDE + MOST_SHIFT
+"""Cells after which a transform repeats, so that no shift brings an edge round."""
+
 
 def grid_of(
     features_MMD: NDArray[np.float32],
@@ -46,14 +49,13 @@ def agreement(
     candidates_KPF = _spectra(candidates_KGGW)
     # P x F frequencies, each a product of [K, W] with [W, T]
     products_PFKT = candidates_KPF.transpose(1, 2, 0, 3) @ queries_TPF.conj().transpose(1, 2, 3, 0)
-    period = 2 * GRID_SIDE
-    sums_PPKT = np.fft.irfft2(products_PFKT, (period, period), axes=(0, 1))
+    sums_PPKT = np.fft.irfft2(products_PFKT, (PERIOD, PERIOD), axes=(0, 1))
     overlap_PP = np.fft.irfft2(
         _spectra(np.ones((1, GRID_SIDE, GRID_SIDE, 1), np.float32))[0, :, :, 0]
         * _spectra(disc_GG[None, :, :, None])[0, :, :, 0].conj(),
-        (period, period),
+        (PERIOD, PERIOD),
     )
-    shifts = np.r_[0 : MOST_SHIFT + 1, period - MOST_SHIFT : period]
+    shifts = np.r_[0 : MOST_SHIFT + 1, PERIOD - MOST_SHIFT : PERIOD]
     window = np.ix_(shifts, shifts)
     cells_PP11 = np.maximum(overlap_PP[window], 1)[:, :, None, None]
     agreed_PPKT = sums_PPKT[window] / (GRID_SIDE * np.sqrt(cells_PP11))
@@ -68,8 +70,7 @@ def _disc() -> NDArray[np.float32]:
 
 
 def _spectra(grids_NGGW: NDArray[np.float32]) -> NDArray[np.complex64]:
-    period = 2 * GRID_SIDE
-    spectra: NDArray[np.complex64] = np.fft.rfft2(grids_NGGW, (period, period), axes=(1, 2)).astype(
+    spectra: NDArray[np.complex64] = np.fft.rfft2(grids_NGGW, (PERIOD, PERIOD), axes=(1, 2)).astype(
         np.complex64
     )
     return spectra

@@ -62,17 +62,18 @@ def measure_embedding(device: torch.device, sizes: Sizes) -> dict[str, Figure]:
     pixels = torch.from_numpy(sample_pixels(side, min(sizes.batch, 32))).to(device)
     pixels = pixels.repeat(-(-sizes.batch // len(pixels)), 1, 1, 1)[: sizes.batch]
 
-    @torch.inference_mode()
     def describe() -> torch.Tensor:
         images = normalise(unit_range(pixels), checkpoint.config.normalisation)
         with torch.autocast(device.type, torch.bfloat16):
             return network.describe_with_local(images)
 
-    with FlopCounterMode(display=False) as counter:
+    # In inference mode the counter counts every convolution twice.
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
         describe()
     flops = counter.get_total_flops() / sizes.batch
     batches = max(1, sizes.images // sizes.batch)
 
+    @torch.inference_mode()
     def all_batches() -> None:
         for _ in range(batches):
             describe()

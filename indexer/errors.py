@@ -17,7 +17,10 @@ SafeNetError
     │   ├── GalleryMismatchError    index, database, descriptors or weights do not belong together
     │   ├── GalleryBusyError        another writer holds the gallery
     │   ├── GalleryExistsError      a gallery of that name was built from something else
-    │   └── StoreFullError          the disk has no room left
+    │   ├── StoreFullError          the disk has no room left
+    │   ├── BadStoreError           a store's place or what is asked of it is not possible
+    │   ├── StoreAccessError        the store's server refuses the user or the token
+    │   └── StoreUnavailableError   the store's server does not answer
     ├── BadFilterError          a search filter is out of its range
     ├── OutOfOrderError         a frame of a flight is older than the last one
     ├── NoCameraError           a track without cameras cannot be the vehicle's
@@ -96,6 +99,18 @@ class GalleryExistsError(StoreError):
 
 class StoreFullError(StoreError):
     """The disk has no room left."""
+
+
+class BadStoreError(StoreError):
+    """A store's place is none, or it does not support what is asked of it."""
+
+
+class StoreAccessError(StoreError):
+    """The store's server refuses the user or the token."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store's server does not answer; it may later."""
 
 
 class BadFilterError(IndexerError):

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.errors import UnknownGalleryError
-from indexer.gallery.gallery import Gallery, current_version, list_galleries
+from indexer.errors import StoreError, StoreUnavailableError, UnknownGalleryError
+from indexer.gallery.interface import OpenGallery
+from indexer.gallery.stores import store_at
 from model.descriptor_model import DescriptorModel
 from model.errors import SafeNetError
 from model.memory import release_memory
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 class _Open:
     """An open gallery version and how many requests read it."""
 
-    gallery: Gallery
+    gallery: OpenGallery
     readers: int = 0
     retired: bool = False
 
@@ -36,10 +37,10 @@ class OpenGalleries:
         """Open nothing yet; `refresh` does.
 
         Args:
-            store: folder that holds the galleries.
+            store: folder that holds the galleries, or `milvus://host:port/database`.
             embedder: the weights that make the queries.
         """
-        self._store, self._embedder = store, embedder
+        self._place, self._store, self._embedder = store, store_at(store), embedder
         self._open: dict[str, _Open] = {}
         self._refused: dict[str, tuple[str, str]] = {}
         self._lock = threading.Lock()
@@ -58,7 +59,11 @@ class OpenGalleries:
         """
         with self._refreshing:
             changed: dict[str, str | None] = {}
-            names = list_galleries(self._store) if self._store.is_dir() else []
+            try:
+                names = self._store.names()
+            except StoreUnavailableError as error:
+                _log.error("the store cannot be reached", extra={"reason": str(error)})
+                return changed  # what is open answers again when the server is back
             for name in sorted(self.names() - set(names)):
                 self._put(name, None)
                 changed[name] = None
@@ -74,16 +79,18 @@ class OpenGalleries:
 
     def _load(self, name: str) -> str | None:
         try:
-            version = current_version(self._store, name)
+            version = self._store.current_version(name)
             with self._lock:
                 loaded = self._open.get(name)
             if loaded is not None and loaded.gallery.version == version:
                 return None
             if self._refused.get(name, ("", ""))[0] == version:
                 return None
-            gallery = Gallery.open(self._store, name, embedder=self._embedder)
+            gallery = self._store.open(name, embedder=self._embedder)
+        except StoreUnavailableError:
+            return None  # the next look tries again
         except Exception as error:  # whatever is wrong with one gallery, the others are served
-            if not (self._store / name / "CURRENT").exists():
+            if self._is_gone(name):
                 return None  # removed between the listing and the look
             self._refuse(name, error)
             return None
@@ -92,22 +99,36 @@ class OpenGalleries:
         _log.info("gallery loaded", extra={"gallery": name, "version": gallery.version})
         return gallery.version
 
+    def _without_place(self, text: str) -> str:
+        for place in (str(self._place.resolve()), str(self._place), str(self._store)):
+            text = text.replace(place, "STORE")
+        return text
+
+    def _without_server(self, error: StoreError) -> StoreError:
+        """Return the error without a server's address, which clients need not know."""
+        server = str(self._store)
+        return type(error)(str(error).replace(server, "STORE")) if "://" in server else error
+
+    def _is_gone(self, name: str) -> bool:
+        try:
+            return name not in self._store.names()
+        except Exception:
+            return False
+
     def _refuse(self, name: str, error: Exception) -> None:
         try:
-            version = current_version(self._store, name)
+            version = self._store.current_version(name)
         except Exception:
             version = ""
         reason = str(error) if isinstance(error, SafeNetError) else "its files cannot be read"
         if not isinstance(error, SafeNetError):
             _log.error("gallery %s cannot be read", name, exc_info=error)
-        reason = reason.replace(str(self._store.resolve()), "STORE").replace(
-            str(self._store), "STORE"
-        )
+        reason = self._without_place(reason)
         if self._refused.get(name) != (version, reason):
             _log.error("gallery refused", extra={"gallery": name, "reason": reason})
         self._refused[name] = (version, reason)
 
-    def _put(self, name: str, gallery: Gallery | None) -> None:
+    def _put(self, name: str, gallery: OpenGallery | None) -> None:
         with self._lock:
             old = self._open.pop(name, None)
             if gallery is not None:
@@ -119,7 +140,7 @@ class OpenGalleries:
             old.gallery.close()
 
     @contextmanager
-    def lease(self, name: str) -> Iterator[Gallery]:
+    def lease(self, name: str) -> Iterator[OpenGallery]:
         """Keep the gallery of that name open while the block runs.
 
         Raises:
@@ -135,6 +156,8 @@ class OpenGalleries:
             raise self._missing(name)
         try:
             yield entry.gallery
+        except StoreError as error:
+            raise self._without_server(error) from error
         except SafeNetError:
             raise
         except Exception as error:
@@ -199,3 +222,4 @@ class OpenGalleries:
         """Retire every gallery."""
         for name in self.names():
             self._put(name, None)
+        self._store.close()

@@ -80,6 +80,7 @@ TABLE: Mapping[type[Exception], ProblemKind] = {
     errors.NotReadyError: ProblemKind(503, "not-ready", "Not ready"),
     gallery_errors.EmptySourceError: ProblemKind(503, "gallery-empty", "Gallery empty"),
     gallery_errors.StoreError: ProblemKind(503, "gallery-unusable", "Gallery unusable"),
+    gallery_errors.StoreUnavailableError: ProblemKind(503, "store-away", "Store not reachable"),
     errors.GalleryRefusedError: ProblemKind(503, "gallery-refused", "Gallery refused"),
 }
 
@@ -128,7 +129,7 @@ async def _known(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.BusyError):
         headers["Retry-After"] = str(error.retry_after_s)
-    if isinstance(error, errors.NotReadyError):
+    if isinstance(error, errors.NotReadyError | gallery_errors.StoreUnavailableError):
         headers["Retry-After"] = "1"
     if isinstance(error, errors.AccessError):
         headers["WWW-Authenticate"] = "Bearer"

@@ -25,7 +25,10 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    store: Path = Field(Path("var/galleries"), description="Folder that holds the galleries.")
+    store: Path = Field(
+        Path("var/galleries"),
+        description="Folder that holds the galleries, or milvus://HOST:PORT/DATABASE.",
+    )
     weights: Path | None = Field(
         None,
         description="Weights (.safetensors with its .json beside it); unset: the shipped ones.",

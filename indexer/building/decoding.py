@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.building.summary import cause_of
-from indexer.gallery.pictures import PictureStore, encode
+from indexer.gallery.pictures import Pictures, encode
 from indexer.gallery.rows import Known, Problem
 from indexer.geo import square_corners
 from indexer.records import ImageRecord
@@ -55,7 +55,7 @@ Outcome = Prepared | Unchanged | Problem
 class Preparer:
     """Turns one candidate into one outcome; used by several threads at once."""
 
-    def __init__(self, embedder: DescriptorModel, pictures: PictureStore) -> None:
+    def __init__(self, embedder: DescriptorModel, pictures: Pictures) -> None:
         self._embedder = embedder
         self._pictures = pictures
 

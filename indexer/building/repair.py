@@ -50,7 +50,7 @@ def verify(store: Path, name: str) -> list[Drift]:
     place = folder.version(version)
     try:
         manifest = read_manifest(place / "manifest.json")
-        gallery = Gallery.open(store, name, embedder=None)
+        gallery = Gallery.open(store, name, embedder=None, check_again=True)
     except GalleryMismatchError as error:
         return [Drift(what="files", detail=str(error))]
     found = []

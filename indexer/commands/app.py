@@ -152,10 +152,13 @@ def export(
         from indexer.gallery.export import export as run
         from indexer.gallery.gallery import Gallery
         from indexer.gallery.stac import export_stac
+        from indexer.gallery.stores import open_gallery
 
-        gallery = Gallery.open(store, name, embedder=None)
+        gallery = open_gallery(store, name, embedder=None)
         try:
             if stac:
+                if not isinstance(gallery, Gallery):
+                    raise typer.BadParameter("--stac works on galleries in a folder only")
                 count = export_stac(gallery.records(), gallery.manifest, out, accuracy_m)
                 print(f"{out}: {count} STAC items of {name}")
             else:

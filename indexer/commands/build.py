@@ -87,6 +87,13 @@ def build(
     index: Annotated[
         str, typer.Option("--index", help="auto, flat, sq8, ivf-sq8, hnsw-sq8 or ivf-rabitq.")
     ] = "auto",
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            "--objects",
+            help="With --store milvus://: folder or URL (s3://BUCKET/PREFIX) of the pictures.",
+        ),
+    ] = None,
     dsm: Annotated[
         Path | None,
         typer.Option(
@@ -103,13 +110,24 @@ def build(
     """Build a gallery of one source; run the command again after an interruption to continue."""
     with one_line_errors(as_json=work.log == "json"):
         from indexer.building import operations
+        from indexer.commands.milvus import build_in_milvus
+        from indexer.gallery.milvus.address import is_milvus
 
         kind, report = opt.index_kind(index), work.reporter()
         if dry_run:
             _forecast(name, chosen, work, kind, minutes, report)
             return
+        in_milvus = is_milvus(work.store)
+        if in_milvus and (dsm is not None or dense):
+            raise typer.BadParameter("--dsm and --dense work on galleries in a folder only")
+        if objects is not None and not in_milvus:
+            raise typer.BadParameter("--objects needs --store milvus://; a folder keeps its own")
         chosen.fetch(report)
         found = chosen.open()
+        if in_milvus:
+            options = {"objects": objects, "index_kind": kind, "start_over": replace}
+            _report(build_in_milvus(name, found, work, options, report), name, report)
+            return
         outcome = operations.build(
             work.store,
             name,

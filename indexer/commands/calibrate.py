@@ -39,7 +39,7 @@ def calibrate(
     """
     with one_line_errors():
         from indexer.errors import EmptySourceError
-        from indexer.gallery.gallery import Gallery
+        from indexer.gallery.stores import open_gallery
         from indexer.localization.calibration import fit
         from indexer.localization.calibration_report import cross_validate, without_each_source
         from indexer.localization.evaluation import query_files, read_truth, samples
@@ -50,7 +50,7 @@ def calibrate(
         positions = read_truth(truth, files)
         others = [item for path in join or () for item in read_samples(path)]
         embedder = opt.load_weights(weights, device, matcher, precision)
-        gallery = Gallery.open(store, name, embedder=embedder)
+        gallery = open_gallery(store, name, embedder=embedder)
         found = list(samples(gallery, embedder, files, positions, remove_m=remove_m))
         gallery.close()
         if samples_file is not None:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from indexer.commands.milvus import describe_in_milvus
 from indexer.gallery.gallery import Gallery
 from indexer.gallery.layout import gallery_folder
+from indexer.gallery.milvus.address import is_milvus
 
 
 def describe(store: Path, name: str) -> dict[str, Any]:
@@ -14,6 +16,8 @@ def describe(store: Path, name: str) -> dict[str, Any]:
         UnknownGalleryError: nothing is published under that name.
         GalleryMismatchError: its files do not belong together.
     """
+    if is_milvus(store):
+        return describe_in_milvus(store, name)
     gallery = Gallery.open(store, name, embedder=None)
     try:
         manifest = gallery.manifest

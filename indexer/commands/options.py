@@ -11,10 +11,31 @@ if TYPE_CHECKING:
     from model.dense import DenseTiles
     from model.embedder import Embedder
 
+IN_MILVUS = ("build", "search", "info", "export", "track", "calibrate")
+"""Commands that work on a Milvus store too."""
+
+
+def _store(context: typer.Context, store: Path) -> Path:
+    """Refuse a Milvus store for a command that works on folders only."""
+    from indexer.gallery.milvus.address import is_milvus
+
+    if is_milvus(store) and context.info_name not in IN_MILVUS:
+        raise typer.BadParameter(
+            f"{context.info_name} works on galleries in a folder; on milvus:// stores work "
+            f"{', '.join(IN_MILVUS)} (to change a gallery there: build --replace)"
+        )
+    return store
+
+
 Name = Annotated[str, typer.Argument(help="Name of the gallery.")]
 Store = Annotated[
     Path,
-    typer.Option("--store", envvar="SAFENET_STORE", help="Folder that holds the galleries."),
+    typer.Option(
+        "--store",
+        envvar="SAFENET_STORE",
+        callback=_store,
+        help="Folder that holds the galleries, or milvus://HOST:PORT/DATABASE.",
+    ),
 ]
 Weights = Annotated[
     Path | None,

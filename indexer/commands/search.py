@@ -12,7 +12,7 @@ from indexer.commands.errors import one_line_errors
 from model.errors import ImageError
 
 if TYPE_CHECKING:
-    from indexer.gallery.gallery import Gallery
+    from indexer.gallery.interface import OpenGallery
     from indexer.records import Filters, Prior
 
 _OPTIONS = {
@@ -63,7 +63,7 @@ def search(
     """Localize query images in a gallery: one line per match, with the estimated position."""
     with one_line_errors():
         from indexer.commands.search_output import COLUMNS, json_line, table_lines
-        from indexer.gallery.gallery import Gallery
+        from indexer.gallery.stores import open_gallery
         from indexer.localization.evaluation import errors_m, query_files, read_truth, summary
         from indexer.localization.localize import localize
         from indexer.records import Filters, Prior
@@ -87,7 +87,7 @@ def search(
         files = query_files(images)
         positions = None if truth is None else read_truth(truth, files)
         embedder = opt.load_weights(weights, device, matcher, precision)
-        gallery = Gallery.open(store, name, embedder=embedder)
+        gallery = open_gallery(store, name, embedder=embedder)
         _refuse_unknown_source(gallery, source)
         unreadable = 0
         errors = []
@@ -138,13 +138,12 @@ def _refuse_contradictions(filters: "Filters") -> None:
         )
 
 
-def _refuse_unknown_source(gallery: "Gallery", source: str | None) -> None:
+def _refuse_unknown_source(gallery: "OpenGallery", source: str | None) -> None:
     from indexer.errors import BadFilterError
-    from indexer.gallery.metadata_search import source_names
 
     if source is None:
         return
-    known = source_names(gallery.database)
+    known = gallery.source_names()
     if source not in known:
         raise BadFilterError(
             f"--source {source!r} is none of gallery {gallery.name!r}; "
@@ -152,12 +151,10 @@ def _refuse_unknown_source(gallery: "Gallery", source: str | None) -> None:
         )
 
 
-def _print_why_empty(gallery: "Gallery", filters: "Filters", prior: "Prior | None") -> None:
-    from indexer.gallery.metadata_search import empty_conditions
-
+def _print_why_empty(gallery: "OpenGallery", filters: "Filters", prior: "Prior | None") -> None:
     if not gallery.size:
         print(f"note: gallery {gallery.name!r} is empty", file=sys.stderr)
         return
-    found = empty_conditions(gallery.database, filters, prior)
+    found = gallery.empty_conditions(filters, prior)
     why = ", ".join(_OPTIONS[name] for name in found) or "all conditions together"
     print(f"note: no image of gallery {gallery.name!r} satisfies {why}", file=sys.stderr)

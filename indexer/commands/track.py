@@ -67,7 +67,7 @@ def track(
     """
     with one_line_errors():
         from console.progress import Progress
-        from indexer.gallery.gallery import Gallery
+        from indexer.gallery.stores import open_gallery
         from indexer.records import Prior
         from indexer.tracking.outputs.formats import format_of, write_track
         from indexer.tracking.outputs.json_text import json_text
@@ -83,7 +83,7 @@ def track(
             latitude, longitude = opt.latitude_longitude(near, "--near")
             prior = Prior(latitude=latitude, longitude=longitude, radius_m=radius_m)
         embedder = opt.load_weights(weights, device, matcher, precision)
-        gallery = Gallery.open(store, name, embedder=embedder)
+        gallery = open_gallery(store, name, embedder=embedder)
 
         def watch(frames: "Iterable[Sighting]", total: int) -> "Iterable[Sighting]":
             return Progress("frames", total, unit="frames").over(frames)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import GalleryMismatchError, UnknownImageError
 from indexer.gallery import metadata_search
+from indexer.gallery.checked_files import is_checked, remember_checked
 from indexer.gallery.database import Database
 from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.heights import heights_around
@@ -16,14 +17,14 @@ from indexer.gallery.layout import GalleryFolder, current_version, gallery_folde
 from indexer.gallery.manifest import Manifest, read_manifest
 from indexer.gallery.matcher_rows import MatcherRows
 from indexer.gallery.pictures import PictureStore
+from indexer.gallery.ranking import ranked, wanted
 from indexer.gallery.soundness import damage, refuse_bad_rows, refuse_links
 from indexer.gallery.vector_search import Searcher
-from indexer.records import Bounds, Filters, ImageRecord, Match, Pose, Position, Prior, View
+from indexer.records import Bounds, Filters, ImageRecord, Match, Position, Prior, View
 from model.descriptor_model import DescriptorModel, FusedQuery
 from model.files import file_sha256
 from model.matching.interface import Matcher
-from model.scoring import best_first, cosines, rerank
-from model.verification import VERIFIED, Agreement
+from model.scoring import cosines
 
 EXACT_LIMIT = 10_000
 """Number of candidates up to which all are scored exactly; above it the index searches among them
@@ -63,15 +64,24 @@ class Gallery:
         self._matcher_rows = MatcherRows(self._pictures)
         self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
         self._record_cache: dict[int, ImageRecord] = {}
+        self._extent: Bounds | None = None
 
     @classmethod
-    def open(cls, store: str | Path, name: str, *, embedder: DescriptorModel | None) -> "Gallery":
+    def open(
+        cls,
+        store: str | Path,
+        name: str,
+        *,
+        embedder: DescriptorModel | None,
+        check_again: bool = False,
+    ) -> "Gallery":
         """Open the newest published version.
 
         Args:
             store: folder that holds the galleries.
             name: the gallery's name.
             embedder: the weights that will make the queries; None: browse only.
+            check_again: read every byte of the checked files again, whatever was checked before.
 
         Raises:
             UnknownGalleryError: nothing is published under that name.
@@ -84,10 +94,13 @@ class Gallery:
         refuse_links(store, place)
         manifest = read_manifest(place / "manifest.json")
         _check_weights(manifest, embedder)
-        _check_files(place, manifest)
+        checked = not check_again and is_checked(place)
+        _check_files(place, manifest, hashes=not checked)
         gallery = cls(folder, manifest)
         try:
-            refuse_bad_rows(gallery.database, manifest)
+            if not checked:
+                refuse_bad_rows(gallery.database, manifest)
+                remember_checked(place)
         except GalleryMismatchError:
             gallery.close()
             raise
@@ -130,23 +143,19 @@ class Gallery:
             )
         allowed = metadata_search.slots_within(self.database, filters, prior)
         verify = verify and query.local_NSL is not None and self.local_bytes > 0
-        count = max(top_k, VERIFIED) if verify else top_k
-        slots = self._candidates(descriptors_SD, count, allowed)
+        slots = self._candidates(descriptors_SD, wanted(top_k, verify=verify), allowed)
         scores = self._scores(descriptors_SD, slots)
-        best = best_first(scores, count)
-        slots, scores = slots[best], scores[best]
-        poses: list[Pose | None] = [None] * len(slots)
-        if verify and len(slots):
-            scores, agreed = rerank(query, scores, self._descriptors.local(slots))
-            best = best_first(scores, top_k)
-            slots, scores = slots[best], scores[best]
-            poses = _poses(agreed, best)
-        records = self._records(slots.tolist())
+
+        def local_of(places: NDArray[np.intp]) -> NDArray[np.int8]:
+            return self._descriptors.local(slots[places])
+
+        places, best, poses = ranked(query, scores, top_k, local_of if verify else None)
+        chosen = slots[places].tolist()
+        records = self._records(chosen)
+        found = zip(chosen, best, poses, strict=True)
         return [
             Match(record=records[slot], score=score, rank=rank, pose=pose)
-            for rank, (slot, score, pose) in enumerate(
-                zip(slots.tolist(), scores.tolist(), poses, strict=True), start=1
-            )
+            for rank, (slot, score, pose) in enumerate(found, start=1)
         ]
 
     def require_weights(self, embedder: DescriptorModel) -> None:
@@ -261,7 +270,17 @@ class Gallery:
 
     def extent(self) -> Bounds | None:
         """Return (west, south, east, north) of all image centres; None for an empty gallery."""
-        return metadata_search.extent(self.database)
+        if self._extent is None:
+            self._extent = metadata_search.extent(self.database)
+        return self._extent
+
+    def source_names(self) -> list[str]:
+        """Return the names of the images' sources, sorted."""
+        return metadata_search.source_names(self.database)
+
+    def empty_conditions(self, filters: Filters, prior: Prior | None) -> tuple[str, ...]:
+        """Return the conditions that no image satisfies alone: fields of `Filters` or "prior"."""
+        return metadata_search.empty_conditions(self.database, filters, prior)
 
     def damage(self, error: Exception) -> str | None:
         """Return what an error while reading says about the files; None if they are whole."""
@@ -274,12 +293,6 @@ class Gallery:
         self.database.close()
 
 
-def _poses(agreed: Agreement, chosen: NDArray[np.intp]) -> list[Pose | None]:
-    parts = (agreed.up_K, agreed.right_K, agreed.turn_deg_K)
-    rows = np.stack(parts, axis=1)[chosen].tolist()
-    return [Pose(up=up, right=right, turn_deg=turn) for up, right, turn in rows]
-
-
 def _check_weights(manifest: Manifest, embedder: DescriptorModel | None) -> None:
     if embedder is not None and embedder.sha256 != manifest.weights_sha256:
         raise GalleryMismatchError(
@@ -290,13 +303,13 @@ def _check_weights(manifest: Manifest, embedder: DescriptorModel | None) -> None
         )
 
 
-def _check_files(place: Path, manifest: Manifest) -> None:
+def _check_files(place: Path, manifest: Manifest, *, hashes: bool) -> None:
     wanted = {
         "gallery.sqlite": manifest.database_sha256,
         "index.faiss": manifest.index_sha256,
     }
     for file, sha256 in wanted.items():
-        if not (place / file).is_file() or file_sha256(place / file) != sha256:
+        if not (place / file).is_file() or (hashes and file_sha256(place / file) != sha256):
             raise _drift(manifest, file)
     rows = place / "descriptors.f16"
     if not rows.is_file() or rows.stat().st_size < manifest.descriptors_bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.gallery.pictures import PictureStore
+from indexer.gallery.pictures import Pictures
 from model.images import open_image
 from model.matching.interface import Matcher
 from model.preprocessing import to_pixels
@@ -24,7 +24,7 @@ CACHED_ROWS = 2000
 class MatcherRows:
     """Rows of a gallery's pictures; safe to read from several threads."""
 
-    def __init__(self, pictures: PictureStore) -> None:
+    def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures
         self._cache: OrderedDict[tuple[str, str], NDArray[np.int8]] = OrderedDict()
         self._lock = threading.Lock()

@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from indexer.errors import BadFilterError
 from indexer.gallery.database import Database
+from indexer.gallery.filter_checks import areas, boxes_of, check_bounds, check_prior
 from indexer.gallery.rows import record_of, utc_text
 from indexer.gallery.schema import IMAGE_PLACE, ImageRow
 from indexer.geo import bounds_around, metres_to_all
-from indexer.polygons import box_of, inside_any
+from indexer.polygons import inside_any
 from indexer.records import Bounds, Filters, ImageRecord, Prior, Ring
 
 MAX_BOXES = 100
@@ -39,7 +39,7 @@ def slots_within(
     """
     conditions = [] if filters is None else _conditions(filters)
     if prior is not None:
-        _check_prior(prior)
+        check_prior(prior)
         around = bounds_around(prior.latitude, prior.longitude, prior.radius_m)
         conditions.append(_within(around))
     if not conditions:
@@ -52,7 +52,7 @@ def slots_within(
     if prior is not None:
         away_N = metres_to_all(prior.latitude, prior.longitude, found_N3[:, 1], found_N3[:, 2])
         keep_N &= away_N <= prior.radius_m
-    for area in () if filters is None else _areas(filters):
+    for area in () if filters is None else areas(filters):
         keep_N &= inside_any(found_N3[:, 1], found_N3[:, 2], area)
     slots_N: NDArray[np.int64] = found_N3[keep_N, 0].astype(np.int64)
     return slots_N
@@ -152,9 +152,9 @@ def _longitude_ends() -> tuple[ColumnElement[Any], ...]:
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.bounds is not None:
-        _check_bounds(filters.bounds)
+        check_bounds(filters.bounds)
         found.append(_within(filters.bounds))
-    found += [_near(area) for area in _areas(filters)]
+    found += [_near(area) for area in areas(filters)]
     if filters.captured_after is not None:
         found.append(ImageRow.captured_at >= utc_text(filters.captured_after))
     if filters.captured_before is not None:
@@ -170,16 +170,8 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     return found
 
 
-def _areas(filters: Filters) -> list[tuple[Ring, ...]]:
-    """Return the polygons of each area condition; an image must lie in one of each."""
-    single = None if filters.polygon is None else (filters.polygon,)
-    return [area for area in (single, filters.area) if area is not None]
-
-
 def _near(area: tuple[Ring, ...]) -> ColumnElement[bool]:
-    if not area:
-        raise BadFilterError("an area of no polygon holds nothing; give 1 or more")
-    boxes = [_box(polygon) for polygon in area]
+    boxes = boxes_of(area)
     return or_(*map(_within, boxes)) if len(boxes) <= MAX_BOXES else true()
 
 
@@ -196,27 +188,3 @@ def _within(bounds: Bounds) -> ColumnElement[bool]:
         ImageRow.latitude.between(south, north),
         ImageRow.longitude.between(west, east),
     )
-
-
-def _check_prior(prior: Prior) -> None:
-    if not (-90 <= prior.latitude <= 90 and -180 <= prior.longitude <= 180):
-        raise BadFilterError(
-            f"the prior's position {prior.latitude}, {prior.longitude} is no place on Earth; "
-            "latitude is -90..90, longitude -180..180"
-        )
-    if not 0 < prior.radius_m < float("inf"):
-        raise BadFilterError(f"radius_m {prior.radius_m} must be above 0")
-
-
-def _check_bounds(bounds: Bounds) -> None:
-    west, south, east, north = bounds
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-        raise BadFilterError(
-            f"bounds {bounds} are no box; give west,south,east,north in degrees, south <= north"
-        )
-
-
-def _box(polygon: Ring) -> Bounds:
-    if len(polygon) < 3:
-        raise BadFilterError(f"a polygon of {len(polygon)} points has no inside; give 3 or more")
-    return box_of(polygon)

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,22 @@ def encode(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()
+
+
+class Pictures(Protocol):
+    """What builds and searches need of a store of pictures, wherever it lies."""
+
+    def add(self, jpeg: bytes, *, repair: bool = False) -> str:
+        """Store a picture and return its SHA-256."""
+
+    def read(self, sha256: str) -> bytes:
+        """Return the bytes of a picture; OSError if it is missing."""
+
+    def add_row(self, sha256: str, row_format: str, row_B: NDArray[np.int8]) -> None:
+        """Store a matcher's row beside a picture."""
+
+    def row(self, sha256: str, row_format: str, row_bytes: int) -> NDArray[np.int8] | None:
+        """Return a matcher's row of a picture; None where there is no whole one."""
 
 
 class PictureStore:

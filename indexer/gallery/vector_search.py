@@ -16,13 +16,19 @@ from indexer.gallery.vectors import faiss, gpus, recipe
 _CLONEABLE = ("flat", "ivf-sq8")
 """Index types that faiss can copy to a GPU; the others stay on the CPU."""
 
+_MAPPED = ("ivf-sq8", "ivf-rabitq")
+"""Index types whose lists stay in the file: opening reads none of them, and processes share the
+pages that searches have read."""
+
 
 class Searcher:
     """An opened index, on a GPU if there is one, faiss-gpu is installed and the type allows it."""
 
     def __init__(self, path: Path, kind: str, *, gpu: bool = True) -> None:
+        to_gpu = gpu and kind in _CLONEABLE and gpus() > 0
+        mapped = kind in _MAPPED and not to_gpu
         try:
-            self._index = faiss.read_index(str(path))
+            self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if mapped else 0)
         except RuntimeError as error:
             raise GalleryMismatchError(
                 f"index of gallery version {path.parent.name!r} cannot be read; "
@@ -32,7 +38,11 @@ class Searcher:
         self.depth = recipe(kind, self._index.ntotal).depth
         self._resources: Any = None
         self._lock: threading.Lock | None = None
-        if gpu and kind in _CLONEABLE and gpus() > 0:
+        if mapped:
+            # faiss starts 32 threads per search to read ahead; the pages are in memory as a rule.
+            inner = faiss.downcast_index(self._index.index)
+            faiss.downcast_InvertedLists(inner.invlists).prefetch_nthread = 0
+        if to_gpu:
             self._to_gpu()
         elif kind == "flat":
             self._index = _in_16_bits(self._index)

@@ -59,6 +59,8 @@ def choose(kind: str, size: int) -> str:
 
     Our choice: flat to 5,000 rows (50 MB at 2560-d), sq8 to 30,000; above
     hnsw-sq8, or ivf-sq8 where a GPU can search it. Measured at 100,000: `make bench BENCH=search`.
+    Above 200,000 rows (0.6 GB of hnsw-sq8) ivf-rabitq, which is built and opened faster and needs
+    a sixth of the memory. Measured at 1,000,000: `benchmarks/scale.py`.
     """
     if kind != "auto":
         return kind
@@ -66,6 +68,8 @@ def choose(kind: str, size: int) -> str:
         return "flat"
     if size <= 30_000:
         return "sq8"
+    if size > 200_000:
+        return "ivf-rabitq"
     return "ivf-sq8" if gpus() else "hnsw-sq8"
 
 
@@ -112,7 +116,7 @@ def build(
     if not inner.is_trained and size:
         wanted = TRAIN_ROWS_SCALAR if plan.lists == 0 else max(256, 40 * plan.lists)
         inner.train(sample(wanted))
-    index = faiss.IndexIDMap2(inner)
+    index = faiss.IndexIDMap(inner)
     for slots_n, rows_nD in rows:
         index.add_with_ids(rows_nD, slots_n)
     return index

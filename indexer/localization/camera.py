@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.geo import offset
 from indexer.localization.camera_points import Ground, QueryPhoto, compared, square_seen
 from indexer.localization.pose import tile_to_ground
@@ -61,7 +61,7 @@ class Look:
     lies beyond the horizon."""
 
 
-def look_of(best: Match, photo: QueryPhoto, gallery: Gallery, fine: FinePoints) -> Look | None:
+def look_of(best: Match, photo: QueryPhoto, gallery: OpenGallery, fine: FinePoints) -> Look | None:
     """Return the camera and what it shows; None where the keypoints do not determine it.
 
     The map around the photo is compared with the photo as it would look from above.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.localization.ground_map import GroundSquare, ground_picture
 from indexer.records import Match
 from model.matching.fine import FINE_SIDE, FinePoints, corresponding
@@ -39,7 +39,7 @@ class Ground:
     """
 
     def __init__(
-        self, square: GroundSquare, best: Match, gallery: Gallery, fine: FinePoints
+        self, square: GroundSquare, best: Match, gallery: OpenGallery, fine: FinePoints
     ) -> None:
         """Put the map together and describe it.
 

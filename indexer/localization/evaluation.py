@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import EmptySourceError
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.geo import bounds_around, distance_m
 from indexer.localization.answer import Answer
 from indexer.localization.calibration import Sample, sample
@@ -60,7 +60,7 @@ def read_truth(table: Path, files: Sequence[Path]) -> dict[Path, tuple[float, fl
 
 
 def samples(
-    gallery: Gallery,
+    gallery: OpenGallery,
     embedder: DescriptorModel,
     files: Sequence[Path],
     positions: Mapping[Path, Position],
@@ -104,7 +104,7 @@ def samples(
                 yield sample(answer, truth, False, gallery.name)
 
 
-def _all_but(gallery: Gallery, truth: Position, away_m: float) -> Ring:
+def _all_but(gallery: OpenGallery, truth: Position, away_m: float) -> Ring:
     """Return a ring around all images of a gallery, with a hole about a place."""
     extent = gallery.extent()
     assert extent is not None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from indexer.errors import GalleryMismatchError
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.geo import bounds_around, metres_between
 from indexer.records import ImageRecord, Match
 from model.errors import ImageError
@@ -59,7 +59,7 @@ class GroundSquare:
         )
 
 
-def ground_picture(square: GroundSquare, best: Match, gallery: Gallery) -> Image.Image:
+def ground_picture(square: GroundSquare, best: Match, gallery: OpenGallery) -> Image.Image:
     """Return the map in a square; black where no tile covers it.
 
     Raises:
@@ -91,7 +91,7 @@ def ground_picture(square: GroundSquare, best: Match, gallery: Gallery) -> Image
     return picture
 
 
-def _around(square: GroundSquare, best: Match, gallery: Gallery) -> Iterator[ImageRecord]:
+def _around(square: GroundSquare, best: Match, gallery: OpenGallery) -> Iterator[ImageRecord]:
     """Yield the best match, then similar tiles by their distance from the square's middle."""
     yield best.record
     side_m = best.record.ground_m or square.side_m

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.geo import distance_m
 from indexer.localization.agreement import combine
 from indexer.localization.answer import Answer, Status
@@ -82,7 +82,7 @@ class Search:
 
 def localize(
     images: Photo | Sequence[Photo],
-    gallery: Gallery,
+    gallery: OpenGallery,
     embedder: DescriptorModel,
     *,
     top_k: int = 5,
@@ -139,7 +139,7 @@ def embed_photos(
 
 
 def localize_embeddings(
-    images: Sequence[ImageEmbedding], gallery: Gallery, embedder: DescriptorModel, search: Search
+    images: Sequence[ImageEmbedding], gallery: OpenGallery, embedder: DescriptorModel, search: Search
 ) -> Answer:
     """Answer one or several embedded photos; several are fused and also answered one by one.
 
@@ -157,7 +157,7 @@ def localize_embeddings(
 
 
 def localize_query(
-    query: FusedQuery, gallery: Gallery, embedder: DescriptorModel, search: Search
+    query: FusedQuery, gallery: OpenGallery, embedder: DescriptorModel, search: Search
 ) -> Answer:
     """Answer an embedded query; for callers that embed in batches of their own.
 
@@ -218,7 +218,7 @@ def judge(
     )
 
 
-def _with_look(answer: Answer, photo: QueryPhoto, gallery: Gallery, matcher: Matcher) -> Answer:
+def _with_look(answer: Answer, photo: QueryPhoto, gallery: OpenGallery, matcher: Matcher) -> Answer:
     """Return the answer with the camera, by which position, heading and outline are finer.
 
     It stays as it is where the camera cannot be found or shows other ground.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.localization.confidence import CHANCE_INLIERS
 from indexer.records import Match, Pose
 from model.descriptor_model import FusedQuery
@@ -22,7 +22,7 @@ STEP = 0.05
 
 
 def rerank_by_matcher(
-    matches: Sequence[Match], query: FusedQuery, gallery: Gallery, matcher: Matcher
+    matches: Sequence[Match], query: FusedQuery, gallery: OpenGallery, matcher: Matcher
 ) -> list[Match]:
     """Return the matches in their new order, with the geometry of those that correspond.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from indexer.errors import EmptySourceError
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.localization.confidence import calibration_of
 from indexer.localization.localize import JUDGED, decode_photo, localize
 from indexer.records import Filters, Position, Prior
@@ -32,7 +32,7 @@ class Where:
     fov_deg: float | None = None
 
 
-def origin_of(gallery: Gallery) -> Position:
+def origin_of(gallery: OpenGallery) -> Position:
     """Return the middle of a gallery: latitude and longitude that a flight's metres count from.
 
     Raises:
@@ -48,7 +48,7 @@ def origin_of(gallery: Gallery) -> Position:
 
 def sightings(
     flight: Flight,
-    gallery: Gallery,
+    gallery: OpenGallery,
     embedder: DescriptorModel,
     where: Where,
     work: Path | None = None,
@@ -100,7 +100,7 @@ def _decoded_ahead(flight: Flight, input_size: int) -> Iterator[FlightFrame]:
 
 def _found(
     frame: FlightFrame,
-    gallery: Gallery,
+    gallery: OpenGallery,
     embedder: DescriptorModel,
     where: Where,
     origin: Position,
@@ -121,7 +121,7 @@ def _found(
     return sighting(frame.name, frame.time_s, answer, calibration_of(used.calibration), origin)
 
 
-def _key(flight: Flight, gallery: Gallery, embedder: DescriptorModel, where: Where) -> str:
+def _key(flight: Flight, gallery: OpenGallery, embedder: DescriptorModel, where: Where) -> str:
     parts = (
         str(flight.path.resolve()),
         gallery.name,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from indexer.errors import EmptySourceError, SourceError
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.records import Filters, Prior
 from indexer.tracking.candidates import Sighting
 from indexer.tracking.flight import DEFAULT_EVERY_S, open_flight
@@ -28,7 +28,7 @@ class Watch(Protocol):
 
 def track(
     flight: str | Path,
-    gallery: Gallery,
+    gallery: OpenGallery,
     embedder: DescriptorModel,
     *,
     every_s: float = DEFAULT_EVERY_S,

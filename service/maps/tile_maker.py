@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import anyio
 from cachetools import LRUCache
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from service.maps.layer_documents import MapLayer, finest_zoom
 from service.maps.mosaic import (
     MAX_PICTURES,
@@ -115,7 +115,7 @@ class TileMaker:
             records = [gallery.record(table.image_ids[row]) for row in rows]
             return Tile(*encode(draw_pictures(address, records, gallery.picture)))
 
-    def _table(self, gallery: Gallery) -> GroundTable:
+    def _table(self, gallery: OpenGallery) -> GroundTable:
         key = (gallery.name, gallery.version)
         with self._tables_lock:
             table = self._tables.get(key)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.records import Filters, ImageRecord, Match
 from model.descriptor_model import FusedQuery
 
@@ -25,7 +25,7 @@ class SubTrack:
 
 
 def sub_tracks(
-    gallery: Gallery,
+    gallery: OpenGallery,
     query: FusedQuery,
     matches: Sequence[Match],
     filters: Filters | None,

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.localization.answer import Answer
 from indexer.localization.camera_points import QueryPhoto
 from indexer.localization.lens import focal_of
@@ -57,7 +57,7 @@ class Pipeline:
     tracing: Tracing
     image_gps_radius_m: float
 
-    async def run(self, gallery: Gallery, question: Question) -> QuestionResult:
+    async def run(self, gallery: OpenGallery, question: Question) -> QuestionResult:
         """Answer one question from one gallery version.
 
         Cancelling drops the work that has not begun.
@@ -116,7 +116,7 @@ class Pipeline:
 
 def _search(
     embedder: DescriptorModel,
-    gallery: Gallery,
+    gallery: OpenGallery,
     images: list[ImageEmbedding],
     parameters: QuestionParameters,
     prior: Prior | None,

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.localization.answer import Answer
 from indexer.localization.pose import corresponding_points
 from indexer.records import ImageRecord, Match
@@ -56,12 +56,12 @@ def meta_body(record: ImageRecord, gallery: str) -> MetaBody:
     return MetaBody.model_validate(_fields(record, gallery))
 
 
-def gallery_name(gallery: Gallery) -> GalleryName:
+def gallery_name(gallery: OpenGallery) -> GalleryName:
     """Return the gallery version that answered."""
     return GalleryName.model_validate(gallery, from_attributes=True)
 
 
-def gallery_body(gallery: Gallery) -> GalleryBody:
+def gallery_body(gallery: OpenGallery) -> GalleryBody:
     """Return a loaded gallery."""
     extent = gallery.extent()
     return GalleryBody(
@@ -79,7 +79,7 @@ def model_body(embedder: DescriptorModel) -> ModelBody:
 
 def answer_body(
     result: QuestionResult,
-    gallery: Gallery,
+    gallery: OpenGallery,
     embedder: DescriptorModel,
     total_ms: float,
     explanation: list[PicturesBody] | None = None,

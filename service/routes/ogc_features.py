@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, Response
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.records import ImageRecord
 from service.bounds import parse_bounds
 from service.errors import QueryError
@@ -161,7 +161,7 @@ def _root(request: Request) -> str:
     return f"{str(request.base_url).rstrip('/')}/ogc"
 
 
-def _facts(gallery: Gallery) -> FeatureCollectionFacts:
+def _facts(gallery: OpenGallery) -> FeatureCollectionFacts:
     return FeatureCollectionFacts(name=gallery.name, view=gallery.view, extent=gallery.extent())
 
 

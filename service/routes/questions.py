@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.records import View
 from service.errors import ParameterError
 from service.formats import MEDIA_TYPES, PlacedPhoto, written
@@ -129,7 +129,7 @@ def _gallery_name(running: Running, parameters: QuestionParameters, view: View) 
     return running.galleries.choose(view, default)
 
 
-def _check_view(gallery: Gallery, view: View) -> None:
+def _check_view(gallery: OpenGallery, view: View) -> None:
     """Refuse a gallery of the other view.
 
     Raises:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 
-from indexer.gallery.gallery import Gallery
+from indexer.gallery.interface import OpenGallery
 from indexer.localization.answer import Answer
 from indexer.localization.camera_points import QueryPhoto
 from indexer.localization.confidence import calibration_of
@@ -39,7 +39,7 @@ class NewFrame:
 
 
 async def locate(
-    pipeline: Pipeline, gallery: Gallery, track: OpenTrack, frame: NewFrame, most_frames: int
+    pipeline: Pipeline, gallery: OpenGallery, track: OpenTrack, frame: NewFrame, most_frames: int
 ) -> LocatedFrame:
     """Add a frame to a track and return its fix.
 
@@ -87,7 +87,7 @@ class _Question:
 
 def _search(
     pipeline: Pipeline,
-    gallery: Gallery,
+    gallery: OpenGallery,
     track: OpenTrack,
     images: list[ImageEmbedding],
     question: _Question,
@@ -104,7 +104,7 @@ def _search(
 
 def _answer(
     pipeline: Pipeline,
-    gallery: Gallery,
+    gallery: OpenGallery,
     images: list[ImageEmbedding],
     prior: Prior | None,
     question: _Question,

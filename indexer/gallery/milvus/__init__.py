@@ -1,0 +1,1 @@
+"""Galleries in a Milvus server, for more images than one machine holds (extra `scale`)."""

@@ -1,0 +1,68 @@
+"""`safenet-index` on a Milvus store: what works, and what is refused in one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from indexer_samples import picture, tile_folder
+from milvus_live import LiveServer
+from typer.testing import CliRunner
+
+from indexer.commands import options
+from indexer.commands.app import app
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, embedder):
+    """Run a command in an empty folder; weights are the colour thumbnail."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(options, "load_weights", lambda *_: embedder)
+
+    def invoke(*arguments: object, ok: bool = True):
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert (result.exit_code == 0) == ok, result.output
+        return result
+
+    return invoke
+
+
+def test_a_gallery_is_built_searched_described_and_exported(run, tmp_path: Path) -> None:
+    tile_folder(tmp_path / "tiles", 3, 3)
+    picture(2001).save(tmp_path / "query.png")
+    with LiveServer(tmp_path / "milvus") as live:
+        at = ("--store", live.url)
+        built = run("build", "map", "tiles", "--view", "satellite", "--objects", "objects", *at)
+        assert "map: 9 images, version 000001" in built.output
+        facts = json.loads(run("info", "map", "--json", *at).output)
+        assert (facts["images"], facts["index"]) == (9, "FLAT (Finished)")
+        assert facts["server"].startswith("milvus_lite")
+        answer = json.loads(run("search", "map", "query.png", "--json", *at).output)
+        assert answer["matches"][0]["image_id"] == "19-287286-178881"
+        assert "9 footprints" in run("export", "map", "out.geojson", *at).output
+        wrong = run("search", "map", "query.png", "--source", "none", *at, ok=False)
+        assert "choose from: tiles" in wrong.stderr
+        again = run("build", "map", "tiles", "--objects", "objects", *at, ok=False)
+        assert "build --replace" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("build", "map", "tiles", "--store", "milvus://127.0.0.1:1/x"), "needs --objects"),
+        (("build", "map", "tiles", "--objects", "o"), "--objects needs --store milvus://"),
+        (("compact", "map", "--store", "milvus://127.0.0.1:1/x"), "works on galleries in a folder"),
+        (("add", "map", "tiles", "--store", "milvus://127.0.0.1:1/x"), "build --replace"),
+        (("info", "map", "--store", "milvus://127.0.0.1:1/x"), "does not answer"),
+        (("info", "map", "--store", "milvus://u:secret@127.0.0.1:1/x"), "does not answer"),
+        (("info", "map", "--store", "milvus://u:secret@/x"), "write milvus://HOST:PORT/DATABASE"),
+    ],
+)
+def test_what_is_refused_is_one_line_without_a_password(
+    run, tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    tile_folder(tmp_path / "tiles", 1, 1)
+    result = run(*arguments, ok=False)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, result.stderr
+    assert reason in lines[0]
+    assert "secret" not in result.output

@@ -1,0 +1,42 @@
+"""A service over a Milvus store: it answers, survives the server, and is back by itself."""
+
+import time
+from pathlib import Path
+
+from conftest import ColourEmbedder
+from milvus_live import LiveServer
+from service_live import encoded, picture, serving, settings_of, write_source
+
+from indexer.building.milvus_build import BuildOptions, build
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.detect import open_source
+from service.app import create_app
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def test_the_service_outlives_its_store_and_answers_again_when_it_is_back(tmp_path: Path) -> None:
+    source = open_source(write_source(tmp_path / "in", "satellite", range(4)), SourceOptions())
+    with LiveServer(tmp_path / "milvus") as live:
+        options = BuildOptions(objects=str(tmp_path / "objects"))
+        build(live.store(), "map", source, ColourEmbedder(), options)
+        settings = settings_of(Path(live.url))
+        with serving(create_app(settings, ColourEmbedder()), settings) as client:
+            answer = client.post("/localize", content=encoded(picture(2)), headers=JPEG)
+            assert answer.json()["matches"][0]["image_id"] == "satellite-002"
+            shown = client.get("/galleries/map/images/satellite-002")
+            assert shown.headers["content-type"] == "image/jpeg"
+            live.stop()
+            away = client.post("/localize", content=encoded(picture(2)), headers=JPEG)
+            assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
+            assert "the Milvus server of STORE does not answer" in away.json()["detail"]
+            assert client.get("/healthz").status_code == 200
+            live.start()
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                back = client.post("/localize", content=encoded(picture(2)), headers=JPEG)
+                if back.status_code == 200:
+                    break
+                time.sleep(0.2)
+            assert back.status_code == 200, back.text
+            assert back.json()["matches"][0]["image_id"] == "satellite-002"

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from indexer.gallery.milvus.address import is_milvus
 from service.building.job import Job, MapRequest, State
 from service.building.uploaded_files import checked_name, receive_file
 from service.errors import JobStateError, SlowUploadError
@@ -27,6 +28,10 @@ FILE: dict[str, Any] = {
 @router.post("/galleries", status_code=201, responses={**problem_responses(429), **ERRORS})
 async def create(body: MapBody, response: Response, running: RunningService) -> JobBody:
     """Begin to build a gallery; its files come next. Needs an admin key."""
+    if is_milvus(running.settings.store):
+        raise JobStateError(
+            "this service's galleries lie in a Milvus server; build them with: safenet-index build"
+        )
     request = MapRequest(name=body.name, view=body.view, tile_m=tuple(body.tile_m))
     job = running.job_board.create(request)
     response.headers["Location"] = f"/jobs/{job.job_id}"

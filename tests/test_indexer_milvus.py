@@ -11,11 +11,15 @@ from indexer_samples import LocalEmbedder, picture, table_folder
 from milvus_live import LiveServer
 from numpy.typing import NDArray
 
-from indexer.building import milvus_build, operations
-from indexer.building.milvus_build import BuildOptions
+from indexer.building import operations
+from indexer.building.milvus import operations as milvus
+from indexer.building.milvus.operations import BuildOptions
+from indexer.building.milvus.verify import verify
+from indexer.building.milvus.versions import drop, unfinished
 from indexer.errors import (
     BadFilterError,
     BadStoreError,
+    DuplicateIdError,
     GalleryExistsError,
     GalleryMismatchError,
     StoreUnavailableError,
@@ -78,7 +82,7 @@ def both(
     local = operations.build(root / "store", "my-town", source, embedder)
     store = server.store()
     options = BuildOptions(objects=str(root / "objects"), index_kind="hnsw-sq8")
-    outcome = milvus_build.build(store, "my-town", source, embedder, options)
+    outcome = milvus.build(store, "my-town", source, embedder, options)
     assert (outcome.tally, outcome.size) == (local.tally, COUNT - 1)
     assert outcome.extent == pytest.approx(local.extent)
     opened = Gallery.open(root / "store", "my-town", embedder=embedder)
@@ -177,11 +181,11 @@ def test_a_build_whose_server_dies_goes_on_where_it_was(
     options = BuildOptions(objects=str(tmp_path / "objects"))
     with LiveServer(tmp_path / "milvus") as live:
         with pytest.raises(StoreUnavailableError, match="does not answer"):
-            milvus_build.build(live.store(), "town", source, Stopping(live), options)
+            milvus.build(live.store(), "town", source, Stopping(live), options)
         live.start()
         with pytest.raises(UnknownGalleryError):
             live.store().open("town", embedder=None)
-        outcome = milvus_build.build(live.store(), "town", source, embedder, options)
+        outcome = milvus.build(live.store(), "town", source, embedder, options)
         assert (outcome.tally.unchanged, outcome.tally.added) == (63, COUNT - 1 - 63)
         assert live.store().open("town", embedder=embedder).size == COUNT - 1
 
@@ -195,17 +199,52 @@ def test_readers_of_a_replaced_version_finish_on_it(
     with LiveServer(tmp_path / "milvus") as live:
         store = live.store()
         source = open_source(few, SourceOptions(view="drone"))
-        milvus_build.build(store, "town", source, embedder, BuildOptions(objects=objects))
+        milvus.build(store, "town", source, embedder, BuildOptions(objects=objects))
         before = store.open("town", embedder=embedder)
         again = BuildOptions(objects=objects, start_over=True, keep=2)
         with pytest.raises(GalleryExistsError, match="--replace"):
-            milvus_build.build(store, "town", source, embedder, BuildOptions(objects=objects))
-        milvus_build.build(store, "town", flights(tmp_path / "in"), embedder, again)
+            milvus.build(store, "town", source, embedder, BuildOptions(objects=objects))
+        milvus.build(store, "town", flights(tmp_path / "in"), embedder, again)
         assert [match.image_id for match in before.search(query, top_k=5)] == ["a"]
         after = store.open("town", embedder=embedder)
         assert (before.version, after.version, after.size) == ("000001", "000002", COUNT - 1)
-        milvus_build.build(store, "town", source, embedder, again)
+        milvus.build(store, "town", source, embedder, again)
         assert store.collections("town") == ["sn_town__000002", "sn_town__000003"]
+
+
+def test_a_gallery_grows_and_shrinks_as_one_in_a_folder_does(
+    tmp_path: Path, embedder: LocalEmbedder
+) -> None:
+    few = [{"path": f"{name}.png", "latitude": 1 + row, "longitude": 2} for row, name in
+           enumerate("abc")]  # fmt: skip
+    first = open_source(table_folder(tmp_path / "first", few), SourceOptions(view="drone"))
+    second = flights(tmp_path / "second")
+    taken = open_source(table_folder(tmp_path / "third", few[:1]), SourceOptions(view="drone"))
+    with LiveServer(tmp_path / "milvus") as live:
+        store, objects = live.store(), str(tmp_path / "objects")
+        milvus.build(store, "town", first, embedder, BuildOptions(objects=objects))
+        added = milvus.add(store, "town", second, embedder)
+        assert (added.tally.added, added.size, added.version) == (COUNT - 1, COUNT + 2, "000002")
+        again = milvus.add(store, "town", second, embedder)
+        assert (again.tally.added, again.tally.unchanged, again.size) == (0, COUNT - 1, COUNT + 2)
+        assert verify(store, "town") == []
+        with pytest.raises(DuplicateIdError, match="taken by another source"):
+            milvus.add(store, "town", taken, embedder)
+        with pytest.raises(GalleryExistsError, match="an earlier add"):
+            milvus.remove(store, "town", ["a"])
+        drop(store, unfinished(store, "town")[0])
+        left = milvus.remove(store, "town", ["a", "no such"], Filters(source="second"))
+        assert (left.tally.added, left.size) == (-COUNT, 2)
+        gallery = store.open("town", embedder=embedder)
+        assert {record.image_id for record in gallery.records()} == {"b", "c"}
+        with pytest.raises(UnknownImageError, match="to be removed"):
+            milvus.remove(store, "town", ["a"])
+        next((tmp_path / "objects").rglob("*.i8")).write_bytes(b"")
+        picture_file = Path(objects) / "town" / "pictures"
+        for path in picture_file.rglob("*.jpg"):
+            path.write_bytes(b"other")
+        kinds = [drift.what for drift in verify(store, "town")]
+        assert kinds.count("picture") == 2
 
 
 def test_what_does_not_belong_together_is_refused(
@@ -235,7 +274,7 @@ def test_an_index_type_that_the_server_does_not_know_is_refused_before_anything_
 ) -> None:
     options = BuildOptions(objects=str(tmp_path / "objects"), index_kind="ivf-rabitq")
     with pytest.raises(BadStoreError, match="choose auto or flat, ivf-sq8, hnsw-sq8"):
-        milvus_build.build(server.store(), "town", flights(tmp_path / "in"), embedder, options)
+        milvus.build(server.store(), "town", flights(tmp_path / "in"), embedder, options)
     assert server.store().collections("town") == []
 
 
@@ -244,7 +283,7 @@ def test_a_missing_object_is_named(
 ) -> None:
     source = flights(tmp_path / "in")
     options = BuildOptions(objects=str(tmp_path / "objects"))
-    milvus_build.build(server.store(), "broken", source, embedder, options)
+    milvus.build(server.store(), "broken", source, embedder, options)
     gallery = server.store().open("broken", embedder=embedder)
     record = next(gallery.records())
     for path in (tmp_path / "objects").rglob("*.jpg"):

@@ -38,6 +38,11 @@ def test_a_gallery_is_built_searched_described_and_exported(run, tmp_path: Path)
         assert facts["server"].startswith("milvus_lite")
         answer = json.loads(run("search", "map", "query.png", "--json", *at).output)
         assert answer["matches"][0]["image_id"] == "19-287286-178881"
+        tile_folder(tmp_path / "more", 1, 1)
+        more = run("add", "map", "more", "--view", "satellite", "--id-prefix", "x-", *at)
+        assert "map: 10 images, version 000002" in more.output
+        assert "version 000002 is consistent" in run("verify", "map", *at).output
+        assert "1 removed, 9 images left" in run("remove", "map", "--source", "more", *at).output
         assert "9 footprints" in run("export", "map", "out.geojson", *at).output
         wrong = run("search", "map", "query.png", "--source", "none", *at, ok=False)
         assert "choose from: tiles" in wrong.stderr
@@ -51,7 +56,7 @@ def test_a_gallery_is_built_searched_described_and_exported(run, tmp_path: Path)
         (("build", "map", "tiles", "--store", "milvus://127.0.0.1:1/x"), "needs --objects"),
         (("build", "map", "tiles", "--objects", "o"), "--objects needs --store milvus://"),
         (("compact", "map", "--store", "milvus://127.0.0.1:1/x"), "works on galleries in a folder"),
-        (("add", "map", "tiles", "--store", "milvus://127.0.0.1:1/x"), "build --replace"),
+        (("add", "map", "tiles", "--store", "milvus://127.0.0.1:1/x"), "does not answer"),
         (("info", "map", "--store", "milvus://127.0.0.1:1/x"), "does not answer"),
         (("info", "map", "--store", "milvus://u:secret@127.0.0.1:1/x"), "does not answer"),
         (("info", "map", "--store", "milvus://u:secret@/x"), "write milvus://HOST:PORT/DATABASE"),

@@ -7,7 +7,7 @@ from conftest import ColourEmbedder
 from milvus_live import LiveServer
 from service_live import encoded, picture, serving, settings_of, write_source
 
-from indexer.building.milvus_build import BuildOptions, build
+from indexer.building.milvus.operations import BuildOptions, build
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from service.app import create_app

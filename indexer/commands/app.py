@@ -51,18 +51,26 @@ def remove(
     """Remove images by id, source or position."""
     with one_line_errors():
         from indexer.building import operations
+        from indexer.commands.milvus import remove_in_milvus
         from indexer.errors import UnknownImageError
+        from indexer.gallery.milvus.address import is_milvus
         from indexer.records import Filters
 
         box = None if bbox is None else opt.numbers(bbox, "--bbox", 4)
         ids = list(image_ids or [])
         if not ids and source is None and box is None:
             raise typer.BadParameter("name image ids, --source or --bbox")
+        filters = None
         if source is not None or box is not None:
             filters = Filters(source=source, bounds=cast(Any, box))
+        in_milvus = is_milvus(store)
+        if filters is not None and not in_milvus:
             ids += operations.select_ids(store, name, filters)
         try:
-            outcome = operations.remove(store, name, ids, keep=keep)
+            if in_milvus:
+                outcome = remove_in_milvus(store, name, ids, filters, keep)
+            else:
+                outcome = operations.remove(store, name, ids, keep=keep)
         except UnknownImageError as error:
             if ids:
                 raise
@@ -98,15 +106,21 @@ def verify(name: opt.Name, store: opt.Store = opt.DEFAULT_STORE) -> None:
     """Check that index, database, descriptors and pictures belong together."""
     with one_line_errors():
         from indexer.building.repair import verify as run
+        from indexer.commands.milvus import verify_in_milvus
         from indexer.gallery.gallery import current_version
+        from indexer.gallery.milvus.address import is_milvus
 
-        found = run(store, name)
+        if is_milvus(store):
+            found, version = verify_in_milvus(store, name)
+        else:
+            found, version = run(store, name), current_version(store, name)
         for drift in found:
             print(f"{drift.what}: {drift.detail}")
         if found:
-            print(f"{name}: {len(found)} findings; repair with: safenet-index rebuild {name}")
+            remedy = "build --replace" if is_milvus(store) else f"rebuild {name}"
+            print(f"{name}: {len(found)} findings; repair with: safenet-index {remedy}")
             raise typer.Exit(1)
-        print(f"{name}: version {current_version(store, name)} is consistent")
+        print(f"{name}: version {version} is consistent")
 
 
 @app.command()

@@ -155,14 +155,22 @@ def add(
     with one_line_errors(as_json=work.log == "json"):
         from indexer.building import operations
         from indexer.building.checks import require
+        from indexer.commands.milvus import add_in_milvus
+        from indexer.gallery.milvus.address import is_milvus
 
-        report = work.reporter()
-        require(work.store, name)
+        report, in_milvus = work.reporter(), is_milvus(work.store)
+        if in_milvus and dense:
+            raise typer.BadParameter("--dense works on galleries in a folder only")
+        if not in_milvus:
+            require(work.store, name)
         if dry_run:
             _forecast(name, chosen, work, "auto", minutes, report)
             return
         chosen.fetch(report)
         found = chosen.open()
+        if in_milvus:
+            _report(add_in_milvus(name, found, work, report), name, report)
+            return
         outcome = operations.add(
             work.store,
             name,

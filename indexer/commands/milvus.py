@@ -1,5 +1,7 @@
-"""What `build` and `info` do on a Milvus store."""
+"""What `build`, `add`, `remove`, `verify` and `info` do on a Milvus store."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +9,10 @@ import typer
 
 if TYPE_CHECKING:
     from indexer.building.operations import Outcome
+    from indexer.building.repair import Drift
     from indexer.commands.work_options import WorkOptions
+    from indexer.gallery.milvus.store import MilvusStore
+    from indexer.records import Filters
     from indexer.sources.candidate import Source
 
 
@@ -30,19 +35,53 @@ def build_in_milvus(
     Raises:
         typer.BadParameter: `--objects` is missing.
     """
-    from indexer.building.milvus_build import BuildOptions, build
-    from indexer.gallery.milvus.address import MilvusAddress
-    from indexer.gallery.milvus.store import MilvusStore
+    from indexer.building.milvus.operations import BuildOptions, build
 
     if not options["objects"]:
         raise typer.BadParameter(
             "--store milvus:// needs --objects: a folder or a URL such as s3://BUCKET/PREFIX "
             "that every reader can open, for pictures and local features"
         )
-    store = MilvusStore(MilvusAddress.parse(str(work.store)))
-    try:
-        chosen = BuildOptions(keep=work.keep, **options)
+    chosen = BuildOptions(keep=work.keep, **options)
+    with milvus_store(work.store) as store:
         return build(store, name, source, work.embedder(), chosen, report)
+
+
+def add_in_milvus(name: str, source: "Source", work: "WorkOptions", report: Any) -> "Outcome":
+    """Add a source to a gallery in a Milvus store; as `operations.add` there."""
+    from indexer.building.milvus.operations import add
+
+    with milvus_store(work.store) as store:
+        return add(store, name, source, work.embedder(), keep=work.keep, progress=report)
+
+
+def remove_in_milvus(
+    place: Path, name: str, image_ids: Sequence[str], filters: "Filters | None", keep: int
+) -> "Outcome":
+    """Remove images from a gallery in a Milvus store; as `operations.remove` there."""
+    from indexer.building.milvus.operations import remove
+
+    with milvus_store(place) as store:
+        return remove(store, name, image_ids, filters, keep=keep)
+
+
+def verify_in_milvus(place: Path, name: str) -> tuple[list["Drift"], str]:
+    """Return what is wrong with a gallery in a Milvus store, and its version."""
+    from indexer.building.milvus.verify import verify
+
+    with milvus_store(place) as store:
+        return verify(store, name), store.current_version(name)
+
+
+@contextmanager
+def milvus_store(place: Path) -> "Iterator[MilvusStore]":
+    """Give a connection to the store at an address."""
+    from indexer.gallery.milvus.address import MilvusAddress
+    from indexer.gallery.milvus.store import MilvusStore
+
+    store = MilvusStore(MilvusAddress.parse(str(place)))
+    try:
+        yield store
     finally:
         store.close()
 
@@ -54,12 +93,9 @@ def describe_in_milvus(place: Path, name: str) -> dict[str, Any]:
         UnknownGalleryError: nothing is published under that name.
         StoreUnavailableError: the server does not answer.
     """
-    from indexer.gallery.milvus.address import MilvusAddress
     from indexer.gallery.milvus.index_types import built
-    from indexer.gallery.milvus.store import MilvusStore
 
-    store = MilvusStore(MilvusAddress.parse(str(place)))
-    try:
+    with milvus_store(place) as store:
         gallery = store.open(name, embedder=None)
         facts, index = gallery.facts, built(store.server, gallery.collection)
         return {
@@ -70,7 +106,7 @@ def describe_in_milvus(place: Path, name: str) -> dict[str, Any]:
             "created": facts.created_at,
             "versions_kept": len(store.collections(name)),
             "extent": gallery.extent(),
-            "sources": [f"{Path(facts.location).name} ({facts.options})"],
+            "sources": [f"{Path(place).name} ({options})" for place, options in facts.sources],
             "weights": f"{facts.weights_name} ({facts.weights_sha256[:16]})",
             "descriptor_dim": gallery.descriptor_dim,
             "local_bytes": gallery.local_bytes,
@@ -80,5 +116,3 @@ def describe_in_milvus(place: Path, name: str) -> dict[str, Any]:
             "index": f"{index.get('index_type')} ({index.get('state')})",
             "objects": facts.objects,
         }
-    finally:
-        store.close()

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from model.dense import DenseTiles
     from model.embedder import Embedder
 
-IN_MILVUS = ("build", "search", "info", "export", "track", "calibrate")
+IN_MILVUS = (
+    "build", "add", "remove", "verify", "info", "export", "search", "track", "calibrate",
+)  # fmt: skip
 """Commands that work on a Milvus store too."""
 
 
@@ -22,7 +24,7 @@ def _store(context: typer.Context, store: Path) -> Path:
     if is_milvus(store) and context.info_name not in IN_MILVUS:
         raise typer.BadParameter(
             f"{context.info_name} works on galleries in a folder; on milvus:// stores work "
-            f"{', '.join(IN_MILVUS)} (to change a gallery there: build --replace)"
+            f"{', '.join(IN_MILVUS)}"
         )
     return store
 

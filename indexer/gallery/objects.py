@@ -57,6 +57,13 @@ class ObjectStore:
         data: bytes = self._files.cat_file(self._picture(sha256))
         return data
 
+    def sound(self, sha256: str) -> bool:
+        """Return whether the picture exists with unchanged bytes."""
+        try:
+            return hashlib.sha256(self.read(sha256)).hexdigest() == sha256
+        except OSError:
+            return False
+
     def add_row(self, sha256: str, row_format: str, row_B: NDArray[np.int8]) -> None:
         """Store a matcher's row beside a picture."""
         self._write(self._row(sha256, row_format), row_B.tobytes())

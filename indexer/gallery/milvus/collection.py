@@ -39,8 +39,10 @@ _PREFIX, _PROPERTY = "sn_", "safenet.gallery"
 class Facts:
     """What a collection keeps about its gallery.
 
-    `objects` is where pictures and local features lie; `extent` is the box of the images' centres,
-    known once the version is published.
+    `sources` are the places and options of what was brought in, oldest first; an image's
+    `source_id` counts them from 1. `change` is what makes the version of the one before: "build",
+    "add" or "remove". `objects` is where pictures and local features lie; `extent` is the box of
+    the images' centres, known once the version is published.
     """
 
     format: int
@@ -51,8 +53,8 @@ class Facts:
     weights_name: str
     weights_sha256: str
     index_type: str
-    location: str
-    options: str
+    sources: tuple[tuple[str, str], ...]
+    change: str
     objects: str
     created_at: str
     extent: tuple[float, float, float, float] | None = None
@@ -84,6 +86,13 @@ def gallery_of(collection: str) -> str | None:
     if found is None:
         return None
     return re.sub(r"_([0-9a-f]{2})", lambda sign: chr(int(sign[1], 16)), found[1])
+
+
+STORED = (
+    "slot", "image_id", "descriptor", "latitude", "longitude", "ground_m", "captured_s", "source",
+    "flight_id", "picture_sha256", "details",
+)  # fmt: skip
+"""Every field of a collection."""
 
 
 def create_collection(server: MilvusServer, collection: str, facts: Facts) -> None:
@@ -122,7 +131,9 @@ def read_facts(described: Mapping[str, Any]) -> Facts:
     """
     name = described.get("collection_name", "")
     try:
-        facts = Facts(**json.loads(described["properties"][_PROPERTY]))
+        found = json.loads(described["properties"][_PROPERTY])
+        sources = tuple((location, options) for location, options in found["sources"])
+        facts = Facts(**{**found, "sources": sources})
     except (KeyError, ValueError, TypeError) as error:
         raise GalleryMismatchError(
             f"the collection {name} is not a gallery's; drop it, or use another database"
@@ -159,6 +170,22 @@ def row_of(image: StoredImage, descriptor_D: NDArray[np.float16], *, lite: bool)
         "picture_sha256": image.picture_sha256,
         "details": json.dumps(details, ensure_ascii=False),
     }
+
+
+def written_again(row: Mapping[str, Any], *, lite: bool) -> dict[str, Any]:
+    """Return a row that was read with every field as one that can be written."""
+    kind = np.float32 if lite else np.float16
+    return {**row, "descriptor": _numbers(row["descriptor"]).astype(kind)}
+
+
+def source_id_in(row: Mapping[str, Any]) -> int:
+    """Return the number of the source that brought a row's image, from 1."""
+    return int(json.loads(row["details"])["source_id"])
+
+
+def checksum_in(row: Mapping[str, Any]) -> int:
+    """Return the CRC-32 of the descriptor, as it was stored."""
+    return int(json.loads(row["details"])["descriptor_crc32"])
 
 
 def record_in(row: Mapping[str, Any]) -> ImageRecord:

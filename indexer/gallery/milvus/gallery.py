@@ -33,9 +33,8 @@ from model.descriptor_model import DescriptorModel, FusedQuery
 from model.matching.interface import Matcher
 from model.scoring import cosines
 
-LEAST_DEPTH, MOST_DEPTH = 64, 16_384
-"""Number of candidates of a search: at least, and the most that Milvus returns. Our choice of 64:
-with the 30 to 60 images that are ranked, the server's own re-ranking has found all of them."""
+MOST_DEPTH = 16_384
+"""Number of candidates that Milvus returns at most."""
 
 PAGE = 1_000
 """Number of rows read at a time. Our choice."""
@@ -60,7 +59,7 @@ class MilvusGallery:
         self._server = server
         self._objects = ObjectStore(facts.objects, facts.gallery)
         self._matcher_rows = MatcherRows(self._objects)
-        self._params = index_types.by_type(facts.index_type).search
+        self._index = index_types.by_type(facts.index_type)
 
     def search(
         self,
@@ -108,7 +107,7 @@ class MilvusGallery:
         """Return distinct rows in the order of slots; the search is widened until enough hold."""
         text = conditions.expression(filters, prior)
         exact = conditions.is_exact(filters, prior)
-        depth = min(max(LEAST_DEPTH, 2 * count), MOST_DEPTH)
+        depth = min(max(self._index.depth, 2 * count), MOST_DEPTH)
         while True:
             rows = self._nearest(query.descriptors_SD, depth, text)
             kept = rows if exact else _holding(rows, filters, prior)
@@ -128,7 +127,7 @@ class MilvusGallery:
                 anns_field="descriptor",
                 filter=text,
                 limit=depth,
-                search_params={"metric_type": "IP", "params": self._params},
+                search_params={"metric_type": "IP", "params": self._index.search},
                 output_fields=[*FIELDS, "descriptor"],
                 timeout=CALL_S,
             ),

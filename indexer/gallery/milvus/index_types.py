@@ -10,12 +10,16 @@ from indexer.gallery.milvus.server import CALL_S, MilvusServer
 
 @dataclass(frozen=True, kw_only=True)
 class MilvusIndex:
-    """An index type, how it is built and searched, and the first release that knows it."""
+    """An index type, how it is built and searched, and the first release that knows it.
+
+    `depth` is how many candidates are fetched at least and scored with their fp16 descriptors.
+    """
 
     type: str
     since: tuple[int, int]
     build: dict[str, object] = field(default_factory=dict)
     search: dict[str, object] = field(default_factory=dict)
+    depth: int = 64
     in_lite: bool = True
 
 
@@ -33,12 +37,17 @@ TYPES = {
     "ivf-rabitq": MilvusIndex(
         type="IVF_RABITQ",
         since=(2, 6),
-        build={"nlist": 4096, "refine": True, "refine_type": "FP16"},
-        search={"nprobe": 192, "rbq_query_bits": 8, "refine_k": 4},
+        build={"nlist": 1024},
+        search={"nprobe": 192, "rbq_query_bits": 8},
+        depth=400,
         in_lite=False,
     ),
 }
-"""By the name of the same type in a local gallery; the parameters are those of local galleries."""
+"""By the name of the same type in a local gallery; the parameters are those of local galleries.
+
+IVF_RABITQ's own refinement would hold the fp16 descriptors in the server's memory; ours reads those
+of the candidates only.
+"""
 
 _AUTO = ("ivf-rabitq", "hnsw-sq8", "ivf-sq8")
 _EXACT_TO = 5_000

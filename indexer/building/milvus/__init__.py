@@ -1,0 +1,1 @@
+"""Builds and changes galleries in a Milvus store (extra `scale`)."""

@@ -1,0 +1,131 @@
+"""Adds a source's images to a collection in batches.
+
+Order within a batch: pictures and local features, then the rows in one request. A row's key comes
+from its image's id, so a batch that is written twice changes nothing: what is interrupted, or whose
+server is killed, goes on where it was when the same command is run again.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from indexer.building.decoding import Outcome, Prepared, Preparer, outcomes
+from indexer.building.ingest import BATCH, Tally
+from indexer.building.milvus.versions import write_rows
+from indexer.building.progress import Progress
+from indexer.building.summary import Reasons
+from indexer.errors import DuplicateIdError
+from indexer.gallery.milvus.collection import Facts, row_of, slot_of, source_id_in
+from indexer.gallery.milvus.gallery import MilvusGallery
+from indexer.gallery.milvus.store import MilvusStore
+from indexer.gallery.objects import ObjectStore
+from indexer.gallery.rows import Known, Problem, StoredImage
+from indexer.sources.candidate import Candidate, Source, identity, pages
+from indexer.sources.names import shown
+from model.descriptor_model import DescriptorModel
+
+
+class Ingest:
+    """One pass over a source of a collection."""
+
+    def __init__(
+        self,
+        store: MilvusStore,
+        collection: str,
+        facts: Facts,
+        embedder: DescriptorModel,
+        progress: Progress,
+    ) -> None:
+        self._store, self._collection, self._facts = store, collection, facts
+        self._embedder, self._progress = embedder, progress
+        self._objects = ObjectStore(facts.objects, facts.gallery)
+        self._failures: list[Problem] = []
+        self._source_id = 0
+        self.tally, self.reasons = Tally(), Reasons()
+        self.first_problem = "none is new"
+
+    def everything(self, source: Source, total: int) -> None:
+        """Bring in every candidate that is not there yet.
+
+        Raises:
+            DuplicateIdError: an id belongs to another source of the gallery.
+        """
+        self._source_id = self._facts.sources.index(identity(source)) + 1
+        for note in source.notes:
+            self._progress.note(note)
+        self._progress.start(total)
+        try:
+            batch: list[Outcome] = []
+            for outcome in outcomes(self._work(source), Preparer(self._embedder, self._objects)):
+                batch.append(outcome)
+                if len(batch) == BATCH:
+                    self._commit(batch)
+                    batch = []
+            self._commit(batch)
+        finally:
+            self._progress.stop()
+        self.reasons.left_aside.update(source.left_aside)
+        lines = [f"{each.image_id}\t{each.location}\t{each.reason}\n" for each in self._failures]
+        self._objects.write_text("failed.tsv", "".join(lines))
+
+    def _work(self, source: Source) -> Iterator[tuple[Candidate, Known | None]]:
+        reader = MilvusGallery(self._store.server, self._collection, self._facts, 0)
+        for page in pages(source.candidates()):
+            slots = {slot_of(each.record.image_id): each for each in page}
+            there = f"slot in [{', '.join(map(str, slots))}]"
+            known = {row["slot"]: source_id_in(row) for row in reader.rows(there, ["details"])}
+            for slot, candidate in slots.items():
+                if slot not in known:
+                    yield candidate, None
+                elif known[slot] == self._source_id:
+                    self._count(Tally(unchanged=1))
+                else:
+                    raise DuplicateIdError(
+                        f"{shown(source.path.name)}: id {candidate.record.image_id!r} is taken by "
+                        "another source of the gallery; choose a prefix with --id-prefix"
+                    )
+
+    def _commit(self, batch: Sequence[Outcome]) -> None:
+        images = [outcome for outcome in batch if isinstance(outcome, Prepared)]
+        problems = [outcome for outcome in batch if isinstance(outcome, Problem)]
+        if images:
+            self._store_images(images)
+        for problem in problems:
+            is_failure = problem.kind == "failed"
+            causes = self.reasons.failed if is_failure else self.reasons.skipped
+            causes[problem.cause] += 1
+            self._failures += [problem] if is_failure else []
+            if self.first_problem == "none is new":
+                self.first_problem = problem.reason
+        failed = sum(problem.kind == "failed" for problem in problems)
+        self._count(Tally(added=len(images), failed=failed, skipped=len(problems) - failed))
+
+    def _store_images(self, images: Sequence[Prepared]) -> None:
+        pixels_N3SS = np.stack([item.pixels_3SS for item in images])
+        rows = self._embedder.embed_gallery_pixels(pixels_N3SS)
+        matcher = self._embedder.matcher
+        if matcher is not None:
+            for item, row_B in zip(images, matcher.describe(pixels_N3SS), strict=True):
+                self._objects.add_row(item.picture_sha256, matcher.row_format, row_B)
+        lite, written = self._store.server.is_lite, []
+        halves_ND = rows.descriptors_ND.astype(np.float16)
+        for item, half_D, local_L in zip(images, halves_ND, rows.local_NL, strict=True):
+            if self._facts.local_bytes:
+                weights = self._facts.weights_sha256
+                self._objects.add_local(item.picture_sha256, weights, local_L)
+            stored = StoredImage(
+                record=item.record,
+                slot=slot_of(item.record.image_id),
+                source_id=self._source_id,
+                fingerprint=item.fingerprint,
+                picture_sha256=item.picture_sha256,
+                descriptor_crc32=zlib.crc32(half_D.tobytes()),
+            )
+            written.append(row_of(stored, half_D, lite=lite))
+        write_rows(self._store, self._collection, written)
+
+    def _count(self, part: Tally) -> None:
+        self.tally += part
+        self._progress.advance(**asdict(part))

@@ -139,7 +139,10 @@ def embed_photos(
 
 
 def localize_embeddings(
-    images: Sequence[ImageEmbedding], gallery: OpenGallery, embedder: DescriptorModel, search: Search
+    images: Sequence[ImageEmbedding],
+    gallery: OpenGallery,
+    embedder: DescriptorModel,
+    search: Search,
 ) -> Answer:
     """Answer one or several embedded photos; several are fused and also answered one by one.
 

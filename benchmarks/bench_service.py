@@ -33,6 +33,7 @@ from indexer.building.operations import build
 from indexer.gallery.gallery import Gallery
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
+from model.cpu_threads import limit_blas_threads
 from model.embedder import SHIPPED_WEIGHTS, Embedder
 from model.images import open_image
 
@@ -46,6 +47,7 @@ def run() -> dict[str, Figure]:
     """All figures of the service; ratios are medians of rounds, each between two bare runs."""
     if not SHIPPED_WEIGHTS.exists():
         raise CannotRun(f"the shipped weights {SHIPPED_WEIGHTS.name} are missing")
+    limit_blas_threads()  # as the service does
     embedder = Embedder.load()
     with tempfile.TemporaryDirectory() as place:
         files = _write_images(Path(place) / "images")

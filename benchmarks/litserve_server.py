@@ -13,6 +13,7 @@ from litserve import LitAPI, LitServer
 from servers import found
 
 from indexer.gallery.gallery import Gallery
+from model.cpu_threads import limit_blas_threads
 from model.embedder import Embedder
 from model.images import open_image
 
@@ -24,6 +25,7 @@ class Localize(LitAPI):
 
     def setup(self, device: str) -> None:
         """Load in the worker."""
+        limit_blas_threads()
         self.embedder = Embedder.load()
         self.gallery = Gallery.open(self.store, "map", embedder=self.embedder)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from indexer.gallery.gallery import Gallery
 from indexer.localization.localize import Search, localize_embeddings
+from model.cpu_threads import limit_blas_threads
 from model.descriptor_model import ImageEmbedding
 from model.embedder import Embedder
 from model.images import open_image
@@ -37,6 +38,7 @@ def plain(store: Path, port: int) -> None:
     import uvicorn
     from fastapi import FastAPI, UploadFile
 
+    limit_blas_threads()
     embedder = Embedder.load()
     gallery = Gallery.open(store, "map", embedder=embedder)
     one_at_a_time = threading.Lock()

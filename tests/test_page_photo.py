@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]
 
 def ask(page: "Page", photo: Path) -> None:
     panel = page.locator("#panel-localize")
-    panel.locator("input[type=file]").set_input_files(photo)
+    panel.locator("input[type=file][multiple]").set_input_files(photo)
     panel.locator(".options summary").click()
     panel.locator("input[name=fov_deg]").fill("60")
     panel.get_by_role("button", name="Find the place").click()
@@ -52,7 +52,7 @@ def test_the_photo_lies_on_its_outline_and_its_opacity_slides(
         ask(page, photo)
         image = page.locator("img.photo-on-map")
         image.wait_for()
-        assert "Camera at" in page.locator("#panel-localize .camera").inner_text()
+        assert "Camera at" in page.locator("#panel-localize .camera-pose").inner_text()
         page.get_by_label("Photo on the map").last.fill("0.2")
         assert image.evaluate("node => node.style.opacity") == "0.2"
         corners = page.evaluate(

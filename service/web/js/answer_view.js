@@ -125,7 +125,7 @@ export function cameraLine(answer) {
   const height = `${metresText(height_m)} ± ${metresText(camera.height_spread_m)} above the map`;
   const tilt = `pitch ${pitch_deg.toFixed(1)}°, roll ${roll_deg.toFixed(1)}°`;
   const words = `${place}, ${height}; heading ${headingText(heading_deg)}, ${tilt}`;
-  return element("p", { class: "facts camera" }, words);
+  return element("p", { class: "facts camera-pose" }, words);
 }
 
 /** The service's error message, with a button to try again. */

@@ -111,6 +111,7 @@ def test_ten_thousand_tiles_are_one_picture_to_the_browser(browser: Browser, lar
         page = watched.open()
         gallery = page.locator(f"{PANEL} select[name=gallery]")
         expect(gallery).to_contain_text("10000 images")
+        page.get_by_label("Tile outlines").check()
         page.wait_for_selector("canvas.leaflet-tile")
         # Footprints are pixels, not elements: the page weighs as little as with one tile.
         assert page.locator("*").count() < 500

@@ -78,7 +78,7 @@ def test_too_small_image_names_its_size_and_the_limit(live: httpx.Client) -> Non
     ("query", "slug", "status"),
     [
         ("gallery=nowhere", "unknown-gallery", 404),
-        ("gallery=../etc", "unknown-gallery", 404),
+        ("gallery=../etc", "bad-parameter", 422),
         ("gallery=flights", "bad-parameter", 422),
         ("top_k=0", "bad-parameter", 422),
         ("top_k=101", "bad-parameter", 422),

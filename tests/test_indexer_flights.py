@@ -18,10 +18,10 @@ from service_live import encoded, picture, position
 from indexer import Gallery, track
 from indexer.errors import BadTableError, EmptySourceError, SourceError, UnknownFormatError
 from indexer.geo import distance_m
+from indexer.tracking.fixes import Track
 from indexer.tracking.flight import open_flight
 from indexer.tracking.outputs.formats import write_track
 from indexer.tracking.outputs.table import table
-from indexer.tracking.track import Track
 from indexer.tracking.truth import error_summary, read_flight_truth, read_srt
 
 TENTH = Fraction(1, 10)

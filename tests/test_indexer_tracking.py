@@ -15,10 +15,11 @@ from indexer.errors import BadFilterError, NoCameraError
 from indexer.geo import distance_m
 from indexer.tracking.candidates import CameraPlace, Candidate, Sighting, position
 from indexer.tracking.chain import SWITCH, Chain, places_of, probabilities
+from indexer.tracking.fixes import Track
 from indexer.tracking.motion import Motion
 from indexer.tracking.outputs.nmea import nmea
 from indexer.tracking.smoothing import off_the_line, smooth
-from indexer.tracking.track import Track, track_of
+from indexer.tracking.track import track_of
 
 ORIGIN = (50.0, 14.0)
 MOTION = Motion(max_speed_m_s=20.0, area_m2=1500.0**2)

@@ -8,8 +8,9 @@ from indexer.errors import OutOfOrderError
 from indexer.records import Position, Prior
 from indexer.tracking.candidates import Sighting, position
 from indexer.tracking.chain import Belief, Chain
+from indexer.tracking.fixes import Fix, Track
 from indexer.tracking.motion import Motion
-from indexer.tracking.track import LEAST_PROBABILITY, Fix, Track, track_of, window_fix
+from indexer.tracking.track import LEAST_PROBABILITY, track_of, window_fix
 
 SURE_ENOUGH = 0.9
 """Probability of the last place from which only its surroundings are searched. Our choice."""

@@ -2,22 +2,19 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal, Self
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.records import Position
-from indexer.tracking.candidates import CameraPlace, Sighting, position
+from indexer.tracking.candidates import Sighting, position
 from indexer.tracking.chain import Chain, Node, probabilities, same_place
+from indexer.tracking.courses import Course, cameras
+from indexer.tracking.fixes import RADIUS_68, RADIUS_95, SURE_FROM, Fix, Track
 from indexer.tracking.motion import BREAK, Motion
-from indexer.tracking.smoothing import Smoothed, off_the_line, smooth_best
-
-FixStatus = Literal["located", "bridged", "lost"]
-"""`located`: the frame itself shows the place. `bridged`: the frame is refused as an outlier, and
-the motion between its neighbours gives the position. `lost`: neither; there is no position."""
+from indexer.tracking.smoothing import Smoothed
 
 LONGEST_GAP_S = 60.0
 """Longest time without a located frame that is bridged, s. Our choice: half a minute from either
@@ -28,81 +25,6 @@ LEAST_PROBABILITY = 0.5
 
 SURE_ALONE = 0.9
 """A frame whose place is so probable by itself is no outlier, however sharp the turn."""
-
-LEAST_CAMERAS = 3
-"""Least number of frames that must determine the camera for it to have a track."""
-
-RADIUS_68, RADIUS_95 = 1.515, 2.448
-"""Radii that hold 68 and 95 % of a circular normal distribution, in standard deviations."""
-
-SURE_FROM = 0.8
-"""Probability from which a flight is a `match`. Our choice."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CameraFix:
-    """Where the drone's camera was: degrees WGS 84, metres above the map's ground.
-
-    The radii hold the truth in 68 and 95 % of cases, m. Angles are those of the frame itself, None
-    where it is bridged: heading clockwise from true north, pitch -90 straight down.
-    """
-
-    latitude: float
-    longitude: float
-    height_m: float
-    accuracy_m_68: float
-    accuracy_m_95: float
-    heading_deg: float | None = None
-    pitch_deg: float | None = None
-    roll_deg: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fix:
-    """One frame's place on the track: the ground in the middle of the photo.
-
-    Latitude and longitude are degrees WGS 84, radii hold the truth in 68 and 95 % of cases, m,
-    `heading_deg` is where the photo's top points, clockwise from true north, `speed_m_s` that of
-    the ground position. All are None for a frame that is lost. `confidence` is the probability
-    that the place is right, given all frames. `segment` counts the parts between breaks, from 1.
-    """
-
-    name: str
-    time_s: float
-    status: FixStatus
-    confidence: float
-    latitude: float | None = None
-    longitude: float | None = None
-    accuracy_m_68: float | None = None
-    accuracy_m_95: float | None = None
-    heading_deg: float | None = None
-    speed_m_s: float | None = None
-    segment: int | None = None
-    problem: str | None = None
-    camera: CameraFix | None = None
-    """None where the field of view is unknown or too few frames determine it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Track:
-    """A flight's fixes in order of time, and what is to be said about the whole.
-
-    `status` is `match` where most frames have a place of which the flight is sure, `no_match` where
-    none has one, else `uncertain`. `confidence` is the mean of the fixes that have a position.
-    `notes` are sentences: parts of the flight that are lost, breaks, frames that cannot be read.
-    """
-
-    status: Literal["match", "uncertain", "no_match"]
-    confidence: float
-    fixes: tuple[Fix, ...]
-    notes: tuple[str, ...] = ()
-    start: datetime | None = None
-    """Moment that the fixes' seconds count from, where the frames have dates."""
-
-    @property
-    def located(self) -> int:
-        """Number of frames with a position."""
-        return sum(fix.latitude is not None for fix in self.fixes)
 
 
 def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) -> Track:
@@ -201,12 +123,12 @@ def _smoothed(
     first, last = part[0][0], part[-1][0] if last is None else last
     frames = sightings[first : last + 1]
     chosen = {frame - first: frames[frame - first].candidates[row] for frame, row in part}
-    ground = _Course.empty(frames)
+    ground = Course.empty(frames)
     for row, each in chosen.items():
         sure = each.probability >= SURE_ALONE
         ground.measure(row, (each.north_m, each.east_m), each.sigma_m, sure=sure)
     smoothed = ground.smoothed()
-    cameras = _cameras(frames, {frame - first: row for frame, row in part}, origin)
+    camera_fixes = cameras(frames, {frame - first: row for frame, row in part}, origin)
     chance = 0.0
     later = [chances[frame] for frame, _ in part]
     for row, frame in enumerate(range(first, last + 1)):
@@ -215,83 +137,7 @@ def _smoothed(
             chance = later.pop(0)
         confidence = chance if row in chosen or not later else min(chance, later[0])
         fix = _fix(sightings[frame], smoothed, row, confidence, is_located, origin)
-        yield frame, replace(fix, camera=cameras.get(row))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Course:
-    """Measured positions of one segment, to be smoothed; NaN where a frame has none."""
-
-    time_T: NDArray[np.float64]
-    measured_T2: NDArray[np.float64]
-    sigma_T: NDArray[np.float64]
-    sure_T: NDArray[np.bool_]
-
-    @classmethod
-    def empty(cls, frames: Sequence[Sighting]) -> Self:
-        """Return a course without measurements."""
-        return cls(
-            time_T=np.array([each.time_s for each in frames]),
-            measured_T2=np.full((len(frames), 2), np.nan),
-            sigma_T=np.ones(len(frames)),
-            sure_T=np.zeros(len(frames), dtype=bool),
-        )
-
-    def measure(
-        self, row: int, north_east_m: tuple[float, float], sigma_m: float, *, sure: bool
-    ) -> None:
-        """Add a measurement."""
-        self.measured_T2[row] = north_east_m
-        self.sigma_T[row], self.sure_T[row] = sigma_m, sure
-
-    def smoothed(self) -> Smoothed:
-        """Return the smoothed positions; at least one was measured."""
-        arrays = (self.time_T, self.measured_T2, self.sigma_T)
-        aside_T = off_the_line(*arrays) & ~self.sure_T
-        self.measured_T2[aside_T] = np.nan
-        return smooth_best(*arrays, self.sure_T)
-
-
-def _cameras(
-    frames: Sequence[Sighting], chosen: dict[int, int], origin: Position
-) -> dict[int, CameraFix]:
-    """Return the camera's fixes by row, from the first frame that shows it to the last."""
-    known = {row: frames[row].camera for row, candidate in chosen.items() if candidate == 0}
-    seen = {row: camera for row, camera in known.items() if camera is not None}
-    if len(seen) < LEAST_CAMERAS:
-        return {}
-    course = _Course.empty(frames)
-    for row, camera in seen.items():
-        course.measure(row, (camera.north_m, camera.east_m), camera.sigma_m, sure=False)
-    smoothed = course.smoothed()
-    rows = list(range(min(seen), max(seen) + 1))
-    heights_m = np.interp(
-        course.time_T[rows],
-        course.time_T[list(seen)],
-        [camera.height_m for camera in seen.values()],
-    )
-    return {
-        row: _camera_fix(smoothed, row, height_m, seen.get(row), origin)
-        for row, height_m in zip(rows, heights_m.tolist(), strict=True)
-    }
-
-
-def _camera_fix(
-    smoothed: Smoothed, row: int, height_m: float, camera: CameraPlace | None, origin: Position
-) -> CameraFix:
-    latitude, longitude = position(origin, *smoothed.position_T2[row].tolist())
-    sigma_m = float(smoothed.sigma_T[row])
-    used = camera if smoothed.used_T[row] else None
-    return CameraFix(
-        latitude=latitude,
-        longitude=longitude,
-        height_m=height_m,
-        accuracy_m_68=RADIUS_68 * sigma_m,
-        accuracy_m_95=RADIUS_95 * sigma_m,
-        heading_deg=None if used is None else used.heading_deg,
-        pitch_deg=None if used is None else used.pitch_deg,
-        roll_deg=None if used is None else used.roll_deg,
-    )
+        yield frame, replace(fix, camera=camera_fixes.get(row))
 
 
 def _fix(

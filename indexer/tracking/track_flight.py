@@ -9,10 +9,11 @@ from indexer.errors import EmptySourceError, SourceError
 from indexer.gallery.interface import OpenGallery
 from indexer.records import Filters, Prior
 from indexer.tracking.candidates import Sighting
+from indexer.tracking.fixes import Track
 from indexer.tracking.flight import DEFAULT_EVERY_S, open_flight
 from indexer.tracking.localizing import Where, origin_of, sightings
 from indexer.tracking.motion import motion_of
-from indexer.tracking.track import Track, track_of
+from indexer.tracking.track import track_of
 from model.descriptor_model import DescriptorModel
 
 DEFAULT_MAX_SPEED_M_S = 25.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from indexer.records import Position
-from indexer.tracking.track import Fix, Track
+from indexer.tracking.fixes import Fix, Track
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from indexer.geo import distance_m
 from indexer.records import Position
 from indexer.sources.photos.metadata import read_photo_metadata
 from indexer.sources.tables.table import read_positions
-from indexer.tracking.track import Fix, Track
+from indexer.tracking.fixes import Fix, Track
 
 WITHIN_M = (25.0, 50.0)
 """Errors that are counted, m."""

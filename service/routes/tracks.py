@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from indexer.tracking.fixes import Track
 from indexer.tracking.live import LiveTrack
 from indexer.tracking.localizing import origin_of
 from indexer.tracking.motion import motion_of
 from indexer.tracking.outputs.formats import FORMATS
 from indexer.tracking.outputs.json_text import fix_document
-from indexer.tracking.track import Track
 from service.errors import ParameterError
 from service.questions.deadline import before_deadline
 from service.questions.parameters import joined_parameters

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from indexer.records import Prior
+from indexer.tracking.fixes import Fix
 from indexer.tracking.live import LiveTrack
-from indexer.tracking.track import Fix
 from service.errors import TooManyTracksError, UnknownTrackError
 
 

@@ -3,8 +3,8 @@
 import csv
 import io
 
+from indexer.tracking.fixes import Track
 from indexer.tracking.outputs.json_text import fix_document
-from indexer.tracking.track import Track
 
 COLUMNS = (
     "name",

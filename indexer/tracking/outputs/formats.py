@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from indexer.errors import UnknownFormatError
+from indexer.tracking.fixes import Track
 from indexer.tracking.outputs.csv_table import csv_table
 from indexer.tracking.outputs.geojson import geojson_text
 from indexer.tracking.outputs.gpx import gpx
 from indexer.tracking.outputs.json_text import json_text
 from indexer.tracking.outputs.kml import kml
 from indexer.tracking.outputs.nmea import nmea
-from indexer.tracking.track import Track
 from model.files import write_atomically
 
 FORMATS: dict[str, Callable[[Track], str]] = {

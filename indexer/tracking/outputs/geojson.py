@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from indexer.geojson import line, point
+from indexer.tracking.fixes import Track
 from indexer.tracking.outputs.json_text import POSITION_IS, fix_document
 from indexer.tracking.outputs.moments import moment_text
-from indexer.tracking.track import Track
 from indexer.tracking.track_parts import parts
 
 

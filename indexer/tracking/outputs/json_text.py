@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from indexer.tracking.fixes import Fix, Track
 from indexer.tracking.outputs.moments import moment_text
-from indexer.tracking.track import Fix, Track
 
 POSITION_IS = "the ground in the middle of the photo, not the drone"
 """What every format says of its positions."""

@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 from indexer.geo import circle
 from indexer.geojson import DECIMALS
+from indexer.tracking.fixes import Track
 from indexer.tracking.outputs.json_text import POSITION_IS
 from indexer.tracking.outputs.moments import moment_text
-from indexer.tracking.track import Track
 from indexer.tracking.track_parts import Placed, parts
 from indexer.xml_text import add_texts, document
 

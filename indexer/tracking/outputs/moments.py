@@ -2,7 +2,7 @@
 
 from datetime import UTC, timedelta
 
-from indexer.tracking.track import Fix, Track
+from indexer.tracking.fixes import Fix, Track
 
 
 def moment_text(fix: Fix, track: Track) -> str | None:

@@ -10,7 +10,7 @@ from functools import reduce
 from operator import xor
 
 from indexer.errors import NoCameraError
-from indexer.tracking.track import SURE_FROM, CameraFix, Fix, Track
+from indexer.tracking.fixes import SURE_FROM, CameraFix, Fix, Track
 
 ESTIMATED, INVALID = "6", "0"
 """GGA's quality indicator: estimated (dead reckoning), not from satellites; or no fix."""

@@ -1,7 +1,7 @@
 """A track as tab-separated values, for a terminal."""
 
+from indexer.tracking.fixes import Fix, Track
 from indexer.tracking.outputs.moments import moment_text
-from indexer.tracking.track import Fix, Track
 
 COLUMNS = (
     "frame	time	status	confidence	latitude	longitude	"

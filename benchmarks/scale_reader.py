@@ -14,6 +14,7 @@ import numpy as np
 
 from indexer.gallery.gallery import Gallery
 from indexer.gallery.layout import current_version, gallery_folder
+from model.cpu_threads import limit_blas_threads
 from model.descriptor_model import FusedQuery
 
 TOP = 10
@@ -32,6 +33,7 @@ def main(store: Path, name: str, queries_npy: str, cold: bool) -> None:
     facts["index_bytes"] = gallery.manifest.index_bytes
     if queries_npy:
         faiss.omp_set_num_threads(1)
+        limit_blas_threads()
         queries = [FusedQuery(each_D[None], 1.0) for each_D in np.load(queries_npy)]
         for query in queries:
             gallery.search(query, top_k=TOP)

@@ -33,8 +33,10 @@ $(STAMP): $(DEMO_STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[training,test,dev]'
 	@touch $@
 
-# One process of all tests crashed among PyTorch's, twice; in a process of their own they pass.
+# One process of all tests crashes among PyTorch's, and one of these at the paper's tables; the cause is not known.
+# In processes of their own they pass.
 TORCH := tests/test_training_*.py tests/test_world_*.py
+TABLES := test_training_tables.py
 
 test: $(STAMP) ## run the whole test suite, its two halves side by side
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-serving test-training
@@ -43,7 +45,9 @@ test-serving: $(STAMP) ## the half that indexes, searches and serves
 	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%')
 
 test-training: $(STAMP) ## the half of training and the rendered world
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(TORCH)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/test_training_*.py --ignore-glob='*/$(TABLES)'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/$(TABLES)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/test_world_*.py
 
 test-plain: $(PLAIN_STAMP) ## the quick tests of index, search and service in an install without PyTorch
 	$(BIN)/python -c 'import importlib.util as i, sys; sys.exit(i.find_spec("torch") and "error: PyTorch is in this environment")'

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from indexer.records import Position
 from indexer.tracking.candidates import CameraPlace, Sighting, position
-from indexer.tracking.fixes import RADIUS_68, RADIUS_95, CameraFix
+from indexer.tracking.fixes import NORMAL_68, NORMAL_95, CameraFix
 from indexer.tracking.smoothing import Smoothed, off_the_line, smooth_best
 
 LEAST_CAMERAS = 3
@@ -84,8 +84,8 @@ def _camera_fix(
         latitude=latitude,
         longitude=longitude,
         height_m=height_m,
-        accuracy_m_68=RADIUS_68 * sigma_m,
-        accuracy_m_95=RADIUS_95 * sigma_m,
+        accuracy_m_68=NORMAL_68 * sigma_m,
+        accuracy_m_95=NORMAL_95 * sigma_m,
         heading_deg=None if used is None else used.heading_deg,
         pitch_deg=None if used is None else used.pitch_deg,
         roll_deg=None if used is None else used.roll_deg,

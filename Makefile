@@ -36,7 +36,7 @@ $(STAMP): $(DEMO_STAMP)
 # One process of all tests crashes among PyTorch's, and one of these at the paper's tables; the cause is not known.
 # In processes of their own they pass.
 TORCH := tests/test_training_*.py tests/test_world_*.py
-TABLES := test_training_tables.py
+TABLES := tests/test_training_tables.py
 
 test: $(STAMP) ## run the whole test suite, its two halves side by side
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-serving test-training
@@ -45,8 +45,8 @@ test-serving: $(STAMP) ## the half that indexes, searches and serves
 	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%')
 
 test-training: $(STAMP) ## the half of training and the rendered world
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/test_training_*.py --ignore-glob='*/$(TABLES)'
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/$(TABLES)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(filter-out $(TABLES),$(wildcard tests/test_training_*.py))
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(TABLES)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/test_world_*.py
 
 test-plain: $(PLAIN_STAMP) ## the quick tests of index, search and service in an install without PyTorch

@@ -60,6 +60,9 @@ export class MapView {
     });
     this.credit = L.control.attribution({ prefix: false, position: "bottomleft" });
     this.map.setView([0, 0], 2);
+    this.zooming = false;
+    this.map.on("zoomstart", () => (this.zooming = true));
+    this.map.on("zoomend", () => (this.zooming = false));
     L.control.scale({ imperial: preference("unit") === "ft", metric: preference("unit") === "m" }).addTo(this.map);
     this.footprints = new FootprintLayer().addTo(this.map);
     this.tiles = null;
@@ -136,6 +139,11 @@ export class MapView {
 
   /** Look at a box. */
   fit(bounds, maxZoom = 19) {
+    if (this.zooming) {
+      // Leaflet ignores a new view while it animates a zoom.
+      this.map.once("zoomend", () => this.fit(bounds, maxZoom));
+      return;
+    }
     if (bounds.isValid()) {
       this.map.fitBounds(bounds, { padding: [40, 40], maxZoom, animate: !CALM });
     }

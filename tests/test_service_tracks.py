@@ -45,7 +45,6 @@ def test_each_frame_gives_a_fix_and_the_next_search_stays_nearby(live: httpx.Cli
     for frame, seed in enumerate(range(2, 9)):
         answer = send(live, url, seed, time=8 * frame).json()
         assert answer["frame"] == frame + 1
-        assert answer["fix"]["status"] in ("located", "bridged", "lost")
         searched.append(answer["searched"])
     assert answer["fix"]["status"] == "located"
     assert error_m(answer["fix"], 8) < 60

@@ -38,8 +38,9 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     chain = Chain(motion)
     for sighting in sightings:
         chain.add(sighting)
-    chances = _chances(chain, chain.path(), probabilities(sightings, chain))
-    nodes = [node for node in chain.path() if chances[node[0]] >= LEAST_PROBABILITY]
+    path = chain.path()
+    chances = _chances(chain, path, probabilities(sightings, chain))
+    nodes = [node for node in path if chances[node[0]] >= LEAST_PROBABILITY]
     fixes = [
         Fix(
             name=each.name,

@@ -2,6 +2,7 @@
 
 import re
 import statistics
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from indexer.tracking.fixes import Fix, Track
 
 WITHIN_M = (25.0, 50.0)
 """Errors that are counted, m."""
+
+LATE_S = 0.05
+"""How much later than a frame a subtitle may begin and still be its own, s."""
 
 _BLOCK = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d+)\s*-->(.*?)(?=\n\s*\n|\Z)", re.DOTALL)
 _NAMED = re.compile(r"\[?\s*(latitude|longitude)\s*:\s*(-?\d+\.\d+)", re.IGNORECASE)
@@ -110,12 +114,13 @@ def _srt_beside(video: Path) -> Path:
 
 def _srt(path: Path, fixes: Sequence[Fix]) -> dict[str, Position]:
     """Return, for each frame, the last position before its time."""
-    times = read_srt(path)
+    known = sorted(read_srt(path))
+    times_s = [time_s for time_s, _ in known]
     found: dict[str, Position] = {}
     for fix in fixes:
-        earlier = [position for time_s, position in times if time_s <= fix.time_s + 0.05]
+        earlier = bisect_right(times_s, fix.time_s + LATE_S)
         if earlier:
-            found[fix.name] = earlier[-1]
+            found[fix.name] = known[earlier - 1][1]
     return found
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 
+from indexer.csv_cells import safe_cell
 from service.formats.places import found_matches
 from service.schemas import AnswerBody, MatchBody
 
@@ -45,7 +46,7 @@ def csv_table(answer: AnswerBody) -> str:
     rows: list[MatchBody | None] = [*found_matches(answer)]
     for match in rows or [None]:
         fields = {} if match is None else match.model_dump(mode="json")
-        cells = [_cell(fields.get(column)) for column in MATCH_COLUMNS]
+        cells = [safe_cell(fields.get(column)) for column in MATCH_COLUMNS]
         writer.writerow([*cells, *_answer_cells(answer)])
     return stream.getvalue()
 
@@ -63,9 +64,3 @@ def _answer_cells(answer: AnswerBody) -> list[object]:
         estimate.accuracy_m_95,
         estimate.heading_deg,
     ]
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value

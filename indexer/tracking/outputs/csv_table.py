@@ -3,6 +3,7 @@
 import csv
 import io
 
+from indexer.csv_cells import safe_cell
 from indexer.tracking.fixes import Track
 from indexer.tracking.outputs.json_text import fix_document
 
@@ -40,14 +41,8 @@ def csv_table(track: Track) -> str:
     for fix in track.fixes:
         values = fix_document(fix, track)
         camera = values["camera"] or {}
-        own = [_cell(values[column]) for column in COLUMNS]
+        own = [safe_cell(values[column]) for column in COLUMNS]
         writer.writerow(
             [*own, *(camera.get(column.removeprefix("camera_")) for column in CAMERA_COLUMNS)]
         )
     return stream.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value

@@ -24,12 +24,12 @@ export class FlightLayers {
   /** Draw all fixes; frames without a position are left out. */
   show(fixes) {
     this.clear();
-    for (const [segment, part] of parts(fixes)) {
+    for (const part of parts(fixes).values()) {
       for (const { fix } of part) this.addBand(fix);
       const line = part.map(({ fix }) => [fix.latitude, fix.longitude]);
       L.polyline(line, { color: "#fff", weight: 6, opacity: 0.8, interactive: false }).addTo(this.group);
       L.polyline(line, { color: LINE, weight: 3, interactive: false }).addTo(this.group);
-      for (const { fix, index } of part) this.addPoint(fix, index, segment);
+      for (const { fix, index } of part) this.addPoint(fix, index);
     }
   }
 

@@ -32,7 +32,9 @@ export class FlightTab {
       scrubber: find(".viewer input"), picture: find(".viewer img"), facts: find(".viewer .facts"),
       downloads: find(".downloads"),
     };
-    this.reset();
+    this.files = [];
+    this.flight = null;
+    this.forget();
     this.listen();
   }
 
@@ -52,12 +54,6 @@ export class FlightTab {
     form.elements.every.addEventListener("change", () => this.choose(this.files));
     stop.addEventListener("click", () => this.stop());
     scrubber.addEventListener("input", () => this.look(Number(scrubber.value)));
-  }
-
-  reset() {
-    this.files = this.files ?? [];
-    this.flight = null;
-    this.forget();
   }
 
   /** Drop the track that is shown. */

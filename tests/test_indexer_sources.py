@@ -1,6 +1,7 @@
 """Tile archives, tables, photos and data sets."""
 
 import json
+import math
 import shutil
 import sqlite3
 from datetime import UTC, datetime
@@ -194,7 +195,9 @@ def test_real_drone_photos_give_position_height_and_gimbal(tmp_path) -> None:
     assert (record.heading_deg, record.gimbal_pitch_deg) == (45.0, -89.9)
     assert found["DJI_0024"].heading_deg == 220.0
     assert record.captured_at == datetime(2016, 6, 23, 16, 31, 59)
-    assert record.ground_m == pytest.approx(64, abs=8), "39.8 m up, 20 mm equivalent"
+    # 39.8 m up; 20 mm equivalent of a 4:3 sensor whose full width the 16:9 photo keeps.
+    width_m = 39.8 * math.hypot(36, 24) * 0.8 / 20
+    assert record.ground_m == pytest.approx(width_m * (1 + 9 / 16) / 2, abs=0.5)
 
 
 @pytest.mark.parametrize(

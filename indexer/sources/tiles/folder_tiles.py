@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from indexer.sources.candidate import file_fingerprint
-from indexer.sources.names import shown
 from indexer.sources.tiles.store import MAX_ZOOM, Declared, declared_in, read_document
+from indexer.sources.tiles.tile_files import TileFiles
 
 _NUMBER = re.compile(r"\d{1,10}")
 _TILE = re.compile(r"(\d{1,10})(@2x)?(?:\.(?:png|jpe?g|webp|avif))?", re.IGNORECASE)
@@ -26,7 +25,7 @@ COLUMNS_KEPT = 256
 them."""
 
 
-class FolderTiles:
+class FolderTiles(TileFiles):
     """A folder of tiles; rows count from the north unless `FlippedTiles` reads it."""
 
     kind = "XYZ tile folder"
@@ -58,21 +57,6 @@ class FolderTiles:
     def _file(self, zoom: int, x: int, y: int) -> Path:
         nowhere = self.path / str(zoom) / str(x) / str(y)
         return self._rows(zoom, x).get(y, nowhere)
-
-    def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """Return a tile's bytes; None where there is none."""
-        try:
-            return self._file(zoom, x, y).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def fingerprint(self, zoom: int, x: int, y: int) -> str:
-        """Return the size and time of the tile's file."""
-        return file_fingerprint(self._file(zoom, x, y))
-
-    def location(self, zoom: int, x: int, y: int) -> str:
-        """Return the tile's file."""
-        return shown(self._file(zoom, x, y))
 
 
 def tile_files(column: Path) -> dict[int, Path]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import SourceError
-from indexer.sources.candidate import file_fingerprint
 from indexer.sources.names import shown
 from indexer.sources.tiles.arcgis_scheme import zooms_of_levels
 from indexer.sources.tiles.folder_tiles import declared_beside
 from indexer.sources.tiles.layouts import MOST, Layout, has_levels, image_paths, layout_of
+from indexer.sources.tiles.tile_files import TileFiles
 from indexer.sources.tiles.tile_source import tile_size
 
 SIDES_PX = (64, 128, 256, 512, 1024)
@@ -19,7 +19,7 @@ Paths = dict[int, dict[tuple[int, int], str]]
 """Paths below a folder by zoom, then by (column, row)."""
 
 
-class NamedTiles:
+class NamedTiles(TileFiles):
     """A folder of tiles whose layout and levels' zooms are known; it answers with XYZ addresses.
 
     Raises:
@@ -47,21 +47,6 @@ class NamedTiles:
 
     def _file(self, zoom: int, x: int, y: int) -> Path:
         return self.path / self._files.get(zoom, {}).get((x, y), f"{zoom}/{x}/{y}")
-
-    def read(self, zoom: int, x: int, y: int) -> bytes | None:
-        """Return a tile's bytes; None where there is none."""
-        try:
-            return self._file(zoom, x, y).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def fingerprint(self, zoom: int, x: int, y: int) -> str:
-        """Return the size and time of the tile's file."""
-        return file_fingerprint(self._file(zoom, x, y))
-
-    def location(self, zoom: int, x: int, y: int) -> str:
-        """Return the tile's file."""
-        return shown(self._file(zoom, x, y))
 
 
 def find_named_tiles(path: Path) -> NamedTiles | None:

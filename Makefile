@@ -14,7 +14,7 @@ PORT ?= 8000
 SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-serving test-training test-plain lint check demo demo-check demo-stop screenshots docs bench gpu-check constraints lock clean
+.PHONY: help setup test test-serving test-training test-plain lint check demo demo-check demo-stop screenshots coverage docs bench gpu-check constraints lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ test-plain: $(PLAIN_STAMP) ## the quick tests of index, search and service in an
 $(PLAIN_STAMP): $(DEMO_STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
+
+coverage: $(STAMP) ## the serving half's tests, then the share of its lines and branches that they ran
+	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%') --cov-branch --cov-report=term:skip-covered \
+	  --cov=console --cov=model --cov=indexer --cov=service
 
 lint: $(STAMP) ## formatting, lint, types and import direction, without the tests
 	$(BIN)/ruff format --check .
@@ -107,5 +111,5 @@ lock: $(STAMP) ## write docker/requirements-cpu.txt: the pinned packages with th
 
 clean: ## remove caches, the demo's files and .venv
 	-test -x $(BIN)/python && $(BIN)/python -m service.demo stop
-	rm -rf $(VENV) .venv-3.12 var/demo build site bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-3.12 var/demo build site bench.json .coverage *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.media_types import PROBLEM
+
+TOO_MANY = "too many connections are open; try again in 1 s"
+OTHERS_WAIT = "other clients needed this connection, which sent no request; connect again"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionLimits:
@@ -55,7 +60,7 @@ class OpenConnections:
         waiting = next((connection for connection in self._open if connection.is_waiting), None)
         if waiting is None:
             return False
-        waiting.refuse(HTTPStatus.REQUEST_TIMEOUT, "other clients needed this connection")
+        waiting.refuse(HTTPStatus.REQUEST_TIMEOUT, OTHERS_WAIT)
         self.remove(waiting)
         return True
 
@@ -82,7 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
         if not self._open_connections.add(self, address):
-            self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")
+            self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, TOO_MANY)
             return
         self._start_head_timer()
 
@@ -133,13 +138,15 @@ class BoundedProtocol(HttpToolsProtocol):
             "type": f"urn:safenet-geo:problem:{slug}",
             "title": status.phrase,
             "status": status.value,
-            "detail": f"{reason}; connect again later",
+            "detail": reason,
         }
         body = json.dumps(problem).encode()
+        # A head that is too large will be so the next time.
+        retry = "" if status is HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else "retry-after: 1\r\n"
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-            "content-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
+            f"content-type: {PROBLEM}\r\n"
+            f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
@@ -161,5 +168,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _head_is_late(self) -> None:
         self._head_timer = None
         if self.is_waiting and not self.transport.is_closing():
-            reason = f"no complete request head within {self._limits.head_timeout_s:g} s"
+            reason = (
+                f"no complete request head within {self._limits.head_timeout_s:g} s; send it sooner"
+            )
             self.refuse(HTTPStatus.REQUEST_TIMEOUT, reason)

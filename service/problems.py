@@ -17,8 +17,8 @@ from starlette.responses import Response
 from indexer import errors as gallery_errors
 from model import errors as image_errors
 from service import errors
+from service.media_types import PROBLEM
 
-MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
 
 
@@ -99,7 +99,7 @@ def problem(
         request_id=request.scope.get("state", {}).get("request_id"),
     )
     content = body.model_dump(exclude_none=True)
-    return JSONResponse(content, kind.status, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse(content, kind.status, headers=headers, media_type=PROBLEM)
 
 
 def internal_problem(request: Request) -> Response:

@@ -24,7 +24,8 @@ def test_the_file_tree_is_the_tree() -> None:
 
 
 def test_the_answer_shown_has_the_fields_that_the_service_gives() -> None:
-    from service.schemas import AnswerBody, EstimateBody, MatchBody
+    from service.schemas.answers import AnswerBody, EstimateBody
+    from service.schemas.images import MatchBody
 
     (shown,) = (json.loads(text) for kind, text in BLOCKS if kind == "json")
     assert set(shown) <= set(AnswerBody.model_fields)

@@ -15,10 +15,11 @@ from conftest import ColourEmbedder
 from pydantic import BaseModel
 from service_live import encoded, picture, serving, settings_of
 
-from service import schemas
 from service.app import create_app
 from service.client import AsyncClient, Client, Parameters, ProblemError, answers
 from service.problems import Problem
+from service.schemas import answers as bodies
+from service.schemas import galleries, images, questions
 
 
 def url_of(client: httpx.Client) -> str:
@@ -52,27 +53,27 @@ def test_every_format_is_returned_as_what_it_is(live: httpx.Client) -> None:
 
 def test_dataclasses_have_the_fields_of_the_interface() -> None:
     pairs: list[tuple[type, type[BaseModel]]] = [
-        (answers.Answer, schemas.AnswerBody),
-        (answers.Estimate, schemas.EstimateBody),
-        (answers.Camera, schemas.CameraBody),
-        (answers.ImageAnswer, schemas.ImageAnswerBody),
-        (answers.Match, schemas.MatchBody),
-        (answers.Image, schemas.ImageBody),
-        (answers.Flight, schemas.FlightBody),
-        (answers.Query, schemas.QueryBody),
-        (answers.GalleryVersion, schemas.GalleryName),
-        (answers.Gallery, schemas.GalleryBody),
-        (answers.RefusedGallery, schemas.RefusedGallery),
-        (answers.Galleries, schemas.GalleriesBody),
-        (answers.Model, schemas.ModelBody),
-        (answers.Timing, schemas.TimingBody),
-        (answers.Explanation, schemas.PicturesBody),
+        (answers.Answer, bodies.AnswerBody),
+        (answers.Estimate, bodies.EstimateBody),
+        (answers.Camera, bodies.CameraBody),
+        (answers.ImageAnswer, bodies.ImageAnswerBody),
+        (answers.Match, images.MatchBody),
+        (answers.Image, images.ImageBody),
+        (answers.Flight, bodies.FlightBody),
+        (answers.Query, bodies.QueryBody),
+        (answers.GalleryVersion, galleries.GalleryName),
+        (answers.Gallery, galleries.GalleryBody),
+        (answers.RefusedGallery, galleries.RefusedGallery),
+        (answers.Galleries, galleries.GalleriesBody),
+        (answers.Model, bodies.ModelBody),
+        (answers.Timing, bodies.TimingBody),
+        (answers.Explanation, bodies.PicturesBody),
         (answers.Problem, Problem),
     ]
     for ours, theirs in pairs:
         names = {field.name for field in dataclasses.fields(ours)}
         assert names == set(theirs.model_fields), ours.__name__
-    parameters = set(schemas.QuestionParameters.model_fields) - {"format"}
+    parameters = set(questions.QuestionParameters.model_fields) - {"format"}
     assert set(Parameters.__annotations__) == parameters
 
 

@@ -16,7 +16,7 @@ from service.formats.csv_table import csv_table
 from service.formats.geojson import geojson
 from service.formats.gpx import gpx
 from service.formats.kml import kml
-from service.schemas import AnswerBody, ImageAnswerBody
+from service.schemas.answers import AnswerBody, ImageAnswerBody
 
 JPEG = {"Content-Type": "image/jpeg"}
 GPX = "{http://www.topografix.com/GPX/1/1}"

@@ -13,7 +13,7 @@ from PIL import Image
 from service_live import encoded, picture, serving, settings_of
 
 from service.app import create_app
-from service.schemas import NAME_PATTERN
+from service.schemas.values import NAME_PATTERN
 from service.settings import LOOPBACK_NAMES, Settings
 from service.telemetry.logs import JsonFormatter, TextFormatter
 

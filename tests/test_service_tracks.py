@@ -17,8 +17,8 @@ from service.app import create_app
 from service.client import Client, Fix, ProblemError
 from service.errors import TooManyTracksError, UnknownTrackError
 from service.middleware.api_keys import key_digest, new_key
+from service.schemas.tracks import FixBody
 from service.tracks.registry import TrackLimits, Tracks
-from service.tracks.schemas import FixBody
 
 JPEG = {"Content-Type": "image/jpeg"}
 

@@ -18,22 +18,24 @@ from service.formats.gpx import gpx
 from service.formats.kml import kml
 from service.formats.kmz import kmz
 from service.formats.laid_photo import LaidPhoto, as_geotiff, laid_photo
-from service.schemas import AnswerBody, MapSystem
+from service.media_types import CSV, GEOJSON, GEOTIFF, GPX, JSON, KML, KMZ
+from service.schemas.answers import AnswerBody
+from service.schemas.questions import MapSystem
 
 Writer = Callable[[AnswerBody], str]
 
 FORMATS: Mapping[str, tuple[str, Writer]] = {
-    "json": ("application/json", lambda answer: answer.model_dump_json()),
-    "geojson": ("application/geo+json", geojson),
-    "gpx": ("application/gpx+xml", gpx),
-    "kml": ("application/vnd.google-earth.kml+xml", kml),
-    "csv": ("text/csv", csv_table),
+    "json": (JSON, lambda answer: answer.model_dump_json()),
+    "geojson": (GEOJSON, geojson),
+    "gpx": (GPX, gpx),
+    "kml": (KML, kml),
+    "csv": (CSV, csv_table),
 }
 """Media type and writer of each format that needs the answer alone."""
 
 PICTURE_FORMATS: Mapping[str, tuple[str, Callable[[AnswerBody, LaidPhoto], bytes]]] = {
-    "geotiff": ("image/tiff; application=geotiff", lambda _, laid: as_geotiff(laid)),
-    "kmz": ("application/vnd.google-earth.kmz", kmz),
+    "geotiff": (GEOTIFF, lambda _, laid: as_geotiff(laid)),
+    "kmz": (KMZ, kmz),
 }
 """Those that hold the photo as it lies on the map."""
 

@@ -5,7 +5,8 @@ import io
 
 from indexer.csv_cells import safe_cell
 from service.formats.places import found_matches
-from service.schemas import AnswerBody, MatchBody
+from service.schemas.answers import AnswerBody
+from service.schemas.images import MatchBody
 
 MATCH_COLUMNS = (
     "rank",

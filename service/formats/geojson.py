@@ -6,7 +6,8 @@ from typing import Any
 
 from indexer.geojson import DECIMALS, box, line, point
 from service.formats.places import Place, found_matches, places
-from service.schemas import AnswerBody, FlightBody, MatchBody
+from service.schemas.answers import AnswerBody, FlightBody
+from service.schemas.images import MatchBody
 
 
 def geojson(answer: AnswerBody) -> str:

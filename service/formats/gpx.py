@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 from indexer.geojson import DECIMALS
 from indexer.xml_text import add_texts, document
 from service.formats.places import found_matches, places, summary
-from service.schemas import AnswerBody, ImageBody
+from service.schemas.answers import AnswerBody
+from service.schemas.images import ImageBody
 
 
 def gpx(answer: AnswerBody) -> str:

@@ -8,7 +8,8 @@ from indexer.geo import circle
 from indexer.geojson import DECIMALS, area, box, line
 from indexer.xml_text import add_texts, document
 from service.formats.places import Place, found_matches, places, summary
-from service.schemas import AnswerBody, CameraBody, MatchBody
+from service.schemas.answers import AnswerBody, CameraBody
+from service.schemas.images import MatchBody
 
 OUTLINE = "ff2fb0ff"
 ESTIMATE = "ffd6620b"

@@ -11,7 +11,7 @@ from indexer.geo import wrap_longitude
 from indexer.xml_text import add_texts, document
 from service.formats.kml import kml_document
 from service.formats.laid_photo import LaidPhoto
-from service.schemas import AnswerBody
+from service.schemas.answers import AnswerBody
 
 PICTURE = "photo.png"
 

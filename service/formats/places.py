@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.schemas import AnswerBody, EstimateBody, MatchBody, Status
+from service.schemas.answers import AnswerBody, EstimateBody, Status
+from service.schemas.images import MatchBody
 
 GROUND = "ground in the middle of the photo"
 """The point that an estimate names, in the words of every format."""

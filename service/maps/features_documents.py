@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.records import Bounds
-
-JSON = "application/json"
-GEOJSON = "application/geo+json"
-OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+from service.media_types import GEOJSON, JSON, OPENAPI
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 

@@ -17,7 +17,7 @@ from service.questions.batching import BatchWorker
 from service.questions.decoding import Decoded, Decoder
 from service.questions.explanations import MAX_QUERIES
 from service.questions.flights import SubTrack, sub_tracks
-from service.schemas import QuestionParameters
+from service.schemas.questions import QuestionParameters
 from service.telemetry.traces import Tracing
 
 

@@ -10,21 +10,18 @@ from model.descriptor_model import DescriptorModel
 from service.questions.explanations import EXPLANATION_KINDS, Explainable
 from service.questions.flights import SubTrack
 from service.questions.pipeline import QuestionResult
-from service.schemas import (
+from service.schemas.answers import (
     AnswerBody,
     EstimateBody,
     FlightBody,
-    GalleryBody,
-    GalleryName,
     ImageAnswerBody,
-    ImageBody,
-    MatchBody,
-    MetaBody,
     ModelBody,
     PicturesBody,
     QueryBody,
     TimingBody,
 )
+from service.schemas.galleries import GalleryBody, GalleryName
+from service.schemas.images import ImageBody, MatchBody, MetaBody
 
 MAX_CORRESPONDENCES = 100
 """Our choice: as many lines as an eye can follow."""

@@ -4,7 +4,8 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.routes.api_docs import problem_responses
-from service.schemas import RefusedGallery, ReloadBody
+from service.schemas.galleries import RefusedGallery
+from service.schemas.operation import ReloadBody
 from service.state import CurrentState, RunningService
 
 router = APIRouter(tags=["operation"])

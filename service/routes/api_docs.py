@@ -9,8 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from service.media_types import PROBLEM
 from service.middleware.api_keys import OPEN_PATHS, is_administration
-from service.problems import MEDIA_TYPE, Problem
+from service.problems import Problem
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Safe-Net Geo: HTTP interface</title>
@@ -68,6 +69,6 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI entries of error responses, for a route's `responses`."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        status: {"description": "Problem details", "content": {MEDIA_TYPE: {"schema": schema}}}
+        status: {"description": "Problem details", "content": {PROBLEM: {"schema": schema}}}
         for status in statuses
     }

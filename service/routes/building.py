@@ -10,7 +10,7 @@ from service.building.job import Job, MapRequest, State
 from service.building.uploaded_files import checked_name, receive_file
 from service.errors import JobStateError, SlowUploadError
 from service.routes.api_docs import problem_responses
-from service.schemas import JobBody, MapBody
+from service.schemas.jobs import JobBody, MapBody
 from service.state import RunningService
 
 router = APIRouter(tags=["building"])

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query
 
 from service.formats.notations import degrees_minutes_seconds, grid_reference, utm
 from service.routes.api_docs import problem_responses
-from service.schemas import CoordinatesBody, Latitude, Longitude
+from service.schemas.coordinates import CoordinatesBody
+from service.schemas.values import Latitude, Longitude
 
 router = APIRouter(tags=["map"])
 

@@ -11,17 +11,16 @@ from indexer.gallery.export import geometry
 from indexer.geojson import DECIMALS
 from indexer.records import ImageRecord
 from service.bounds import parse_bounds
+from service.media_types import GEOJSON
 from service.routes.api_docs import problem_responses
 from service.routes.conditional import cache_headers, not_modified
-from service.schemas import BoundsText, GalleryPath
+from service.schemas.values import BoundsText, GalleryPath
 from service.state import RunningService
 
 router = APIRouter(tags=["map"])
 
 MAX_FEATURES = 20_000
 """Our choice: 5 MB of JSON, which a browser parses in a tenth of a second."""
-
-MEDIA_TYPE = "application/geo+json"
 
 
 @router.get(
@@ -31,7 +30,7 @@ MEDIA_TYPE = "application/geo+json"
         200: {
             "description": "FeatureCollection: a polygon per image whose ground area is known, "
             "else a point; `bbox` spans the gallery, `truncated` is true if some were left out.",
-            "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
+            "content": {GEOJSON: {"schema": {"type": "object"}}},
         },
         304: {"description": "The client's copy (If-None-Match) is current."},
         **problem_responses(401, 404, 405, 422, 429, 503),
@@ -64,8 +63,8 @@ def footprints(
     headers["Vary"] = "Accept-Encoding"
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
-        return Response(gzip.compress(text.encode(), 5), media_type=MEDIA_TYPE, headers=headers)
-    return Response(text, media_type=MEDIA_TYPE, headers=headers)
+        return Response(gzip.compress(text.encode(), 5), media_type=GEOJSON, headers=headers)
+    return Response(text, media_type=GEOJSON, headers=headers)
 
 
 def feature(record: ImageRecord) -> dict[str, Any]:

@@ -6,14 +6,9 @@ from starlette.concurrency import run_in_threadpool
 from service.questions.response import gallery_body, meta_body
 from service.routes.api_docs import problem_responses
 from service.routes.conditional import cache_headers, not_modified
-from service.schemas import (
-    GalleriesBody,
-    GalleryBody,
-    GalleryPath,
-    ImagePath,
-    MetaBody,
-    RefusedGallery,
-)
+from service.schemas.galleries import GalleriesBody, GalleryBody, RefusedGallery
+from service.schemas.images import MetaBody
+from service.schemas.values import GalleryPath, ImagePath
 from service.state import RunningService
 
 router = APIRouter(tags=["galleries"])

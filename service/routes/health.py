@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from service.errors import NotReadyError
 from service.routes.api_docs import problem_responses
-from service.schemas import HealthBody
+from service.schemas.operation import HealthBody
 from service.state import CurrentState, RunningService
 
 router = APIRouter(tags=["health"])

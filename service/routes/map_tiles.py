@@ -9,9 +9,10 @@ from fastapi.responses import Response
 from service.errors import ParameterError
 from service.maps.layer_documents import MapLayer, tilejson, wmts_capabilities
 from service.maps.mosaic import MAX_ZOOM, TileAddress
+from service.media_types import XML
 from service.routes.api_docs import problem_responses
 from service.routes.conditional import cache_headers, not_modified
-from service.schemas import GalleryPath
+from service.schemas.values import GalleryPath
 from service.state import Running, RunningService
 
 router = APIRouter(tags=["map"])
@@ -32,12 +33,12 @@ async def tiles_json(
 @router.get(
     "/galleries/{name}/wmts",
     response_class=Response,
-    responses={200: {"content": {"application/xml": {}}}, **DOCUMENT_ERRORS},
+    responses={200: {"content": {XML: {}}}, **DOCUMENT_ERRORS},
 )
 async def wmts(request: Request, name: GalleryPath, running: RunningService) -> Response:
     """Return the gallery's map layer as WMTS 1.0 capabilities, with RESTful tiles."""
     document = wmts_capabilities(await _layer(request, name, running))
-    return Response(document, media_type="application/xml")
+    return Response(document, media_type=XML)
 
 
 async def _layer(request: Request, name: str, running: Running) -> MapLayer:

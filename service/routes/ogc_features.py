@@ -14,9 +14,10 @@ from service.bounds import parse_bounds
 from service.errors import QueryError
 from service.maps import features_documents as documents
 from service.maps.features_documents import FeatureCollectionFacts, Page
+from service.media_types import GEOJSON, JSON
 from service.routes.api_docs import problem_responses
 from service.routes.footprints import feature
-from service.schemas import NAME_PATTERN, ImagePath
+from service.schemas.values import NAME_PATTERN, ImagePath
 from service.state import RunningService
 
 router = APIRouter(prefix="/ogc", tags=["map"])
@@ -107,7 +108,7 @@ _PARAMETERS: list[dict[str, Any]] = [
 @router.get(
     "/collections/{name}/items",
     response_class=Response,
-    responses={200: {"content": {documents.GEOJSON: {"schema": {"type": "object"}}}}, **ERRORS},
+    responses={200: {"content": {GEOJSON: {"schema": {"type": "object"}}}}, **ERRORS},
     openapi_extra={"parameters": _PARAMETERS},
 )
 def items(request: Request, name: CollectionPath, running: RunningService) -> Response:
@@ -133,13 +134,13 @@ def items(request: Request, name: CollectionPath, running: RunningService) -> Re
     features = [feature(record) for record in found[:limit]]
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     document = documents.items(_root(request), name, features, page, moment)
-    return JSONResponse(document, media_type=documents.GEOJSON)
+    return JSONResponse(document, media_type=GEOJSON)
 
 
 @router.get(
     "/collections/{name}/items/{image_id:path}",
     response_class=Response,
-    responses={200: {"content": {documents.GEOJSON: {"schema": {"type": "object"}}}}, **ERRORS},
+    responses={200: {"content": {GEOJSON: {"schema": {"type": "object"}}}}, **ERRORS},
 )
 def item(
     request: Request, name: CollectionPath, image_id: ImagePath, running: RunningService
@@ -149,12 +150,10 @@ def item(
         found = feature(gallery.record(image_id))
     address = f"{_root(request)}/collections/{name}"
     found["links"] = [
-        documents.link(
-            f"{address}/items/{quote(image_id)}", "self", documents.GEOJSON, "This feature"
-        ),
-        documents.link(address, "collection", documents.JSON, "The collection"),
+        documents.link(f"{address}/items/{quote(image_id)}", "self", GEOJSON, "This feature"),
+        documents.link(address, "collection", JSON, "The collection"),
     ]
-    return JSONResponse(found, media_type=documents.GEOJSON)
+    return JSONResponse(found, media_type=GEOJSON)
 
 
 def _root(request: Request) -> str:

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
 from service.routes.conditional import cache_headers, not_modified
-from service.schemas import PageBody
+from service.schemas.operation import PageBody
 from service.state import RunningService
 
 router = APIRouter(include_in_schema=False)

@@ -17,7 +17,8 @@ from service.questions.pipeline import Question, QuestionResult
 from service.questions.response import answer_body, explanation_body
 from service.questions.uploads import UploadLimits, read_upload
 from service.routes.api_docs import problem_responses
-from service.schemas import AnswerBody, PicturesBody, QuestionFields, QuestionParameters
+from service.schemas.answers import AnswerBody, PicturesBody
+from service.schemas.questions import QuestionFields, QuestionParameters
 from service.settings import Settings
 from service.state import Running, RunningService
 

@@ -17,14 +17,15 @@ from indexer.tracking.motion import motion_of
 from indexer.tracking.outputs.formats import FORMATS
 from indexer.tracking.outputs.json_text import fix_document
 from service.errors import ParameterError
+from service.media_types import CSV, GEOJSON, GPX, JSON, KML, NMEA
 from service.questions.deadline import before_deadline
 from service.questions.parameters import joined_parameters
 from service.questions.uploads import UploadLimits, read_upload
 from service.routes.api_docs import problem_responses
+from service.schemas.tracks import FixBody, FrameBody, FrameParameters, TrackBody, TrackParameters
 from service.state import CurrentState, Running, RunningService
 from service.tracks.frames import NewFrame, locate
 from service.tracks.registry import OpenTrack
-from service.tracks.schemas import FixBody, FrameBody, FrameParameters, TrackBody, TrackParameters
 
 router = APIRouter(prefix="/tracks", tags=["tracks"])
 
@@ -32,12 +33,12 @@ EVENT_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """nginx holds an answer back until a buffer is full, except with the second header."""
 
 MEDIA_TYPES = {
-    "json": "application/json",
-    "geojson": "application/geo+json",
-    "gpx": "application/gpx+xml",
-    "kml": "application/vnd.google-earth.kml+xml",
-    "csv": "text/csv",
-    "nmea": "text/plain",
+    "json": JSON,
+    "geojson": GEOJSON,
+    "gpx": GPX,
+    "kml": KML,
+    "csv": CSV,
+    "nmea": NMEA,
 }
 WATCH_S = 2.0
 """Seconds between two looks of a watcher at whether the track and the service still run."""

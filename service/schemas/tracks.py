@@ -4,18 +4,17 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from indexer.localization.lens import LEAST_DEG, MOST_DEG
 from indexer.records import Prior
-from service.schemas import HALF_EQUATOR_M, Latitude, Longitude
+from service.schemas.values import HALF_EQUATOR_M, NAME_PATTERN, FieldOfView, Latitude, Longitude
 
 
 class TrackParameters(BaseModel):
-    """What a flight begins with."""
+    """Parameters of a new track; degrees WGS 84, metres."""
 
     model_config = ConfigDict(extra="forbid")
 
     gallery: str | None = Field(
-        None, min_length=1, max_length=100, description="Satellite gallery; unset: the only one."
+        None, pattern=NAME_PATTERN, description="Satellite gallery; unset: the only one."
     )
     latitude: Latitude | None = Field(None, description="The flight's circle: its centre, degrees.")
     longitude: Longitude | None = Field(None, description="The flight's circle: its centre.")
@@ -26,11 +25,8 @@ class TrackParameters(BaseModel):
         25.0, gt=0, le=400, allow_inf_nan=False, description="How fast the drone may fly, m/s."
     )
 
-    fov_deg: float | None = Field(
+    fov_deg: FieldOfView | None = Field(
         None,
-        ge=LEAST_DEG,
-        le=MOST_DEG,
-        allow_inf_nan=False,
         description="Angle of view across the frames' width, degrees, for the camera; unset: what "
         "their EXIF or XMP says, if anything.",
     )

@@ -1,0 +1,13 @@
+"""Media types of what the service reads and writes."""
+
+CSV = "text/csv"
+GEOJSON = "application/geo+json"
+GEOTIFF = "image/tiff; application=geotiff"
+GPX = "application/gpx+xml"
+JSON = "application/json"
+KML = "application/vnd.google-earth.kml+xml"
+KMZ = "application/vnd.google-earth.kmz"
+NMEA = "text/plain"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+PROBLEM = "application/problem+json"
+XML = "application/xml"

@@ -16,7 +16,8 @@ from service_live import encoded, picture, serving, settings_of
 from service.app import create_app
 from service.errors import AccessError, RateLimitedError, SettingsError
 from service.middleware.api_keys import ApiKeys, key_digest, new_key
-from service.middleware.rates import Rates
+from service.middleware.rates import Rates, kind_of_request
+from service.settings import Settings
 from service.telemetry.logs import JsonFormatter
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -135,19 +136,32 @@ def test_rate_limit_is_answered_429_with_retry_after(store: Path) -> None:
         assert client.get("/galleries", headers=headers).status_code == 200, "only questions count"
 
 
+LAYERS = ("tiles/1/1/0", "tiles/1/1/0.png", "tiles.json", "wmts", "footprints")
+
+
 @pytest.mark.parametrize(
     "path",
-    ["tiles/1/1/0", "tiles/1/1/0.png", "tiles.json", "wmts", "footprints"],
+    [*(f"/galleries/map/{layer}" for layer in LAYERS), "/ogc", "/ogc/collections/map/items"],
 )
 def test_what_maps_load_is_counted_for_each_address_without_keys(store: Path, path: str) -> None:
     settings = settings_of(store, map_rate_per_minute=1)
     with serving(create_app(settings, ColourEmbedder()), settings) as client:
-        assert client.get(f"/galleries/map/{path}").status_code in (200, 204)
-        refused = client.get(f"/galleries/map/{path}")
+        assert client.get(path).status_code in (200, 204)
+        refused = client.get(path)
         assert refused.status_code == 429
         assert "address 127.0.0.1" in refused.json()["detail"]
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert client.get("/galleries").status_code == 200
+
+
+def test_every_route_that_computes_has_a_rate() -> None:
+    free = {"/healthz", "/readyz", "/metrics", "/coordinates", "/admin/reload"}
+    free |= {"/galleries", "/galleries/{name}", "/tracks/{track_id}/events"}
+    free |= {f"/galleries/{{name}}/images/{{image_id}}{end}" for end in ("", "/meta")}
+    for path, methods in create_app(Settings()).openapi()["paths"].items():
+        for method in methods:
+            is_free = path in free or path.startswith("/jobs/") or method == "delete"
+            assert (kind_of_request(method.upper(), path) is None) == is_free, (method, path)
 
 
 @pytest.mark.parametrize("entries", ["tower", "tower=abc", f"a={'0' * 64}", "é=sha256:" + "0" * 64])

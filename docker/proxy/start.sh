@@ -18,7 +18,8 @@ REQUESTS_BURST=${REQUESTS_BURST:-400}
 
 for file in fullchain.pem privkey.pem; do
     if [ ! -r "$TLS/$file" ]; then
-        echo "proxy: $file cannot be read; set TLS_FOLDER to the folder that holds it" >&2
+        echo "proxy: $file cannot be read; set TLS_FOLDER to the folder that holds it," \
+            "and let user $(id -u) read it" >&2
         exit 1
     fi
 done

@@ -24,6 +24,9 @@ NUMBERS = (
 )  # fmt: skip
 MOMENT = "captured_at"
 
+GEOPACKAGE_VERSION = "1.3"
+"""Our choice: QGIS 3.22 warns that it reads newer ones in part only."""
+
 _UTC = 100
 """GDAL's mark of a time zone: hundred quarters of an hour mean UTC."""
 
@@ -52,6 +55,7 @@ def write_geopackage(records: Iterable[ImageRecord], path: Path) -> int:
                 geometry_type="Unknown", crs="EPSG:4326", append=count > 0,
                 field_mask=[_missing(column) for column in columns],
                 gdal_tz_offsets={MOMENT: np.full(len(moments), _UTC)},
+                dataset_options={"VERSION": GEOPACKAGE_VERSION} if count == 0 else {},
                 layer_options={"GEOMETRY_NAME": "geom"} if count == 0 else {},
             )  # fmt: skip
             count += len(page)

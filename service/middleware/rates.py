@@ -15,7 +15,7 @@ KEPT_CLIENTS = 10_000
 """Our choice: clients whose rates are kept, the latest ones; an older one starts afresh."""
 
 MAP_SEGMENTS = frozenset({"tiles", "tiles.json", "wmts", "footprints"})
-"""What of a gallery maps load, below /galleries/{name}/; all of /ogc/ is for maps too."""
+"""What maps load of a gallery, below /galleries/{name}/; all of /ogc is for maps too."""
 
 
 def kind_of_request(method: str, path: str) -> Kind | None:
@@ -25,10 +25,10 @@ def kind_of_request(method: str, path: str) -> Kind | None:
     if method == "POST" or path.startswith("/explanations/"):
         return "question"
     parts = path.split("/")
-    is_map = (
-        len(parts) > 3 and parts[1] in ("galleries", "collections") and parts[3] in MAP_SEGMENTS
-    )
-    return "map" if is_map else None
+    if len(parts) == 3 and parts[1] == "tracks" and method == "GET":
+        return "question"  # it smooths over all frames
+    is_layer = len(parts) > 3 and parts[1] == "galleries" and parts[3] in MAP_SEGMENTS
+    return "map" if is_layer or parts[1] == "ogc" else None
 
 
 class Rates:
@@ -44,8 +44,8 @@ class Rates:
         """Every client may send a minute's worth at once; 0 is unlimited.
 
         Args:
-            questions_per_minute: questions and explanations of one client.
-            maps_per_minute: map tiles, footprints and layer documents of one client.
+            questions_per_minute: questions, frames, tracks and explanations of one client.
+            maps_per_minute: map tiles, footprints, /ogc and layer documents of one client.
             clock: seconds, monotonic.
         """
         self._per_minute: dict[Kind, int] = {

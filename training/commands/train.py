@@ -1,4 +1,4 @@
-"""`safenet-train`: trains Safe-Net."""
+"""`safenet-train DATA …` trains Safe-Net; `safenet-train adapt` fits weights to own ground."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from console.errors import one_line_errors
-from console.usage import OneLineCommand
+from console.usage import OneLineGroup
+from training.commands.adapt import adapt_command
 from training.commands.evaluate import eval_app
 from training.data.training_data import training_places
 from training.errors import RecipeError
@@ -17,10 +18,27 @@ from training.learning.recipes import recipe as named_recipe
 
 __all__ = ["eval_app", "train_app"]
 
-train_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+class TrainingGroup(OneLineGroup):
+    """Passes arguments that do not start with a command to `run`."""
+
+    default_command = "run"
 
 
-@train_app.command(cls=OneLineCommand)
+train_app = typer.Typer(
+    cls=TrainingGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help=(
+        "Train weights. `safenet-train DATA --recipe paper --out RUN` is short for `safenet-train "
+        "run DATA …`; a folder named like a command is written ./adapt."
+    ),
+)
+train_app.command("adapt")(adapt_command)
+
+
+@train_app.command("run")
 def train_command(
     data: Annotated[
         list[Path],

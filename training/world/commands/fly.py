@@ -1,36 +1,23 @@
 """The command `safenet-world fly`."""
 
-import hashlib
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from console.errors import one_line_errors
-from console.progress import Progress
-from training.world.commands.options import Split
+from training.world.commands.options import Split, point_of
 from training.world.job_runner import run_jobs
 from training.world.mesh.flights import FREE, FlightRanges
 from training.world.mesh.fly_jobs import FlySettings, fly_jobs, run_fly_job
 from training.world.mesh.map_jobs import MapSettings, map_jobs, run_map_job
 from training.world.mesh.orientation import Unit, Up
-from training.world.mesh.source import (
-    MeshOptions,
-    check_upright,
-    known_degrees,
-    open_mesh,
-    pack_mesh,
-    placed,
-)
-from training.world.output.folder import STATE_FOLDER, claim
+from training.world.mesh.packed import packed
+from training.world.mesh.source import MeshOptions
+from training.world.output.folder import claim
 from training.world.output.gps_csv import write_gps
-from training.world.output.view import LatLon
 
 
 class Flight(StrEnum):
@@ -100,19 +87,12 @@ def fly(
     camera of its own. A preset is flown lower over tiles of less than 200 m, in proportion.
     """
     ranges = _ranges(preset, heights, pitches, fovs)
-    options = MeshOptions(at=_point(at), up=up, unit=unit, detail_m=detail)
-    with one_line_errors(), _packed(out) as pack_folder:
-        parts = open_mesh(mesh, options)
-        degrees = known_degrees(mesh, parts, options.at)
-        shown = Progress("reading", parts.count, unit="files", quiet=parts.count == 1)
-        pack = pack_mesh(mesh, shown.over(parts.pieces()), pack_folder)
-        if up is None:
-            check_upright(mesh, parts, pack)
-        where = placed(degrees, parts, pack)
+    options = MeshOptions(at=point_of(at), up=up, unit=unit, detail_m=detail)
+    with one_line_errors(), packed(mesh, options, out) as pack:
         settings = FlySettings(
             mesh=str(mesh),
-            digest=hashlib.sha256((pack_folder / "table.json").read_bytes()).hexdigest()[:16],
-            where=where,
+            digest=pack.digest,
+            where=pack.where,
             split=split.value,
             preset=preset.value,
             ranges=ranges,
@@ -126,46 +106,19 @@ def fly(
             map_settings = MapSettings(
                 fly=settings, flights=flights, images_per_flight=images, overlap=overlap
             )
-            stretches = map_jobs(out, pack_folder, seed, map_settings)
+            stretches = map_jobs(out, pack.folder, seed, map_settings)
             claim(out, seed, map_settings)
             run_jobs(run_map_job, stretches, workers, "stretches")
             made = f"{len(stretches)} stretches"
         else:
-            jobs = fly_jobs(out, pack_folder, seed, settings, places)
+            jobs = fly_jobs(out, pack.folder, seed, settings, places)
             claim(out, seed, settings)
             run_jobs(run_fly_job, jobs, workers, "places")
             made = f"{len(jobs)} places"
         lines = write_gps(out)
-    is_origin = np.allclose(where.anchor_m, -parts.middle_3[:2]) and parts.located is None
-    anchor = "own origin" if is_origin else "middle"
     typer.echo(f"{out}: {made}, {lines} lines in gps.csv")
-    typer.echo(f"the mesh's {anchor} lies at {where.latitude:.6f},{where.longitude:.6f}")
-
-
-@contextmanager
-def _packed(out: Path) -> Iterator[Path]:
-    """Give the folder of the mesh's arrays, which are there only while the command runs."""
-    folder = out / STATE_FOLDER / "mesh"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # folders that hold something stay
-            folder.parent.rmdir()
-            out.rmdir()
-
-
-def _point(text: str | None) -> LatLon | None:
-    if text is None:
-        return None
-    try:
-        latitude, longitude = (float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"--at {text!r}: write LAT,LON in degrees: 46.95,7.44") from None
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise typer.BadParameter(f"--at {text!r}: latitude is -90..90, longitude -180..180 degrees")
-    return latitude, longitude
+    where = pack.where
+    typer.echo(f"the mesh's {pack.anchor} lies at {where.latitude:.6f},{where.longitude:.6f}")
 
 
 def _ranges(

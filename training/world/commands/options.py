@@ -7,6 +7,7 @@ import typer
 
 from training.world.errors import FarPointError
 from training.world.geo import point_within_reach
+from training.world.output.view import LatLon
 
 
 class Split(StrEnum):
@@ -48,3 +49,16 @@ def map_middle_m(at: str | None, seed: int) -> tuple[float, float]:
         return point_within_reach(seed, latitude, longitude)
     except FarPointError as error:
         raise typer.BadParameter(f"--at {error}") from error
+
+
+def point_of(text: str | None) -> LatLon | None:
+    """Return the (latitude, longitude) of a text LAT,LON in degrees; None stays None."""
+    if text is None:
+        return None
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--at {text!r}: write LAT,LON in degrees: 46.95,7.44") from None
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise typer.BadParameter(f"--at {text!r}: latitude is -90..90, longitude -180..180 degrees")
+    return latitude, longitude

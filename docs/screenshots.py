@@ -68,6 +68,7 @@ def localize(browser: Browser, address: str) -> None:
     """A photo found, the first match under the swipe, then the heatmaps side by side."""
     page = asked(browser, link_to(address, "localize", TILES, LOCALIZE_IMAGE), WIDE)
     page.locator("#panel-localize .matches button").first.click()
+    page.locator("#panel-localize .result").evaluate("element => element.scrollIntoView()")
     page.wait_for_timeout(SETTLE_MS)
     shoot(page, "page_localize")
     page.locator("#compare summary").click()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from page_browser import Watched, watching
 from page_world import SeeingEmbedder
+from photo_samples import HEIC
 from playwright.sync_api import expect
 from service_live import serving, settings_of
 from test_page_localize import PANEL, ask, estimate, gps_exif, photo
@@ -115,6 +116,25 @@ def test_photos_are_counted_and_removed_together(watched: Watched) -> None:
     page.get_by_role("button", name="Remove all").click()
     expect(page.locator(f"{PANEL} .chosen li")).to_have_count(0)
     expect(page.locator(f"{PANEL} button[type=submit]")).to_be_disabled()
+
+
+def test_a_changed_question_takes_its_answer_from_the_map_and_the_legend(watched: Watched) -> None:
+    page = watched.open()
+    ask(page, photo(3, 4))
+    expect(page.locator("#legend")).to_contain_text("Ground in the middle of the photo")
+    page.get_by_role("button", name="Remove photo-3-4.jpg").click()
+    expect(page.locator("#legend li")).to_have_count(0)
+    expect(page.locator(".leaflet-marker-icon")).to_have_count(0)
+
+
+def test_a_photo_that_the_browser_cannot_show_is_found_all_the_same(watched: Watched) -> None:
+    page = watched.open()
+    heic = {"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": HEIC}
+    page.set_input_files(f"{PANEL} .drop-zone input", [heic])
+    expect(page.locator(f"{PANEL} .chosen li")).to_contain_text("only of JPEG files")
+    page.click(f"{PANEL} button[type=submit]")
+    page.locator(f"{PANEL} .matches button").first.click()
+    expect(page.locator("#compare .note")).to_contain_text("cannot show the photo's file format")
 
 
 @pytest.mark.parametrize(("latitude", "outside"), [(50.0880, False), (50.5, True)])

@@ -1,5 +1,6 @@
 """The parts of an answer that every format writes: its places, and their text."""
 
+import math
 from dataclasses import dataclass
 
 from service.schemas.answers import AnswerBody, EstimateBody, Status
@@ -29,10 +30,15 @@ class Place:
         heading_deg = self.estimate.heading_deg
         heading = "" if heading_deg is None else f", heading {round(heading_deg, 1) % 360:.1f} deg"
         return (
-            f"not the drone's position; {self.status}, confidence {self.confidence:.3f}, "
+            f"not the drone's position; {self.status}, confidence {shown(self.confidence)}, "
             f"68 % within {self.estimate.accuracy_m_68:.1f} m, "
             f"95 % within {self.estimate.accuracy_m_95:.1f} m{heading}"
         )
+
+
+def shown(confidence: float) -> str:
+    """Return a confidence with three decimals, rounded down: only certainty is written as 1."""
+    return f"{math.floor(confidence * 1000) / 1000:.3f}"
 
 
 def places(answer: AnswerBody) -> list[Place]:
@@ -60,4 +66,4 @@ def found_matches(answer: AnswerBody) -> list[MatchBody]:
 def summary(answer: AnswerBody) -> str:
     """Return the status and the confidence of the whole answer as one line."""
     agreement = "" if answer.agreement is None else f", photos: {answer.agreement}"
-    return f"status {answer.status}, confidence {answer.confidence:.3f}{agreement}"
+    return f"status {answer.status}, confidence {shown(answer.confidence)}{agreement}"

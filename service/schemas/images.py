@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from service.schemas.values import Box, Pair
 
@@ -35,10 +35,12 @@ class MetaBody(ImageBody):
 
 
 class MatchBody(ImageBody):
-    """One match: rank from 1; the score is the cosine of the descriptors.
+    """One match."""
 
-    With weights that have local features it is its mean with how well these agree.
-    """
-
-    rank: int
-    score: float
+    rank: int = Field(description="From 1, by score.")
+    score: float = Field(
+        description="How alike query and image are, at most 1: the cosine of their descriptors, "
+        "combined with the agreement of their local features and with the correspondences that "
+        "the matcher finds, where weights and gallery have these. How sure the answer is, is its "
+        "confidence."
+    )

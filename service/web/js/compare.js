@@ -24,6 +24,9 @@ export class Compare {
     this.urls = [];
     this.layer = "picture";
     this.swipe.addEventListener("input", () => this.place());
+    for (const image of this.images) {
+      image.addEventListener("error", () => this.hideUnreadable(image));
+    }
     for (const name of ["pointerdown", "pointermove"]) {
       this.stage.addEventListener(name, (event) => this.drag(event));
     }
@@ -108,6 +111,12 @@ export class Compare {
       image.src = url;
     });
     this.lines.show(name === "picture" ? shown.points : []);
+  }
+
+  /** Hide an image that this browser cannot decode, such as HEIC in most of them. */
+  hideUnreadable(image) {
+    image.hidden = true;
+    this.note.textContent = "This browser cannot show the photo's file format. The service can read it.";
   }
 
   load(source) {

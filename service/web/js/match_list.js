@@ -55,7 +55,7 @@ function heightText(match, before = "") {
 /** What the number beside a match means. */
 export function scoreHelp() {
   const words =
-    "The score says how alike the model finds photo and image: at most 1, and higher is more alike. Where the weights have local features, it is the mean of that and of how well these agree. It orders the matches. How sure the answer is, is its confidence.";
+    "The score orders the matches; higher is more alike, and at most 1. It combines how alike the model finds photo and image as a whole, how well their parts agree, and, for the best candidates, how many points of both correspond. It does not say how sure the answer is: that is its confidence.";
   return element("details", { class: "facts score-help" }, element("summary", {}, "What is the score?"), element("p", {}, words));
 }
 
@@ -78,7 +78,7 @@ function describe(match, view) {
 
 function datumWords(datum) {
   const words = { takeoff: "above take-off", msl: "above sea level", ellipsoid: "above the ellipsoid" };
-  return words[datum] ?? "(height above what is unknown)";
+  return words[datum] ?? "(reference unknown)";
 }
 
 /** "2026-05-01 10:05 UTC". */

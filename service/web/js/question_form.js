@@ -100,7 +100,9 @@ export class QuestionForm {
       ? "sample of the gallery"
       : image.own
         ? `EXIF ${positionText(image.own.latitude, image.own.longitude)}`
-        : "no GPS in the file";
+        : image.blob.type === "image/jpeg"
+          ? "no GPS in the file"
+          : "only of JPEG files does the page read the GPS";
     const remove = element(
       "button",
       {

@@ -53,6 +53,7 @@ export class Workspace {
     this.photoGroup.clearLayers();
     this.result.replaceChildren();
     this.list.replaceChildren();
+    if (this.layer._map) this.legend();
     this.compare.close();
   }
 

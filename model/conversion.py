@@ -77,7 +77,7 @@ def network_from_authors(state: dict[str, Tensor]) -> SafeNet:
 
 
 def config_of_authors(state: dict[str, Tensor]) -> ModelConfig:
-    """The configuration their tensors tell: parts and input size.
+    """Return the configuration that their tensors show: parts and input size.
 
     Raises:
         CheckpointError: their variant is not ours.

@@ -39,7 +39,7 @@ class _Scale:
     zoom: float
     """Share of a tile's side that its window shows."""
     side: int
-    """Of the picture, px."""
+    """Side of the picture, px."""
     edge: float
     """Where it begins in the whole picture, px."""
 

@@ -173,7 +173,7 @@ def _fourier() -> NDArray[np.float32]:
 
 @cache
 def _inverse() -> NDArray[np.float32]:
-    """Of real, then imaginary parts, the sum at every shift: float32 [P, 2 * F]."""
+    """Return what real, then imaginary parts add to the sum at every shift: float32 [P, 2 * F]."""
     waves_FP = np.exp(2j * np.pi * _phases(np.arange(-SHIFT, SHIFT + 1)))
     column = np.arange(PERIOD // 2 + 1)
     twice_F = np.tile(np.where((column == 0) | (2 * column == PERIOD), 1, 2), PERIOD)

@@ -67,7 +67,7 @@ class Fix:
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """A flight's fixes in order of time, and what is to be said about the whole.
+    """A flight's fixes in order of time, and notes on the whole.
 
     `status` is `match` where most frames have a place of which the flight is sure, `no_match` where
     none has one, else `uncertain`. `confidence` is the mean of the fixes that have a position.

@@ -134,7 +134,10 @@ def _key(flight: Flight, gallery: OpenGallery, embedder: DescriptorModel, where:
 
 
 class _Work:
-    """Lines of JSON: the key of the settings, then one sighting each. Other settings begin anew."""
+    """Lines of JSON: the key of the settings, then one sighting each.
+
+    Other settings begin a new file.
+    """
 
     def __init__(self, path: Path | None, key: str) -> None:
         self._found: dict[tuple[str, float], Sighting] = {}

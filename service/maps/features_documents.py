@@ -16,7 +16,7 @@ CONFORMANCE = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureCollectionFacts:
-    """What is said of the collection of one gallery's footprints."""
+    """What the document of a collection names: the footprints of one gallery."""
 
     name: str
     view: str

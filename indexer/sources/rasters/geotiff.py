@@ -112,7 +112,7 @@ def _check_whole(dataset: Any, path: Path) -> None:
     rows, columns = (max(1, side) for side in dataset.block_shapes[0])
     last_column = (dataset.width - 1) // columns
     block_rows = (dataset.height - 1) // rows + 1
-    # Pixels are cut off at the end, so the last rows of blocks and a sample of the others tell.
+    # Pixels are cut off at the end, so the last rows of blocks and a sample of the others show it.
     step = max(1, block_rows // ROWS_CHECKED)
     for row in {*range(0, block_rows, step), *range(max(0, block_rows - 16), block_rows)}:
         for column, band in itertools.product({0, last_column}, {1, dataset.count}):

@@ -53,7 +53,7 @@ class TileGrid:
         self._mark = lru_cache(MARKS_KEPT)(lambda x, y: store.fingerprint(zoom, x, y))
 
     def fingerprint(self, window: Window) -> str:
-        """Of the tiles that the window touches."""
+        """Return the fingerprint of the tiles that the window touches."""
         tiles = self._tiles(window)
         marks = "".join(f"{x} {y} {self._mark(x, y)}\n" for x, y in tiles)
         return hashlib.sha256(marks.encode()).hexdigest()[:16]

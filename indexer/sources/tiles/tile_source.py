@@ -163,8 +163,8 @@ def choose_zoom(store: TileStore, wanted: int | None) -> tuple[int, list[str]]:
             listed = ", ".join(str(zoom) for zoom in zooms)
             raise EmptySourceError(f"{name} has no zoom {wanted} (it has: {listed}); choose one")
         return wanted, []
-    said = store.declared.max_zoom
-    used = max((zoom for zoom in zooms if said is None or zoom <= said), default=max(zooms))
+    deepest = store.declared.max_zoom
+    used = max((zoom for zoom in zooms if deepest is None or zoom <= deepest), default=max(zooms))
     if len(zooms) == 1:
         return used, []
     why = "the deepest" if used == max(zooms) else "the deepest that the source names"

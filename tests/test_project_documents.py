@@ -100,7 +100,8 @@ def test_every_command_and_flag_that_a_document_shows_exists(document: Path) -> 
         flags = {word.partition("=")[0] for word in words if word.startswith("--")}
         below = getattr(command, "commands", {})
         if words and below:
-            command = below.get(words[0], below.get("dataset", command))
+            default = getattr(command, "default_command", None)
+            command = below.get(words[0], below.get(default, command))
         assert flags <= flags_of(command), f"{name}{rest}"
 
 

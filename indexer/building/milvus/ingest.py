@@ -109,7 +109,7 @@ class Ingest:
         if matcher is not None:
             for item, row_B in zip(images, matcher.describe(pixels_N3SS), strict=True):
                 self._objects.add_row(item.picture_sha256, matcher.row_format, row_B)
-        lite, written = self._store.server.is_lite, []
+        server, written = self._store.server, []
         halves_ND = rows.descriptors_ND.astype(np.float16)
         for item, half_D, local_L in zip(images, halves_ND, rows.local_NL, strict=True):
             if self._facts.local_bytes:
@@ -123,7 +123,7 @@ class Ingest:
                 picture_sha256=item.picture_sha256,
                 descriptor_crc32=zlib.crc32(half_D.tobytes()),
             )
-            written.append(row_of(stored, half_D, lite=lite))
+            written.append(row_of(stored, half_D.astype(server.descriptor_type)))
         write_rows(self._store, self._collection, written)
 
     def _count(self, part: Tally) -> None:

@@ -71,10 +71,10 @@ def unfinished(store: MilvusStore, name: str) -> list[str]:
 
 def copy_rows(store: MilvusStore, before: MilvusGallery, after: str, *, without: set[int]) -> None:
     """Copy the rows of a version into a collection, except those of the given slots."""
-    lite, batch = store.server.is_lite, []
+    kind, batch = store.server.descriptor_type, []
     for row in before.rows("", list(STORED[1:])):
         if row["slot"] not in without:
-            batch.append(written_again(row, lite=lite))
+            batch.append(written_again(row, kind))
         if len(batch) == COPIED:
             write_rows(store, after, batch)
             batch = []

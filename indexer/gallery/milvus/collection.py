@@ -1,7 +1,8 @@
 """A version of a gallery as a Milvus collection: its name, its fields, its rows, its facts.
 
 An image's `slot` is 63 bits of the SHA-256 of its id, so that writing an image twice replaces it.
-The descriptor is kept as fp16; milvus-lite has no such type and keeps the same numbers as fp32.
+The descriptor is kept as fp16. milvus-lite and servers before 2.4 have no such type and keep the
+same numbers as fp32.
 Legend: N rows, D descriptor length.
 """
 
@@ -102,7 +103,7 @@ def create_collection(server: MilvusServer, collection: str, facts: Facts) -> No
         schema = client.create_schema(auto_id=False)
         schema.add_field("slot", types.INT64, is_primary=True)
         schema.add_field("image_id", types.VARCHAR, max_length=16384)
-        vector = types.FLOAT_VECTOR if server.is_lite else types.FLOAT16_VECTOR
+        vector = types.FLOAT16_VECTOR if server.keeps_fp16 else types.FLOAT_VECTOR
         schema.add_field("descriptor", vector, dim=facts.descriptor_dim)
         for name in ("latitude", "longitude", "ground_m"):
             schema.add_field(name, types.DOUBLE)
@@ -152,15 +153,15 @@ def seconds(moment: datetime) -> int:
     return math.floor(zoned.timestamp())
 
 
-def row_of(image: StoredImage, descriptor_D: NDArray[np.float16], *, lite: bool) -> dict[str, Any]:
-    """Return an image as a row of the collection."""
+def row_of(image: StoredImage, descriptor_D: NDArray[np.floating[Any]]) -> dict[str, Any]:
+    """Return an image as a row of the collection; the descriptor has the server's type."""
     record = image.record
     details = image_values(image)
     moment = record.captured_at
     return {
         "slot": image.slot,
         "image_id": record.image_id,
-        "descriptor": descriptor_D.astype(np.float32) if lite else descriptor_D,
+        "descriptor": descriptor_D,
         "latitude": record.latitude,
         "longitude": record.longitude,
         "ground_m": -1.0 if record.ground_m is None else record.ground_m,
@@ -172,9 +173,8 @@ def row_of(image: StoredImage, descriptor_D: NDArray[np.float16], *, lite: bool)
     }
 
 
-def written_again(row: Mapping[str, Any], *, lite: bool) -> dict[str, Any]:
+def written_again(row: Mapping[str, Any], kind: type[np.floating[Any]]) -> dict[str, Any]:
     """Return a row that was read with every field as one that can be written."""
-    kind = np.float32 if lite else np.float16
     return {**row, "descriptor": _numbers(row["descriptor"]).astype(kind)}
 
 

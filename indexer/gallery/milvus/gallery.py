@@ -116,9 +116,7 @@ class MilvusGallery:
             depth = min(4 * depth, MOST_DEPTH)
 
     def _nearest(self, descriptors_SD: NDArray[np.float32], depth: int, text: str) -> list[Row]:
-        asked = list(descriptors_SD)
-        if not self._server.is_lite:
-            asked = [each_D.astype(np.float16) for each_D in asked]
+        asked = [each_D.astype(self._server.descriptor_type) for each_D in descriptors_SD]
         found_S = self._server.ask(
             self.collection,
             lambda client: client.search(

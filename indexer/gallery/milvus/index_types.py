@@ -1,6 +1,5 @@
 """Index types of a Milvus server, under the names that `--index` has for local galleries."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,5 +115,4 @@ def _known(index: MilvusIndex, server: MilvusServer) -> bool:
     if server.is_lite:
         # It accepts any name, reports it as built, and searches exhaustively.
         return index.in_lite
-    numbers = re.search(r"(\d+)\.(\d+)", server.release)
-    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= index.since
+    return server.numbers >= index.since

@@ -1,11 +1,14 @@
 """A connection to a Milvus server, with its errors as one line each."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from typing import Any, TypeVar
+
+import numpy as np
 
 from indexer.errors import StoreAccessError, StoreError, StoreUnavailableError
 from indexer.gallery.milvus.address import TOKEN_VARIABLE, MilvusAddress
@@ -100,6 +103,22 @@ class MilvusServer:
     def is_lite(self) -> bool:
         """Whether the server is milvus-lite, which knows fewer types and checks no index type."""
         return self.release.startswith("milvus_lite")
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The release's first two numbers; (0, 0) where its name has none."""
+        found = re.search(r"(\d+)\.(\d+)", self.release)
+        return (0, 0) if found is None else (int(found[1]), int(found[2]))
+
+    @property
+    def keeps_fp16(self) -> bool:
+        """Whether collections can have fields of fp16; a server of release 2.3 dies of one."""
+        return not self.is_lite and self.numbers >= (2, 4)
+
+    @property
+    def descriptor_type(self) -> type[np.floating[Any]]:
+        """The type of the numbers that are written and asked: fp16 where the server has it."""
+        return np.float16 if self.keeps_fp16 else np.float32
 
     def close(self) -> None:
         """Close the connection if there is one."""

@@ -14,7 +14,7 @@ PORT ?= 8000
 SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-serving test-training test-plain lint check demo demo-check demo-stop screenshots coverage docs bench gpu-check constraints lock clean
+.PHONY: help setup test test-serving test-training test-plain test-milvus lint check demo demo-check demo-stop screenshots coverage docs bench gpu-check constraints lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ coverage: $(STAMP) ## the serving half's tests, then the share of its lines and 
 	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%') --cov-branch --cov-report=term:skip-covered \
 	  --cov=console --cov=model --cov=indexer --cov=service
 
+test-milvus: $(STAMP) ## galleries in a real Milvus server, in a network namespace of its own (needs root, or user namespaces)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[milvus-server]'
+	unshare --net $(if $(filter-out 0,$(shell id -u)),--map-root-user) $(BIN)/pytest -q tests/test_indexer_milvus_server.py
+
 lint: $(STAMP) ## formatting, lint, types and import direction, without the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -96,7 +100,7 @@ gpu-check: ## measure and check all that needs an NVIDIA GPU, in at most 8 minut
 
 constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt; old pins stay
 	$(BIN)/pip install --quiet --dry-run --ignore-installed --report $(VENV)/tree.json \
-	  --constraint constraints.txt '.[gpu,training,telemetry,docs,test,dev]'
+	  --constraint constraints.txt '.[gpu,training,scale,milvus-server,telemetry,docs,test,dev]'
 	$(BIN)/python -c 'import json, sys; print(*sorted(("==".join((i["metadata"]["name"], i["metadata"]["version"])) \
 	  for i in json.load(sys.stdin)["install"] if "dir_info" not in i["download_info"]), key=str.lower), sep="\n")' \
 	  < $(VENV)/tree.json > $(VENV)/constraints.txt

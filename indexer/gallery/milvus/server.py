@@ -140,7 +140,8 @@ class MilvusServer:
                 return question(client)
 
     def _named(self, error: Exception) -> StoreError:
-        text = str(getattr(error, "message", "") or error)
+        # pymilvus reports a refused password as a server that is away; the cause says more.
+        text = " ".join(_texts(error))
         if self.address.token:
             text = text.replace(self.address.token, "***")
             text = text.replace(self.address.token.partition(":")[2] or self.address.token, "***")
@@ -163,6 +164,14 @@ class MilvusServer:
         return StoreError(
             f"the Milvus server of {self.address} refused a request ({reason}); see its log"
         )
+
+
+def _texts(error: BaseException) -> Iterator[str]:
+    """Yield what an error and those that caused it say."""
+    following: BaseException | None = error
+    while following is not None:
+        yield str(getattr(following, "message", "") or following)
+        following = following.__cause__ or following.__context__
 
 
 def _grpc_error() -> type[Exception]:

@@ -16,7 +16,7 @@ from figure import CannotRun, Figure
 from PIL import Image
 
 from indexer.building import operations
-from indexer.building.ingest import BATCH
+from indexer.building.embedding import BATCH
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.descriptor_model import GalleryRows, ImageEmbedding

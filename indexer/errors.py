@@ -27,6 +27,7 @@ SafeNetError
     ├── UnknownFormatError      nothing is written in the format that a file's suffix names
     ├── BadFieldOfViewError     a field of view that no pinhole camera has
     ├── CalibrationError        the weights' calibration has an unknown key or a bad value
+    ├── WorkerError             the workers of a Ray cluster cannot do their part
     └── FaissConflictError      faiss-cpu and faiss-gpu are installed together
 """
 
@@ -135,6 +136,10 @@ class BadFieldOfViewError(IndexerError):
 
 class CalibrationError(IndexerError, ValueError):
     """The weights' calibration has an unknown key, lacks one or holds a bad value."""
+
+
+class WorkerError(IndexerError):
+    """The workers of a Ray cluster cannot do their part."""
 
 
 class FaissConflictError(IndexerError):

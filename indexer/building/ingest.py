@@ -7,13 +7,12 @@ dies in between leaves rows without a committed slot; the next run overwrites th
 import csv
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
-
-from indexer.building.decoding import Outcome, Prepared, Preparer, Unchanged, outcomes
-from indexer.building.dense import Rows, groups
+from indexer.building.decoding import Prepared, Preparer, Unchanged, outcomes
+from indexer.building.dense import groups
+from indexer.building.embedding import Batch, Embed, Embedded, batches_of, embed_here, prepared_in
 from indexer.building.publish import refuse_missing_rows
 from indexer.building.summary import Reasons
 from indexer.building.writer import Writer
@@ -23,9 +22,6 @@ from indexer.sources.candidate import Candidate, Source, identity, pages
 from model.dense import DenseTiles
 from model.descriptor_model import DescriptorModel
 from model.files import write_atomically
-
-BATCH = 32
-"""Number of images per forward pass and per transaction: the most that a killed run loses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +50,7 @@ def ingest(
     total: int,
     reread: bool,
     dense: DenseTiles | None = None,
+    workers: Embed | None = None,
 ) -> tuple[Tally, Reasons]:
     """Bring every candidate of a source in; return the counts, and why images are missing.
 
@@ -64,13 +61,14 @@ def ingest(
         total: how many candidates will come, for the progress.
         reread: look again at images whose files changed.
         dense: what computes the ground of overlapping tiles once; None: each tile alone.
+        workers: embeds instead of this process.
     """
     info = writer.database.enter_source(*identity(source), source.kind)
     for note in source.notes:
         writer.progress.note(note)
     writer.progress.start(total)
     try:
-        run = _Run(writer, info, embedder, dense)
+        run = _Run(writer, info, embedder, dense, workers)
         tally = run.everything(source, reread)
     finally:
         writer.progress.stop()
@@ -87,11 +85,13 @@ class _Run:
         info: SourceInfo,
         embedder: DescriptorModel,
         dense: DenseTiles | None,
+        workers: Embed | None,
     ) -> None:
         self._writer = writer
         self._info = info
         self._embedder = embedder
         self._dense = dense
+        self._workers = workers
         self._tally = Tally()
         self.reasons = Reasons()
 
@@ -103,13 +103,10 @@ class _Run:
         try:
             prepare = Preparer(self._embedder, self._writer.pictures)
             for candidates, rows_of in groups(source, self._embedder, self._dense):
-                batch: list[Outcome] = []
-                for outcome in outcomes(self._work(candidates, reread), prepare):
-                    batch.append(outcome)
-                    if len(batch) == BATCH:
-                        self._commit(batch, rows, rows_of)
-                        batch = []
-                self._commit(batch, rows, rows_of)
+                embed = self._workers or embed_here(self._embedder, rows_of)
+                batches = batches_of(outcomes(self._work(candidates, reread), prepare))
+                for batch, embedded in embed(batches):
+                    self._commit(batch, rows, embedded)
         finally:
             rows.close()
         if self._writer.database.count():
@@ -125,7 +122,7 @@ class _Run:
             known = self._writer.database.known(ids)
             removed = self._writer.database.removed(self._info.id, ids) if reread else set()
             for plain in page:
-                candidate = replace(plain, fingerprint=_fingerprint(plain))
+                candidate = with_metadata(plain)
                 before = known.get(candidate.record.image_id)
                 if candidate.record.image_id not in removed and (
                     before is None or (reread and self._differs(candidate, before))
@@ -139,11 +136,10 @@ class _Run:
         own = before.source_id == self._info.id
         return own and before.fingerprint != candidate.fingerprint
 
-    def _commit(self, batch: Sequence[Outcome], rows: DescriptorFile, rows_of: Rows) -> None:
-        prepared = [outcome for outcome in batch if isinstance(outcome, Prepared)]
+    def _commit(self, batch: Batch, rows: DescriptorFile, embedded: Embedded | None) -> None:
         problems = [outcome for outcome in batch if isinstance(outcome, Problem)]
         same = [outcome for outcome in batch if isinstance(outcome, Unchanged)]
-        images = self._store(prepared, rows, rows_of) if prepared else []
+        images = [] if embedded is None else self._store(prepared_in(batch), rows, embedded)
         if images or problems:
             self._writer.database.commit_batch(self._info.id, images, problems)
         if same:
@@ -157,14 +153,13 @@ class _Run:
         self._count(Tally(added=len(images), skipped=skipped, failed=failed, unchanged=len(same)))
 
     def _store(
-        self, prepared: Sequence[Prepared], rows: DescriptorFile, rows_of: Rows
+        self, prepared: list[Prepared], rows: DescriptorFile, embedded: Embedded
     ) -> list[StoredImage]:
         first = self._writer.row.next_slot
-        crcs = rows.write(first, rows_of(prepared))
-        matcher = self._embedder.matcher
-        if matcher is not None:
-            pixels_N3SS = np.stack([item.pixels_3SS for item in prepared])
-            for item, row_B in zip(prepared, matcher.describe(pixels_N3SS), strict=True):
+        crcs = rows.write(first, embedded.rows)
+        matcher, rows_NB = self._embedder.matcher, embedded.matcher_NB
+        if matcher is not None and rows_NB is not None:
+            for item, row_B in zip(prepared, rows_NB, strict=True):
                 self._writer.pictures.add_row(item.picture_sha256, matcher.row_format, row_B)
         return [
             StoredImage(
@@ -192,5 +187,7 @@ class _Run:
         write_atomically(self._writer.folder.failed_csv, text.getvalue().encode())
 
 
-def _fingerprint(candidate: Candidate) -> str:
-    return f"{candidate.fingerprint}-{zlib.crc32(repr(candidate.record).encode()):08x}"
+def with_metadata(candidate: Candidate) -> Candidate:
+    """Return a candidate whose fingerprint changes with its metadata too."""
+    metadata = zlib.crc32(repr(candidate.record).encode())
+    return replace(candidate, fingerprint=f"{candidate.fingerprint}-{metadata:08x}")

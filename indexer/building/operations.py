@@ -14,6 +14,7 @@ from indexer.building.checks import (
     refuse_unusable,
     require,
 )
+from indexer.building.embedding import Embed
 from indexer.building.heights import check_surface_model, keep_heights
 from indexer.building.ingest import Tally, ingest
 from indexer.building.progress import Progress, Silent
@@ -28,7 +29,7 @@ from indexer.gallery.metadata_search import extent
 from indexer.records import Bounds, Filters, View
 from indexer.sources.candidate import Source, options_from_text
 from indexer.sources.detect import open_source
-from indexer.sources.names import path_of, shown
+from indexer.sources.names import is_there, path_of, shown
 from model.dense import DenseTiles
 from model.descriptor_model import DescriptorModel
 
@@ -63,6 +64,7 @@ def build(
     surface_model: Path | None = None,
     progress: Progress | None = None,
     dense: DenseTiles | None = None,
+    workers: Embed | None = None,
 ) -> Outcome:
     """Build a gallery of one source, or continue an interrupted build.
 
@@ -78,6 +80,7 @@ def build(
         surface_model: a GeoTIFF of heights of the same ground, for camera poses.
         progress: receives the reports.
         dense: computes the ground of a map's overlapping tiles once; None: each tile alone.
+        workers: embeds instead of this process; not with `dense`.
 
     Raises:
         GalleryExistsError: the gallery was built from another source.
@@ -98,8 +101,9 @@ def build(
         else:
             check_fits(writer.row, source, embedder)
         outcome = _bring_in(
-            writer, source, embedder, total=total, reread=False, keep=keep, dense=dense
-        )
+            writer, source, embedder, total=total, reread=False, keep=keep, dense=dense,
+            workers=workers,
+        )  # fmt: skip
         if surface_model is not None:
             return replace(outcome, with_height=_keep_heights(writer, surface_model, outcome))
         if start_over:
@@ -180,7 +184,7 @@ def update(
     faults: list[SourceError] = []
     for info in sources:
         place = path_of(info.location)
-        if not place.exists():
+        if not is_there(place):
             progress.note(f"{place} is gone; its images stay until: remove --source {place}")
             continue
         try:
@@ -248,8 +252,11 @@ def _bring_in(
     reread: bool,
     keep: int,
     dense: DenseTiles | None,
+    workers: Embed | None = None,
 ) -> Outcome:
-    tally, reasons = ingest(writer, source, embedder, total=total, reread=reread, dense=dense)
+    tally, reasons = ingest(
+        writer, source, embedder, total=total, reread=reread, dense=dense, workers=workers
+    )
     size = writer.database.count()
     if size == 0:
         first = next(writer.database.problems(), None)

@@ -106,11 +106,14 @@ def build(
     dry_run: DryRun = False,
     minutes: Minutes = False,
     dense: opt.Dense = False,
+    workers: opt.Workers = None,
+    worker_gpus: opt.WorkerGpus = 0.0,
 ) -> None:
     """Build a gallery of one source; run the command again after an interruption to continue."""
     with one_line_errors(as_json=work.log == "json"):
         from indexer.building import operations
         from indexer.commands.milvus import build_in_milvus
+        from indexer.commands.workers import embedding_on
         from indexer.gallery.milvus.address import is_milvus
 
         kind, report = opt.index_kind(index), work.reporter()
@@ -122,24 +125,28 @@ def build(
             raise typer.BadParameter("--dsm and --dense work on galleries in a folder only")
         if objects is not None and not in_milvus:
             raise typer.BadParameter("--objects needs --store milvus://; a folder keeps its own")
+        if dense and workers is not None:
+            raise typer.BadParameter("--dense works in one process; leave out --workers")
         chosen.fetch(report)
         found = chosen.open()
-        if in_milvus:
-            options = {"objects": objects, "index_kind": kind, "start_over": replace}
-            _report(build_in_milvus(name, found, work, options, report), name, report)
-            return
-        outcome = operations.build(
-            work.store,
-            name,
-            found,
-            work.embedder(),
-            index_kind=kind,
-            start_over=replace,
-            keep=work.keep,
-            surface_model=dsm,
-            progress=report,
-            dense=opt.load_dense(work.weights) if dense else None,
-        )
+        with embedding_on(workers, worker_gpus, work, report) as embed:
+            if in_milvus:
+                options = {"objects": objects, "index_kind": kind, "start_over": replace}
+                outcome = build_in_milvus(name, found, work, options, report, embed)
+            else:
+                outcome = operations.build(
+                    work.store,
+                    name,
+                    found,
+                    work.embedder(),
+                    index_kind=kind,
+                    start_over=replace,
+                    keep=work.keep,
+                    surface_model=dsm,
+                    progress=report,
+                    dense=opt.load_dense(work.weights) if dense else None,
+                    workers=embed,
+                )
         _report(outcome, name, report)
 
 
@@ -188,8 +195,13 @@ def update(name: opt.Name, work: WorkOptions) -> None:
     with one_line_errors(as_json=work.log == "json"):
         from indexer.building import operations
         from indexer.building.checks import require
+        from indexer.commands.milvus import update_in_milvus
+        from indexer.gallery.milvus.address import is_milvus
 
         report = work.reporter()
+        if is_milvus(work.store):
+            _report(update_in_milvus(name, work, report), name, report)
+            return
         require(work.store, name)
         outcome = operations.update(
             work.store, name, work.embedder(), keep=work.keep, progress=report
@@ -208,13 +220,18 @@ def rebuild(
     with one_line_errors(as_json=work.log == "json"):
         from indexer.building.checks import require
         from indexer.building.repair import rebuild as run
+        from indexer.commands.milvus import rebuild_in_milvus
+        from indexer.gallery.milvus.address import is_milvus
 
         kind = None if index is None else opt.index_kind(index)
         report = work.reporter()
-        require(work.store, name)
-        done = run(
-            work.store, name, work.embedder(), index_kind=kind, keep=work.keep, progress=report
-        )
+        if is_milvus(work.store):
+            done = rebuild_in_milvus(name, work, kind, report)
+        else:
+            require(work.store, name)
+            done = run(
+                work.store, name, work.embedder(), index_kind=kind, keep=work.keep, progress=report
+            )
         report.result(gallery=name, **asdict(done))
         print(
             f"{name}: {done.size} images, version {done.version} ({done.descriptors} descriptors "

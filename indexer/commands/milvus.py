@@ -1,4 +1,4 @@
-"""What `build`, `add`, `remove`, `verify` and `info` do on a Milvus store."""
+"""What the commands that write, check or describe a gallery do on a Milvus store."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from indexer.building.embedding import Embed
     from indexer.building.operations import Outcome
-    from indexer.building.repair import Drift
+    from indexer.building.repair import Drift, Repair
     from indexer.commands.work_options import WorkOptions
     from indexer.gallery.milvus.store import MilvusStore
     from indexer.records import Filters
@@ -22,6 +23,7 @@ def build_in_milvus(
     work: "WorkOptions",
     options: dict[str, Any],
     report: Any,
+    workers: "Embed | None" = None,
 ) -> "Outcome":
     """Build a gallery in a Milvus store.
 
@@ -31,6 +33,7 @@ def build_in_milvus(
         work: the store and the weights.
         options: `objects`, `index_kind`, `start_over`, as `BuildOptions` has them.
         report: shows the progress.
+        workers: embeds instead of this process.
 
     Raises:
         typer.BadParameter: `--objects` is missing.
@@ -44,7 +47,7 @@ def build_in_milvus(
         )
     chosen = BuildOptions(keep=work.keep, **options)
     with milvus_store(work.store) as store:
-        return build(store, name, source, work.embedder(), chosen, report)
+        return build(store, name, source, work.embedder(), chosen, report, workers)
 
 
 def add_in_milvus(name: str, source: "Source", work: "WorkOptions", report: Any) -> "Outcome":
@@ -53,6 +56,23 @@ def add_in_milvus(name: str, source: "Source", work: "WorkOptions", report: Any)
 
     with milvus_store(work.store) as store:
         return add(store, name, source, work.embedder(), keep=work.keep, progress=report)
+
+
+def update_in_milvus(name: str, work: "WorkOptions", report: Any) -> "Outcome":
+    """Read the sources of a gallery in a Milvus store again; as `operations.update`."""
+    from indexer.building.milvus.update import update
+
+    with milvus_store(work.store) as store:
+        return update(store, name, work.embedder(), keep=work.keep, progress=report)
+
+
+def rebuild_in_milvus(name: str, work: "WorkOptions", kind: str | None, report: Any) -> "Repair":
+    """Repair a gallery in a Milvus store; as `repair.rebuild`."""
+    from indexer.building.milvus.rebuild import rebuild
+
+    with milvus_store(work.store) as store:
+        embedder = work.embedder()
+        return rebuild(store, name, embedder, index_kind=kind, keep=work.keep, progress=report)
 
 
 def remove_in_milvus(

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from model.embedder import Embedder
 
 IN_MILVUS = (
-    "build", "add", "remove", "verify", "info", "export", "search", "track", "calibrate",
+    "build", "add", "update", "rebuild", "remove", "verify", "info", "export", "search", "track",
+    "calibrate",
 )  # fmt: skip
 """Commands that work on a Milvus store too."""
 
@@ -53,6 +54,19 @@ Dense = Annotated[
     typer.Option(
         "--dense",
         help="Compute the ground of a map's overlapping tiles once: faster, a little less exact.",
+    ),
+]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        help="ray, or ray:COUNT: embed on workers of the Ray cluster at RAY_ADDRESS, or of here.",
+    ),
+]
+WorkerGpus = Annotated[
+    float,
+    typer.Option(
+        "--worker-gpus", min=0.0, help="With --workers: GPUs of each; 0.25 lets four share one."
     ),
 ]
 Precision = Annotated[

@@ -6,18 +6,19 @@ server is killed, goes on where it was when the same command is run again.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
 
-from indexer.building.decoding import Outcome, Prepared, Preparer, outcomes
-from indexer.building.ingest import BATCH, Tally
+from indexer.building.decoding import Prepared, Preparer, Unchanged, outcomes
+from indexer.building.embedding import Batch, Embed, Embedded, batches_of, embed_here, prepared_in
+from indexer.building.ingest import Tally, with_metadata
 from indexer.building.milvus.versions import write_rows
 from indexer.building.progress import Progress
 from indexer.building.summary import Reasons
 from indexer.errors import DuplicateIdError
-from indexer.gallery.milvus.collection import Facts, row_of, slot_of, source_id_in
+from indexer.gallery.milvus.collection import Facts, known_in, row_of, slot_of
 from indexer.gallery.milvus.gallery import MilvusGallery
 from indexer.gallery.milvus.store import MilvusStore
 from indexer.gallery.objects import ObjectStore
@@ -37,7 +38,9 @@ class Ingest:
         facts: Facts,
         embedder: DescriptorModel,
         progress: Progress,
+        workers: Embed | None = None,
     ) -> None:
+        self._embed = workers or embed_here(embedder)
         self._store, self._collection, self._facts = store, collection, facts
         self._embedder, self._progress = embedder, progress
         self._objects = ObjectStore(facts.objects, facts.gallery)
@@ -46,8 +49,8 @@ class Ingest:
         self.tally, self.reasons = Tally(), Reasons()
         self.first_problem = "none is new"
 
-    def everything(self, source: Source, total: int) -> None:
-        """Bring in every candidate that is not there yet.
+    def everything(self, source: Source, total: int, *, reread: bool = False) -> None:
+        """Bring in every candidate that is not there yet; with `reread`, those that changed too.
 
         Raises:
             DuplicateIdError: an id belongs to another source of the gallery.
@@ -57,29 +60,31 @@ class Ingest:
             self._progress.note(note)
         self._progress.start(total)
         try:
-            batch: list[Outcome] = []
-            for outcome in outcomes(self._work(source), Preparer(self._embedder, self._objects)):
-                batch.append(outcome)
-                if len(batch) == BATCH:
-                    self._commit(batch)
-                    batch = []
-            self._commit(batch)
+            prepare = Preparer(self._embedder, self._objects)
+            for batch, embedded in self._embed(
+                batches_of(outcomes(self._work(source, reread), prepare))
+            ):
+                self._commit(batch, embedded)
         finally:
             self._progress.stop()
         self.reasons.left_aside.update(source.left_aside)
         lines = [f"{each.image_id}\t{each.location}\t{each.reason}\n" for each in self._failures]
         self._objects.write_text("failed.tsv", "".join(lines))
 
-    def _work(self, source: Source) -> Iterator[tuple[Candidate, Known | None]]:
+    def _work(self, source: Source, reread: bool) -> Iterator[tuple[Candidate, Known | None]]:
         reader = MilvusGallery(self._store.server, self._collection, self._facts, 0)
         for page in pages(source.candidates()):
-            slots = {slot_of(each.record.image_id): each for each in page}
+            slots = {slot_of(each.record.image_id): with_metadata(each) for each in page}
             there = f"slot in [{', '.join(map(str, slots))}]"
-            known = {row["slot"]: source_id_in(row) for row in reader.rows(there, ["details"])}
+            known = {row["slot"]: known_in(row) for row in reader.rows(there, ["details"])}
             for slot, candidate in slots.items():
-                if slot not in known:
-                    yield candidate, None
-                elif known[slot] == self._source_id:
+                before = known.get(slot)
+                own = before is not None and before.source_id == self._source_id
+                if before is None or (
+                    reread and own and before.fingerprint != candidate.fingerprint
+                ):
+                    yield candidate, before
+                elif own:
                     self._count(Tally(unchanged=1))
                 else:
                     raise DuplicateIdError(
@@ -87,11 +92,12 @@ class Ingest:
                         "another source of the gallery; choose a prefix with --id-prefix"
                     )
 
-    def _commit(self, batch: Sequence[Outcome]) -> None:
-        images = [outcome for outcome in batch if isinstance(outcome, Prepared)]
+    def _commit(self, batch: Batch, embedded: Embedded | None) -> None:
+        images = prepared_in(batch)
         problems = [outcome for outcome in batch if isinstance(outcome, Problem)]
-        if images:
-            self._store_images(images)
+        same = sum(isinstance(outcome, Unchanged) for outcome in batch)
+        if embedded is not None:
+            self._store_images(images, embedded)
         for problem in problems:
             is_failure = problem.kind == "failed"
             causes = self.reasons.failed if is_failure else self.reasons.skipped
@@ -100,14 +106,14 @@ class Ingest:
             if self.first_problem == "none is new":
                 self.first_problem = problem.reason
         failed = sum(problem.kind == "failed" for problem in problems)
-        self._count(Tally(added=len(images), failed=failed, skipped=len(problems) - failed))
+        skipped = len(problems) - failed
+        self._count(Tally(added=len(images), failed=failed, skipped=skipped, unchanged=same))
 
-    def _store_images(self, images: Sequence[Prepared]) -> None:
-        pixels_N3SS = np.stack([item.pixels_3SS for item in images])
-        rows = self._embedder.embed_gallery_pixels(pixels_N3SS)
+    def _store_images(self, images: list[Prepared], embedded: Embedded) -> None:
+        rows, rows_NB = embedded.rows, embedded.matcher_NB
         matcher = self._embedder.matcher
-        if matcher is not None:
-            for item, row_B in zip(images, matcher.describe(pixels_N3SS), strict=True):
+        if matcher is not None and rows_NB is not None:
+            for item, row_B in zip(images, rows_NB, strict=True):
                 self._objects.add_row(item.picture_sha256, matcher.row_format, row_B)
         server, written = self._store.server, []
         halves_ND = rows.descriptors_ND.astype(np.float16)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from indexer.building.embedding import Embed
 from indexer.building.ingest import Tally
 from indexer.building.milvus.ingest import Ingest
 from indexer.building.milvus.versions import copy_rows, drop, publish, start_version, unfinished
@@ -54,8 +55,11 @@ def build(
     embedder: DescriptorModel,
     options: BuildOptions,
     progress: Progress | None = None,
+    workers: Embed | None = None,
 ) -> Outcome:
     """Build a gallery of one source, or continue an interrupted build.
+
+    `workers` embeds instead of this process.
 
     Raises:
         GalleryExistsError: the gallery is published, or half built from another source.
@@ -87,7 +91,7 @@ def build(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     collection = start_version(store, wanted, start_over=options.start_over)
-    ingest = Ingest(store, collection, wanted, embedder, progress or Silent())
+    ingest = Ingest(store, collection, wanted, embedder, progress or Silent(), workers)
     ingest.everything(source, total)
     if store.count(collection) == 0:
         drop(store, collection)

@@ -31,5 +31,5 @@ def _at_path(database: Database, source: str | None) -> list[int]:
     """Return the ids of the sources at a path; none if the text is only a name."""
     if source is None or len(Path(source).parts) < 2:
         return []
-    location = location_text(Path(source).resolve())
+    location = location_text(Path(source))
     return [info.id for info in database.sources() if info.location == location]

@@ -193,7 +193,7 @@ class Source(ABC):
 
 def identity(source: Source) -> tuple[str, str]:
     """Return what makes a source the same one again: its place and how it is cut."""
-    return location_text(source.path.resolve()), options_text(source.options)
+    return location_text(source.path), options_text(source.options)
 
 
 def options_text(options: SourceOptions) -> str:

@@ -8,9 +8,10 @@ from indexer.sources.candidate import Source, SourceOptions
 from indexer.sources.cutting.cut_into_tiles import CutSource
 from indexer.sources.folder import open_folder
 from indexer.sources.listing import IMAGE_SUFFIXES, RASTER_FILES, image_files, may_be_map
-from indexer.sources.names import shown
+from indexer.sources.names import shown, url_of
 from indexer.sources.rasters.geotiff import RasterGrid
 from indexer.sources.rasters.opening import is_georeferenced
+from indexer.sources.rasters.remote import check_url
 from indexer.sources.tables.datasets import (
     DENSE_TABLES,
     TABLE_NAME,
@@ -46,6 +47,10 @@ def open_source(path: Path, options: SourceOptions) -> Source:
         EmptySourceError: an empty folder.
         SourceError: the reader that fits cannot read it.
     """
+    url = url_of(path)
+    if url is not None:
+        check_url(url)
+        return CutSource(RasterGrid(path), options)
     if not path.exists():
         raise UnknownSourceError(f"{path} does not exist; check the path")
     return _from_file(path, options) if path.is_file() else _from_folder(path, options)

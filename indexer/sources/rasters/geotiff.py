@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from indexer.errors import SourceError
 from indexer.sources.candidate import file_fingerprint
 from indexer.sources.cutting.grid import Span, Window
 from indexer.sources.cutting.pixels import Pixels
-from indexer.sources.names import shown
+from indexer.sources.names import shown, url_of
 from indexer.sources.rasters.colours import Colours
 from indexer.sources.rasters.opening import (
     RASTER_ERRORS,
@@ -44,7 +45,10 @@ class RasterGrid:
         with opened_raster(path) as dataset:
             _check_one_map(dataset, name)
             check_georeferenced(dataset, name)
-            _check_whole(dataset, path)
+            blocks = _places_of_blocks(dataset)
+            remote = url_of(path) is not None
+            if not remote:
+                _check_whole(blocks, path)
             self.width, self.height = dataset.width, dataset.height
             self.crs = reference_system(dataset, name)
             self.transform = dataset.transform
@@ -53,10 +57,13 @@ class RasterGrid:
                 self._colours = Colours(dataset)
             except RASTER_ERRORS as error:
                 raise _damaged(path) from error
-        self._mark = file_fingerprint(path)
+        # A server's file is known by where its pixels lie: their sizes change with what they show.
+        self._mark = (
+            f"{zlib.crc32(repr(blocks).encode()):08x}" if remote else file_fingerprint(path)
+        )
 
     def fingerprint(self, window: Window) -> str:
-        """Return the size and time of the file."""
+        """Return the size and time of the file, or a mark of its contents on a server."""
         return self._mark
 
     def spans(self, top: float, bottom: float) -> list[Span]:
@@ -94,7 +101,8 @@ class RasterGrid:
 
 
 def _damaged(path: Path) -> SourceError:
-    return SourceError(f"{shown(path.name)}: a part of it cannot be read; copy it again")
+    remedy = "copy it again" if url_of(path) is None else "run this again, or check the server"
+    return SourceError(f"{shown(path.name)}: a part of it cannot be read; {remedy}")
 
 
 def _check_one_map(dataset: Any, name: str) -> None:
@@ -106,8 +114,9 @@ def _check_one_map(dataset: Any, name: str) -> None:
         )
 
 
-def _check_whole(dataset: Any, path: Path) -> None:
-    size = path.stat().st_size
+def _places_of_blocks(dataset: Any) -> list[tuple[int, int]]:
+    """Return first byte and length of the last blocks of pixels and of a sample of the others."""
+    found = []
     # A warped raster has no blocks of its own in the file.
     rows, columns = (max(1, side) for side in dataset.block_shapes[0])
     last_column = (dataset.width - 1) // columns
@@ -119,11 +128,19 @@ def _check_whole(dataset: Any, path: Path) -> None:
             place = f"{column}_{row}"
             offset = dataset.get_tag_item(f"BLOCK_OFFSET_{place}", "TIFF", bidx=band)
             length = dataset.get_tag_item(f"BLOCK_SIZE_{place}", "TIFF", bidx=band)
-            if offset is not None and int(offset) + int(length or 0) > size:
-                raise SourceError(
-                    f"{shown(path.name)} is cut off: pixels should lie at byte {offset}, the file "
-                    f"ends at {size}; copy it again"
-                )
+            if offset is not None:
+                found.append((int(offset), int(length or 0)))
+    return found
+
+
+def _check_whole(blocks: list[tuple[int, int]], path: Path) -> None:
+    size = path.stat().st_size
+    for offset, length in blocks:
+        if offset + length > size:
+            raise SourceError(
+                f"{shown(path.name)} is cut off: pixels should lie at byte {offset}, the file "
+                f"ends at {size}; copy it again"
+            )
 
 
 def _clip(

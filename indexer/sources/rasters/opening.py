@@ -14,7 +14,8 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 
 from indexer.errors import NotGeoreferencedError, SourceError
-from indexer.sources.names import is_utf8, shown
+from indexer.sources.names import is_utf8, shown, url_of
+from indexer.sources.rasters.remote import gdal_name, remote_settings
 
 RASTER_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
 """What rasterio raises: its own errors, one that is none of them, and GDAL's where it lets them
@@ -30,16 +31,25 @@ def opened_raster(path: Path) -> Iterator[Any]:
     Raises:
         SourceError: it cannot be read.
     """
+    url = url_of(path)
     with ExitStack() as stack:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 # GDAL takes UTF-8 names only; a file object has none.
-                name = path if is_utf8(path) else stack.enter_context(path.open("rb"))
+                name: Any = path if is_utf8(path) else stack.enter_context(path.open("rb"))
+                if url is not None:
+                    stack.enter_context(remote_settings())
+                    name = gdal_name(url)
                 dataset = stack.enter_context(rasterio.open(name))
                 if has_control_points(dataset):
                     dataset = stack.enter_context(_warped(dataset))
         except RASTER_ERRORS as error:
+            if url is not None:
+                raise SourceError(
+                    f"{shown(path)} cannot be read as a raster map (wrong address, no access, or a "
+                    "server without range requests?); open it with gdalinfo to see more"
+                ) from error
             raise SourceError(
                 f"{shown(path.name)} cannot be read as a raster map (damaged or cut off?); "
                 "copy it again"

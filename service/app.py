@@ -13,9 +13,10 @@ from service.middleware.allowed_hosts import AllowedHosts
 from service.middleware.api_keys import ApiKeys, RequireApiKey
 from service.middleware.body_drain import DrainBody
 from service.middleware.head_requests import HeadRequests
-from service.middleware.rates import Rates
+from service.middleware.rates import Counter, Rates
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
+from service.middleware.shared_rates import SharedRates
 from service.routes import (
     admin,
     api_docs,
@@ -54,7 +55,9 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
             f"host {settings.host!r} can be reached from outside and no key is set; make one with "
             "`safenet-serve new-key NAME`, or set SAFENET_KEYS=off where something else guards it"
         )
-    state = ServiceState(metrics=Metrics(), tracing=make_tracing(settings.telemetry))
+    state = ServiceState(
+        metrics=Metrics(), tracing=make_tracing(settings.telemetry), rates=_counter(settings)
+    )
     app = FastAPI(
         title="Safe-Net Geo",
         version=version("safenet-geo"),
@@ -84,13 +87,17 @@ def create_app(settings: Settings, embedder: DescriptorModel | None = None) -> F
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings, keys: ApiKeys, state: ServiceState) -> None:
-    """Add the middleware, innermost first."""
-    rates = Rates(
+def _counter(settings: Settings) -> Counter:
+    alone = Rates(
         questions_per_minute=settings.rate_per_minute,
         maps_per_minute=settings.map_rate_per_minute,
     )
-    app.add_middleware(RequireApiKey, keys=keys, rates=rates, required=settings.keys_required)
+    return SharedRates(alone, settings.redis_url) if settings.redis_url else alone
+
+
+def _add_middleware(app: FastAPI, settings: Settings, keys: ApiKeys, state: ServiceState) -> None:
+    """Add the middleware, innermost first."""
+    app.add_middleware(RequireApiKey, keys=keys, rates=state.rates, required=settings.keys_required)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

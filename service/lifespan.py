@@ -53,6 +53,7 @@ def lifespan_of(
             serving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
+            await state.rates.close()
 
     return lifespan
 

@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Map tiles, footprints and layer documents, counted likewise; 0: unlimited.",
     )
+    redis_url: str = Field(
+        "",
+        description="redis://HOST:PORT/NUMBER in which several services count these rates together "
+        "(extra `scale`); empty: each counts for itself.",
+    )
 
     max_head_kib: int = Field(
         32, ge=1, le=1024, description="Largest request head (request line and headers), KiB."
@@ -180,6 +185,13 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as 127.0.0.1, without scheme or path")
         return host
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_is_named(cls, url: str) -> str:
+        if url and not re.match(r"(redis|rediss)://.|unix:///.", url):
+            raise ValueError("must be redis://, rediss:// or unix:// and a place")
+        return url
+
     @field_validator("base_map_url")
     @classmethod
     def _base_map_is_a_template(cls, url: str) -> str:
@@ -254,5 +266,5 @@ def _unknown(name: str) -> str:
 def _explained(error: ValidationError) -> str:
     first = error.errors()[0]
     name = PREFIX + str(first["loc"][0]).upper()
-    value = "its value" if "KEY" in name else repr(first["input"])
+    value = "its value" if "KEY" in name or "REDIS" in name else repr(first["input"])
     return f"{name}: {value} is refused: {first['msg']}; see docs/settings.md"

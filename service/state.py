@@ -9,6 +9,7 @@ from model.descriptor_model import DescriptorModel
 from service.building.job_board import JobBoard
 from service.errors import NotReadyError
 from service.maps.tile_maker import TileMaker
+from service.middleware.rates import Counter
 from service.open_galleries import OpenGalleries
 from service.questions.batching import BatchWorker
 from service.questions.explanations import Explanations
@@ -47,6 +48,7 @@ class ServiceState:
 
     metrics: Metrics
     tracing: Tracing
+    rates: Counter
     running: Running | None = None
     is_draining: bool = False
     load_error: Exception | None = None

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import AccessError, RateLimitedError, SettingsError
-from service.middleware.rates import Rates, kind_of_request
+from service.middleware.rates import Counter, kind_of_request
 from service.problems import TABLE, ProblemKind, problem
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
@@ -111,7 +111,7 @@ class RequireApiKey:
     Requests that compute are counted for their key, or for their address where none was sent.
     """
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, rates: Rates, *, required: bool) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeys, rates: Counter, *, required: bool) -> None:
         self._app, self._keys, self._rates, self._required = app, keys, rates, required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +124,7 @@ class RequireApiKey:
             name = self._key_name(scope)
             counted = kind_of_request(scope["method"], path)
             if counted is not None:
-                self._rates.spend(f"key {name!r}" if name else _address(scope), counted)
+                await self._rates.count(f"key {name!r}" if name else _address(scope), counted)
         except (AccessError, RateLimitedError) as error:
             headers = {"WWW-Authenticate": _challenge(path)}
             if isinstance(error, RateLimitedError):

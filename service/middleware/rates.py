@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from cachetools import LRUCache
 
@@ -31,6 +31,16 @@ def kind_of_request(method: str, path: str) -> Kind | None:
     return "map" if is_layer or parts[1] == "ogc" else None
 
 
+class Counter(Protocol):
+    """Counts requests: `Rates` for one service, `SharedRates` for several."""
+
+    async def count(self, client: str, kind: Kind) -> None:
+        """Count one request; RateLimitedError where the client has none left."""
+
+    async def close(self) -> None:
+        """Free what it holds."""
+
+
 class Rates:
     """The requests that each client may still send, for each kind."""
 
@@ -55,6 +65,17 @@ class Rates:
         self._clock = clock
         self._tokens: LRUCache[tuple[str, Kind], tuple[float, float]] = LRUCache(KEPT_CLIENTS)
 
+    def per_minute(self, kind: Kind) -> int:
+        """Return how many requests of a kind one client may send in a minute; 0: unlimited."""
+        return self._per_minute[kind]
+
+    async def count(self, client: str, kind: Kind) -> None:
+        """Count one request; as `spend`."""
+        self.spend(client, kind)
+
+    async def close(self) -> None:
+        """Free nothing."""
+
     def spend(self, client: str, kind: Kind) -> None:
         """Count one request.
 
@@ -73,10 +94,15 @@ class Rates:
         tokens = min(float(rate), tokens + (now - since) * rate / 60)
         if tokens < 1:
             self._tokens[client, kind] = (tokens, now)
-            wait_s = math.ceil((1 - tokens) * 60 / rate)
-            raise RateLimitedError(
-                f"{client} sent {rate} {kind} requests within a minute, as many as allowed; "
-                f"send the next one in {wait_s} s",
-                retry_after_s=wait_s,
-            )
+            raise too_many(client, kind, rate, tokens)
         self._tokens[client, kind] = (tokens - 1, now)
+
+
+def too_many(client: str, kind: Kind, rate: int, tokens: float) -> RateLimitedError:
+    """Return the refusal of a client with less than one token left."""
+    wait_s = math.ceil((1 - tokens) * 60 / rate)
+    return RateLimitedError(
+        f"{client} sent {rate} {kind} requests within a minute, as many as allowed; "
+        f"send the next one in {wait_s} s",
+        retry_after_s=wait_s,
+    )

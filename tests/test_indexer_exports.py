@@ -63,7 +63,7 @@ def test_geoparquet_is_readable_with_its_reference(gallery, tmp_path) -> None:
 
 def test_stac_has_one_item_a_source_in_a_catalogue(gallery, tmp_path) -> None:
     folder = tmp_path / "stac"
-    assert export_stac(gallery.records(), gallery.manifest, folder, 0.6) == 1
+    assert export_stac(gallery, folder, 0.6) == 1
     catalog = json.loads((folder / "catalog.json").read_text())
     (link,) = [one for one in catalog["links"] if one["rel"] == "item"]
     item = json.loads((folder / link["href"]).read_text())
@@ -85,7 +85,7 @@ def test_stac_says_where_no_date_is_known(tmp_path, embedder) -> None:
     folder = table_folder(tmp_path / "t", [{"path": "a.png", "latitude": 1.0, "longitude": 2.0}])
     operations.build(tmp_path / "s", "g", open_source(folder, SourceOptions()), embedder)
     gallery = Gallery.open(tmp_path / "s", "g", embedder=embedder)
-    export_stac(gallery.records(), gallery.manifest, tmp_path / "out", None)
+    export_stac(gallery, tmp_path / "out", None)
     gallery.close()
     (file,) = Path(tmp_path / "out").glob("0*.json")
     said = json.loads(file.read_text())["properties"]

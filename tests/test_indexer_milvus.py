@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from indexer.building import operations
 from indexer.building.milvus import operations as milvus
 from indexer.building.milvus.operations import BuildOptions
+from indexer.building.milvus.rebuild import rebuild
+from indexer.building.milvus.update import update
 from indexer.building.milvus.verify import verify
-from indexer.building.milvus.versions import drop, unfinished
+from indexer.building.milvus.versions import drop, unfinished, write_rows
 from indexer.errors import (
     BadFilterError,
     BadStoreError,
@@ -28,7 +30,15 @@ from indexer.errors import (
 )
 from indexer.gallery.gallery import Gallery
 from indexer.gallery.milvus.address import MilvusAddress, is_milvus
-from indexer.gallery.milvus.collection import alias_of, gallery_of, read_facts, write_facts
+from indexer.gallery.milvus.collection import (
+    STORED,
+    alias_of,
+    gallery_of,
+    read_facts,
+    slot_of,
+    write_facts,
+    written_again,
+)
 from indexer.gallery.milvus.gallery import MilvusGallery
 from indexer.gallery.stores import store_at
 from indexer.geo import offset
@@ -245,6 +255,62 @@ def test_a_gallery_grows_and_shrinks_as_one_in_a_folder_does(
             path.write_bytes(b"other")
         kinds = [drift.what for drift in verify(store, "town")]
         assert kinds.count("picture") == 2
+
+
+def test_an_update_brings_new_and_changed_images_in_and_nothing_else(
+    tmp_path: Path, embedder: LocalEmbedder
+) -> None:
+    rows = [{"path": f"{name}.png", "latitude": 1, "longitude": row} for row, name in
+            enumerate("abc")]  # fmt: skip
+    folder = table_folder(tmp_path / "in", rows)
+    with LiveServer(tmp_path / "milvus") as live:
+        store = live.store()
+        source = open_source(folder, SourceOptions(view="drone"))
+        milvus.build(store, "town", source, embedder, BuildOptions(objects=str(tmp_path / "o")))
+        same = update(store, "town", embedder)
+        assert (same.tally.unchanged, same.version, same.size) == (3, "000001", 3)
+        assert unfinished(store, "town") == []
+        picture(9).save(folder / "b.png")
+        table_folder(folder, [*rows, {"path": "d.png", "latitude": 1, "longitude": 7}])
+        picture(9).save(folder / "b.png")
+        done = update(store, "town", embedder)
+        assert (done.tally.added, done.tally.unchanged) == (2, 2)
+        assert (done.version, done.size) == ("000002", 4)
+        assert verify(store, "town") == []
+        query = fuse(embedder.embed_query_pixels(np.stack([embedder.preprocess(picture(9))])))
+        (best,) = store.open("town", embedder=embedder).search(query, top_k=1)
+        assert best.image_id == "b"
+        (folder / "places.csv").unlink()
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        assert update(store, "town", embedder).size == 4
+
+
+def test_a_rebuild_makes_again_what_is_damaged(tmp_path: Path, embedder: LocalEmbedder) -> None:
+    source = flights(tmp_path / "in")
+    objects = tmp_path / "objects"
+    with LiveServer(tmp_path / "milvus") as live:
+        store = live.store()
+        milvus.build(store, "town", source, embedder, BuildOptions(objects=str(objects)))
+        before = store.open("town", embedder=embedder)
+        (row,) = before.rows(f"slot == {slot_of('flight-0~p002')}", list(STORED[1:]))
+        row["descriptor"] = np.zeros(embedder.descriptor_dim)
+        write_rows(store, before.collection, [written_again(row, store.server.descriptor_type)])
+        row = next(before.rows(f"slot == {slot_of('flight-0~p006')}", ["picture_sha256"]))
+        name = row["picture_sha256"]
+        next(objects.rglob(f"{name}.jpg")).write_bytes(b"other")
+        row = next(before.rows(f"slot == {slot_of('flight-0~p008')}", ["picture_sha256"]))
+        next(objects.rglob(f"{row['picture_sha256']}.i8")).unlink()
+        row = next(before.rows(f"slot == {slot_of('flight-1~p001')}", ["picture_sha256"]))
+        next(objects.rglob(f"{row['picture_sha256']}.jpg")).unlink()
+        (tmp_path / "in" / "flight-1" / "p001.png").unlink()
+        assert len(verify(store, "town")) == 4
+        done = rebuild(store, "town", embedder, index_kind="ivf-sq8")
+        assert (done.descriptors, done.pictures, done.lost) == (2, 1, ("flight-1~p001",))
+        assert (done.version, done.size) == ("000002", COUNT - 2)
+        assert verify(store, "town") == []
+        assert store.open("town", embedder=embedder).facts.index_type == "IVF_SQ8"
 
 
 def test_what_does_not_belong_together_is_refused(

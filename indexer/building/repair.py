@@ -178,12 +178,16 @@ def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:
 
 def _read_again(writer: Writer, image: StoredImage) -> bool:
     info = next(info for info in writer.database.sources() if info.id == image.source_id)
+    jpeg = picture_again(info.location, info.options, image.record.image_id)
+    return jpeg is not None and writer.pictures.add(jpeg, repair=True) == image.picture_sha256
+
+
+def picture_again(location: str, options: str, image_id: str) -> bytes | None:
+    """Return an image's picture read from its source; None where it cannot be read."""
     try:
-        source = open_source(path_of(info.location), options_from_text(info.options))
-        wanted = image.record.image_id
-        candidate = next(c for c in source.candidates() if c.record.image_id == wanted)
+        source = open_source(path_of(location), options_from_text(options))
+        candidate = next(c for c in source.candidates() if c.record.image_id == image_id)
         raw = candidate.read()
-        stored = writer.pictures.add(raw.jpeg or encode(raw.image), repair=True)
     except (SafeNetError, OSError, StopIteration):
-        return False
-    return stored == image.picture_sha256
+        return None
+    return raw.jpeg or encode(raw.image)

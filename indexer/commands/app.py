@@ -117,8 +117,7 @@ def verify(name: opt.Name, store: opt.Store = opt.DEFAULT_STORE) -> None:
         for drift in found:
             print(f"{drift.what}: {drift.detail}")
         if found:
-            remedy = "build --replace" if is_milvus(store) else f"rebuild {name}"
-            print(f"{name}: {len(found)} findings; repair with: safenet-index {remedy}")
+            print(f"{name}: {len(found)} findings; repair with: safenet-index rebuild {name}")
             raise typer.Exit(1)
         print(f"{name}: version {version} is consistent")
 
@@ -164,16 +163,13 @@ def export(
     """Write the footprints for a GIS."""
     with one_line_errors():
         from indexer.gallery.export import export as run
-        from indexer.gallery.gallery import Gallery
         from indexer.gallery.stac import export_stac
         from indexer.gallery.stores import open_gallery
 
         gallery = open_gallery(store, name, embedder=None)
         try:
             if stac:
-                if not isinstance(gallery, Gallery):
-                    raise typer.BadParameter("--stac works on galleries in a folder only")
-                count = export_stac(gallery.records(), gallery.manifest, out, accuracy_m)
+                count = export_stac(gallery, out, accuracy_m)
                 print(f"{out}: {count} STAC items of {name}")
             else:
                 print(f"{out}: {run(gallery.records(), out)} footprints of {name}")

@@ -50,6 +50,7 @@ class Gallery:
         self.name = manifest.gallery
         self.view: View = cast(View, manifest.view)
         self.version = manifest.version
+        self.created_at = manifest.created_at
         self.size = manifest.size
         self.descriptor_dim = manifest.descriptor_dim
         self.local_bytes = manifest.local_bytes

@@ -31,6 +31,10 @@ class OpenGallery(Protocol):
         """Name of the opened version."""
 
     @property
+    def created_at(self) -> str:
+        """When the version was published, ISO 8601 in UTC."""
+
+    @property
     def size(self) -> int:
         """Number of images."""
 

@@ -5,7 +5,6 @@ Source: STAC specification 1.1.0, Projection Extension 2.0.0, Accuracy Extension
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from indexer import geojson
 from indexer.errors import SourceError
-from indexer.gallery.manifest import Manifest
+from indexer.gallery.interface import OpenGallery
 from indexer.polygons import box_around
 from indexer.records import Bounds, ImageRecord, Position
 from model.files import write_atomically
@@ -44,14 +43,11 @@ class _Source:
             self.moments = _ends([*self.moments, record.captured_at])
 
 
-def export_stac(
-    records: Iterable[ImageRecord], manifest: Manifest, folder: Path, accuracy_m: float | None
-) -> int:
+def export_stac(gallery: OpenGallery, folder: Path, accuracy_m: float | None) -> int:
     """Write `catalog.json` and one item per source into a folder; return the number of items.
 
     Args:
-        records: the gallery's images.
-        manifest: of the published version.
+        gallery: an opened version.
         folder: where to write; it is made.
         accuracy_m: root mean square error of the sources' positions on the ground, m, where it is
             known; it is the user's knowledge, no gallery can measure it.
@@ -60,38 +56,38 @@ def export_stac(
         SourceError: the folder cannot be written.
     """
     sources: dict[str, _Source] = {}
-    for record in records:
-        sources.setdefault(record.source or manifest.gallery, _Source()).add(record)
+    for record in gallery.records():
+        sources.setdefault(record.source or gallery.name, _Source()).add(record)
     items = {
-        _file_name(name, number): _item(name, source, manifest, accuracy_m)
+        _file_name(name, number): _item(name, source, gallery, accuracy_m)
         for number, (name, source) in enumerate(sorted(sources.items()), start=1)
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, item in items.items():
             write_atomically(folder / file, _text(item), sync=False)
-        write_atomically(folder / "catalog.json", _text(_catalog(manifest, items)), sync=False)
+        write_atomically(folder / "catalog.json", _text(_catalog(gallery, items)), sync=False)
     except OSError as error:
         raise SourceError(f"{folder} cannot be written ({error.strerror or error})") from error
     return len(items)
 
 
 def _item(
-    name: str, source: _Source, manifest: Manifest, accuracy_m: float | None
+    name: str, source: _Source, gallery: OpenGallery, accuracy_m: float | None
 ) -> dict[str, Any]:
     bounds = box_around(source.places)
     assert bounds is not None, "a source has at least one record"
     properties: dict[str, Any] = {
-        "title": f"{name} in the gallery {manifest.gallery}",
-        **_times(source.moments, manifest),
+        "title": f"{name} in the gallery {gallery.name}",
+        **_times(source.moments, gallery),
         "proj:code": "EPSG:4326",
         "proj:bbox": list(bounds),
         "proj:centroid": _centroid(bounds),
-        "safenet:gallery": manifest.gallery,
-        "safenet:version": manifest.version,
-        "safenet:view": manifest.view,
+        "safenet:gallery": gallery.name,
+        "safenet:version": gallery.version,
+        "safenet:view": gallery.view,
         "safenet:images": source.images,
-        "safenet:weights_sha256": manifest.weights_sha256,
+        "safenet:weights_sha256": gallery.weights_sha256,
     }
     if source.gsd_m is not None:
         properties["gsd"] = source.gsd_m
@@ -101,17 +97,17 @@ def _item(
         extensions.append(ACCURACY)
     return {
         "type": "Feature", "stac_version": VERSION, "stac_extensions": extensions,
-        "id": f"{manifest.gallery}-{name}", "geometry": geojson.box(bounds), "bbox": list(bounds),
+        "id": f"{gallery.name}-{name}", "geometry": geojson.box(bounds), "bbox": list(bounds),
         "properties": properties, "assets": {},
         "links": [{"rel": "root", "href": "./catalog.json", "type": "application/json"},
                   {"rel": "parent", "href": "./catalog.json", "type": "application/json"}],
     }  # fmt: skip
 
 
-def _times(moments: list[datetime], manifest: Manifest) -> dict[str, Any]:
+def _times(moments: list[datetime], gallery: OpenGallery) -> dict[str, Any]:
     if not moments:
         return {
-            "datetime": manifest.created_at,
+            "datetime": gallery.created_at,
             "description": "The images carry no date; datetime is when the gallery was published.",
         }
     first, last = (_utc(moments[place]) for place in (0, -1))
@@ -136,14 +132,14 @@ def _centroid(bounds: Bounds) -> dict[str, float]:
     return {"lat": (south + north) / 2, "lon": (middle + 180.0) % 360.0 - 180.0}
 
 
-def _catalog(manifest: Manifest, items: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _catalog(gallery: OpenGallery, items: dict[str, dict[str, Any]]) -> dict[str, Any]:
     links = [{"rel": "root", "href": "./catalog.json", "type": "application/json"}]
     links += [
         {"rel": "item", "href": f"./{file}", "type": "application/geo+json"} for file in items
     ]
     return {
-        "type": "Catalog", "stac_version": VERSION, "id": manifest.gallery, "links": links,
-        "description": f"The gallery {manifest.gallery}, {manifest.view} images, one item a source",
+        "type": "Catalog", "stac_version": VERSION, "id": gallery.name, "links": links,
+        "description": f"The gallery {gallery.name}, {gallery.view} images, one item a source",
     }  # fmt: skip
 
 

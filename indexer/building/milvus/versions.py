@@ -33,6 +33,9 @@ WRITE_S = 120.0
 INDEX_S = 24 * 3600.0
 """Longest wait for the server to finish an index, seconds. Our choice: a day."""
 
+COPIES = ("remove", "rebuild")
+"""Changes that only copy rows: what an interrupted one wrote is dropped."""
+
 COPIED = 200
 """Number of rows that are copied in one request. Our choice: 1 MB of 2560-d fp16."""
 
@@ -47,7 +50,7 @@ def start_version(store: MilvusStore, wanted: Facts, *, start_over: bool) -> str
     current = store.published(wanted.gallery)
     for collection in unfinished(store, wanted.gallery):
         found = read_facts(store.describe(collection))
-        if found.change != "remove":
+        if found.change not in COPIES:
             if _aim(found) == _aim(wanted) and found.weights_sha256 == wanted.weights_sha256:
                 load(store, collection)
                 return collection

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import GalleryMismatchError
 from indexer.gallery.milvus.server import CALL_S, MilvusServer
-from indexer.gallery.rows import StoredImage, image_values, record_of
+from indexer.gallery.rows import Known, StoredImage, image_values, record_of, stored_image
 from indexer.gallery.schema import ImageRow
 from indexer.records import ImageRecord
 
@@ -42,8 +42,8 @@ class Facts:
 
     `sources` are the places and options of what was brought in, oldest first; an image's
     `source_id` counts them from 1. `change` is what makes the version of the one before: "build",
-    "add" or "remove". `objects` is where pictures and local features lie; `extent` is the box of
-    the images' centres, known once the version is published.
+    "add", "update", "rebuild" or "remove". `objects` is where pictures and local features lie;
+    `extent` is the box of the images' centres, known once the version is published.
     """
 
     format: int
@@ -112,16 +112,22 @@ def create_collection(server: MilvusServer, collection: str, facts: Facts) -> No
             schema.add_field(name, types.VARCHAR, max_length=length)
         schema.add_field("details", types.VARCHAR, max_length=65535)
         client.create_collection(
-            collection, schema=schema, consistency_level="Strong", timeout=CALL_S
+            collection,
+            schema=schema,
+            consistency_level="Strong",
+            properties=_properties(facts),
+            timeout=CALL_S,
         )
-    write_facts(server, collection, facts)
 
 
 def write_facts(server: MilvusServer, collection: str, facts: Facts) -> None:
     """Store the facts with the collection."""
     with server.client() as client:
-        properties = {_PROPERTY: json.dumps(asdict(facts))}
-        client.alter_collection_properties(collection, properties, timeout=CALL_S)
+        client.alter_collection_properties(collection, _properties(facts), timeout=CALL_S)
+
+
+def _properties(facts: Facts) -> dict[str, str]:
+    return {_PROPERTY: json.dumps(asdict(facts))}
 
 
 def read_facts(described: Mapping[str, Any]) -> Facts:
@@ -178,9 +184,19 @@ def written_again(row: Mapping[str, Any], kind: type[np.floating[Any]]) -> dict[
     return {**row, "descriptor": _numbers(row["descriptor"]).astype(kind)}
 
 
-def source_id_in(row: Mapping[str, Any]) -> int:
-    """Return the number of the source that brought a row's image, from 1."""
-    return int(json.loads(row["details"])["source_id"])
+def known_in(row: Mapping[str, Any]) -> Known:
+    """Return what shows whether a row's image must be read again."""
+    details = json.loads(row["details"])
+    return Known(
+        source_id=int(details["source_id"]),
+        fingerprint=details["fingerprint"],
+        content_sha256=details["content_sha256"],
+    )
+
+
+def stored_in(row: Mapping[str, Any]) -> StoredImage:
+    """Return a row's image with everything that is stored of it."""
+    return stored_image(ImageRow(**json.loads(row["details"])))
 
 
 def checksum_in(row: Mapping[str, Any]) -> int:

@@ -50,6 +50,7 @@ class MilvusGallery:
         self.name = facts.gallery
         self.view: View = cast(View, facts.view)
         self.version = version_of(collection)
+        self.created_at = facts.created_at
         self.size = size
         self.descriptor_dim = facts.descriptor_dim
         self.local_bytes = facts.local_bytes

@@ -107,11 +107,17 @@ constraints: $(STAMP) ## pin the whole tree of pyproject.toml in constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 	@touch $(STAMP)
 
-lock: $(STAMP) ## write docker/requirements-cpu.txt: the pinned packages with the hashes of their wheels
-	$(BIN)/pip install --quiet --dry-run --ignore-installed --only-binary :all: --report $(VENV)/lock.json \
-	  --constraint constraints.txt .
-	$(BIN)/python docker/lock.py $(VENV)/lock.json constraints.txt > $(VENV)/lock.txt
-	mv $(VENV)/lock.txt docker/requirements-cpu.txt
+LOCK := $(BIN)/pip install --quiet --dry-run --ignore-installed --only-binary :all: --constraint constraints.txt
+
+lock: $(STAMP) ## write docker/requirements-*.txt: the pinned packages with the hashes of their wheels
+	$(BIN)/python docker/wanted.py cpu > $(VENV)/cpu.txt
+	$(BIN)/python docker/wanted.py gpu > $(VENV)/gpu.txt
+	$(LOCK) --report $(VENV)/cpu.json --requirement $(VENV)/cpu.txt
+	$(LOCK) --report $(VENV)/gpu.json --requirement $(VENV)/gpu.txt
+	$(BIN)/python docker/lock.py $(VENV)/cpu.json constraints.txt > $(VENV)/cpu.txt
+	$(BIN)/python docker/lock.py $(VENV)/gpu.json constraints.txt > $(VENV)/gpu.txt
+	mv $(VENV)/cpu.txt docker/requirements-cpu.txt
+	mv $(VENV)/gpu.txt docker/requirements-gpu.txt
 
 clean: ## remove caches, the demo's files and .venv
 	-test -x $(BIN)/python && $(BIN)/python -m service.demo stop

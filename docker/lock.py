@@ -11,7 +11,7 @@ from pathlib import Path
 def main(report: str, constraints: str) -> None:
     """Print one line for each wheel: the pin of the constraints, and the hash."""
     pins = {_key(line.split("==")[0]): line for line in Path(constraints).read_text().split()}
-    print("# What the CPU image installs, with the hash of each wheel (Linux, x86-64): make lock")
+    print("# What the image installs, with the hash of each wheel (Linux, x86-64): make lock")
     lines = []
     for item in json.loads(Path(report).read_text())["install"]:
         if "archive_info" not in item["download_info"]:

@@ -3,6 +3,8 @@
 import fnmatch
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILES = sorted((ROOT / "docker").glob("Dockerfile.*"))
+FAISS = {"cpu": "faiss-cpu", "gpu": "faiss-gpu-cu12"}
 PROMETHEUS = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())
 
 
@@ -121,8 +124,9 @@ def test_base_images_can_be_named_by_their_digest() -> None:
         assert service["build"]["args"] == {"DEBIAN": "${DEBIAN:-debian:bookworm-slim}"}
 
 
-def test_the_image_installs_known_files_only() -> None:
-    text = (ROOT / "docker" / "requirements-cpu.txt").read_text()
+@pytest.mark.parametrize("image", ["cpu", "gpu"])
+def test_the_image_installs_known_files_only(image: str) -> None:
+    text = (ROOT / "docker" / f"requirements-{image}.txt").read_text()
     entries = text.replace("\\\n", "").splitlines()
     locked = {entry.split("==")[0].lower(): entry for entry in entries if entry[:1] != "#"}
     pins = dict(
@@ -133,11 +137,18 @@ def test_the_image_installs_known_files_only() -> None:
         assert pin.lower() == f"{name}=={pins[name]}"
         assert hashes
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {re.split(r"[<>=;\[ ]", each)[0].lower() for each in project["dependencies"]}
+    printed = subprocess.run(
+        [sys.executable, "docker/wanted.py", image], cwd=ROOT, check=True, capture_output=True
+    )
+    wanted = {
+        re.split(r"[<>=;\[ ]", each)[0].lower() for each in printed.stdout.decode().splitlines()
+    }
     assert wanted <= {name.replace("_", "-") for name in locked}
+    assert [name for name in locked if name.startswith("faiss")] == [FAISS[image]]
     (install,) = [
-        line for line in instructions(ROOT / "docker" / "Dockerfile.cpu", "RUN") if "hashes" in line
+        line
+        for line in instructions(ROOT / "docker" / f"Dockerfile.{image}", "RUN")
+        if "hashes" in line
     ]
     assert "--require-hashes" in install
 

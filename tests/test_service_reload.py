@@ -90,6 +90,16 @@ class OtherColours(ColourEmbedder):
     name = "other-colours"
 
 
+def test_a_gallery_goes_by_the_name_of_its_folder_after_it_was_renamed(own_store: Path) -> None:
+    (own_store / "map").rename(own_store / "town")
+    settings = settings_of(own_store)
+    with serving(create_app(settings, ColourEmbedder()), settings) as client:
+        assert [one["name"] for one in client.get("/galleries").json()["galleries"]] == ["town"]
+        answer = client.post("/localize", content=encoded(picture(2)), headers=JPEG).json()
+        assert answer["gallery"]["name"] == "town"
+        assert client.get(answer["matches"][0]["image_url"]).status_code == 200
+
+
 def test_gallery_of_other_weights_is_refused_with_the_reason(own_store: Path) -> None:
     open_galleries = OpenGalleries(own_store, OtherColours())
     open_galleries.refresh()

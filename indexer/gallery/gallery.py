@@ -1,6 +1,7 @@
 """A published gallery, opened for reading: search, metadata and pictures."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -93,7 +94,8 @@ class Gallery:
         folder = gallery_folder(store, name)
         place = folder.version(version)
         refuse_links(store, place)
-        manifest = read_manifest(place / "manifest.json")
+        # A folder may have been renamed or copied since the version was published.
+        manifest = replace(read_manifest(place / "manifest.json"), gallery=name)
         _check_weights(manifest, embedder)
         checked = not check_again and is_checked(place)
         _check_files(place, manifest, hashes=not checked)

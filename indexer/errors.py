@@ -126,6 +126,10 @@ class NoCameraError(IndexerError):
     """A track without cameras cannot be written as the vehicle's."""
 
 
+class NoArchiveError(IndexerError):
+    """A track is no flight archive: its frames are no photos, or have no place."""
+
+
 class UnknownFormatError(IndexerError):
     """Nothing is written in the format that a file's suffix names."""
 

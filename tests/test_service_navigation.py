@@ -1,5 +1,7 @@
 """Flights of a /navigate answer, and the GPS inside an upload."""
 
+from datetime import datetime
+
 import httpx
 import pytest
 from PIL import Image
@@ -93,6 +95,30 @@ def test_filters_by_flight_and_time_hold(live: httpx.Client) -> None:
     body = live.post("/navigate", params=params, content=encoded(picture(4)), headers=JPEG).json()
     ids = {match["image_id"] for match in body["matches"]}
     assert ids == {f"drone-{n:03d}" for n in (1, 3, 5, 7, 9)}
+
+
+def test_a_flight_s_way_is_a_line_with_times_where_it_is_wanted(live: httpx.Client) -> None:
+    data = encoded(picture(4))
+    plain = live.post("/navigate", params={"top_k": 4}, content=data, headers=JPEG).json()
+    assert {flight["line"] for flight in plain["flights"]} == {None}
+    params = {"top_k": 4, "track": "true"}
+    body = live.post("/navigate", params=params, content=data, headers=JPEG).json()
+    lines = [flight for flight in body["flights"] if flight["line"] is not None]
+    assert lines
+    for flight in lines:
+        line, images = flight["line"], flight["track"]
+        assert line["geometry"]["coordinates"] == [
+            [
+                pytest.approx(image["longitude"], abs=1e-7),
+                pytest.approx(image["latitude"], abs=1e-7),
+            ]
+            for image in images
+        ]
+        times = [datetime.fromisoformat(text) for text in line["properties"]["coordTimes"]]
+        assert times == [datetime.fromisoformat(image["captured_at"]) for image in images]
+    refused = live.post("/localize", params=params, content=data, headers=JPEG)
+    assert refused.status_code == 422
+    assert "send the question to /navigate" in refused.json()["detail"]
 
 
 def test_localize_tells_no_flights(live: httpx.Client) -> None:

@@ -97,6 +97,8 @@ class Flight:
     matched_image_ids: list[str]
     track: list[Image]
     truncated: bool
+    line: dict[str, Any] | None = None
+    """GeoJSON Feature with `track=True`: the way along the images, and their times."""
 
 
 @dataclass(frozen=True, kw_only=True)

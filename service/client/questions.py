@@ -29,6 +29,7 @@ class Parameters(TypedDict, total=False):
     use_image_gps: bool
     min_confidence: float
     fov_deg: float
+    track: bool
     explain: bool
     crs: str
     captured_after: datetime

@@ -26,6 +26,7 @@ class QuestionResult:
     """Everything that an answer in any format is made of; times in ms."""
 
     tracks: list[SubTrack] | None
+    with_lines: bool
     answer: Answer
     decoded: list[Decoded]
     gps_used: bool
@@ -94,6 +95,7 @@ class Pipeline:
         search_ms = (time.perf_counter() - started_at) * 1e3
         return QuestionResult(
             tracks=tracks,
+            with_lines=question.parameters.track,
             answer=answer,
             decoded=decoded,
             gps_used=gps_used,

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from indexer.gallery.interface import OpenGallery
+from indexer.geojson import line
 from indexer.localization.answer import Answer
 from indexer.localization.pose import corresponding_points
 from indexer.records import ImageRecord, Match
@@ -14,6 +15,7 @@ from service.schemas.answers import (
     AnswerBody,
     EstimateBody,
     FlightBody,
+    FlightLineBody,
     ImageAnswerBody,
     ModelBody,
     PicturesBody,
@@ -97,7 +99,7 @@ def answer_body(
         matches=[match_body(match, gallery.name) for match in answer.matches],
         flights=None
         if result.tracks is None
-        else [_flight_body(track, gallery.name) for track in result.tracks],
+        else [_flight_body(track, gallery.name, result.with_lines) for track in result.tracks],
         explanation=explanation,
         correspondences=None if explanation is None else _correspondences(result),
         query=QueryBody(
@@ -136,7 +138,7 @@ def _image_answer(number: int, answer: Answer, gallery: str) -> ImageAnswerBody:
     )
 
 
-def _flight_body(track: SubTrack, gallery: str) -> FlightBody:
+def _flight_body(track: SubTrack, gallery: str, with_line: bool) -> FlightBody:
     return FlightBody(
         flight_id=track.flight_id,
         first_captured_at=track.images[0].captured_at,
@@ -144,6 +146,18 @@ def _flight_body(track: SubTrack, gallery: str) -> FlightBody:
         matched_image_ids=track.matched_ids,
         track=[image_body(record, gallery) for record in track.images],
         truncated=track.truncated,
+        line=_line_body(track) if with_line and len(track.images) > 1 else None,
+    )
+
+
+def _line_body(track: SubTrack) -> FlightLineBody:
+    moments = [record.captured_at for record in track.images]
+    return FlightLineBody(
+        geometry=line([(record.latitude, record.longitude) for record in track.images]),
+        properties={
+            "flight_id": track.flight_id,
+            "coordTimes": [None if moment is None else moment.isoformat() for moment in moments],
+        },
     )
 
 

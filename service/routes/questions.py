@@ -76,7 +76,7 @@ async def _answered(request: Request, running: Running, view: View) -> Response:
         parameters = joined_parameters(
             QuestionParameters, request.query_params.multi_items(), upload.fields
         )
-        _refuse_unsupported(running, parameters)
+        _refuse_unsupported(running, parameters, view)
         name = _gallery_name(running, parameters, view)
         with running.galleries.lease(name) as gallery:
             _check_view(gallery, view)
@@ -143,12 +143,15 @@ def _check_view(gallery: OpenGallery, view: View) -> None:
         )
 
 
-def _refuse_unsupported(running: Running, parameters: QuestionParameters) -> None:
+def _refuse_unsupported(running: Running, parameters: QuestionParameters, view: View) -> None:
     """Refuse what this configuration does not offer.
 
     Raises:
-        ParameterError: top_k is above the service's limit, or there are no explanations.
+        ParameterError: top_k is above the service's limit, there are no explanations, or a flight's
+            track is wanted of a map.
     """
+    if parameters.track and view == "satellite":
+        raise ParameterError("track: a map has no flights; send the question to /navigate")
     settings = running.settings
     if parameters.top_k > settings.max_top_k:
         raise ParameterError(

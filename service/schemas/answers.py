@@ -76,6 +76,17 @@ class EstimateBody(BaseModel):
         return area(ring) if isinstance(ring, tuple) else ring
 
 
+class FlightLineBody(BaseModel):
+    """A GeoJSON Feature: a line through the images' positions and their times, in order.
+
+    Positions are as the archive has them: GPS, or the smoothed ground positions that `track` found.
+    """
+
+    type: Literal["Feature"] = "Feature"
+    geometry: dict[str, Any]
+    properties: dict[str, Any]
+
+
 class FlightBody(BaseModel):
     """The part of one flight that matched: its images in order of capture."""
 
@@ -85,6 +96,9 @@ class FlightBody(BaseModel):
     matched_image_ids: list[str]
     track: list[ImageBody]
     truncated: bool = Field(description="Whether the flight goes on beyond the track shown.")
+    line: FlightLineBody | None = Field(
+        None, description="The way along the images; null unless track=true, and for one image."
+    )
 
 
 class QueryBody(BaseModel):

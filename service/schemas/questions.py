@@ -57,6 +57,9 @@ class QuestionFields(BaseModel):
         description="Angle of view across the width of the (first) photo, degrees, for the "
         "camera; unset: what its EXIF or XMP says, if anything.",
     )
+    track: bool = Field(
+        False, description="/navigate: add each flight's way as a GeoJSON line with times."
+    )
     explain: bool = Field(
         False, description="Add links to pictures of how the model aligned and divided the images."
     )

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -16,10 +17,19 @@ from PIL import Image
 from service_live import encoded, picture, position
 
 from indexer import Gallery, track
-from indexer.errors import BadTableError, EmptySourceError, SourceError, UnknownFormatError
+from indexer.errors import (
+    BadTableError,
+    EmptySourceError,
+    NoArchiveError,
+    SourceError,
+    UnknownFormatError,
+)
 from indexer.geo import distance_m
+from indexer.sources.candidate import SourceOptions
+from indexer.sources.tables.table import TableSource
 from indexer.tracking.fixes import Track
 from indexer.tracking.flight import open_flight
+from indexer.tracking.outputs.archive_table import archive_table
 from indexer.tracking.outputs.formats import write_track
 from indexer.tracking.outputs.table import table
 from indexer.tracking.truth import error_summary, read_flight_truth, read_srt
@@ -146,6 +156,25 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path: Path) -> None:
         open_flight(silent)
 
 
+def test_a_video_of_an_unknown_codec_is_refused_in_one_line(tmp_path: Path) -> None:
+    known = write_video(tmp_path / "known.avi", [1, 2, 3], [0.0, 0.1, 0.2])
+    unknown = tmp_path / "unknown.avi"
+    unknown.write_bytes(known.read_bytes().replace(b"FMP4", b"ZZZZ"))
+    with pytest.raises(SourceError, match=r"unknown.avi: its codec is not known here"):
+        open_flight(unknown)
+
+
+def test_a_clock_that_jumps_breaks_the_track_and_is_noted(
+    tmp_path: Path, gallery: Gallery, embedder: ColourEmbedder
+) -> None:
+    for seed in range(2, 9):
+        hour = 10 if seed < 5 else 14
+        write_photo(tmp_path / f"{seed:02d}.jpg", seed, f"2026:05:01 {hour}:{seed:02d}:00")
+    found = track(tmp_path, gallery, embedder, max_speed_m_s=5.0)
+    assert [fix.segment for fix in found.fixes] == [1] * 3 + [2] * 4
+    assert "the track has 2 parts that no possible movement connects" in found.notes
+
+
 def test_a_video_that_breaks_off_gives_the_frames_before(
     tmp_path: Path, gallery: Gallery, embedder: ColourEmbedder
 ) -> None:
@@ -235,6 +264,24 @@ def test_every_format_carries_the_positions_and_what_they_are(found: Track, tmp_
     assert table(found).splitlines()[-1].startswith("flight: match, confidence ")
     with pytest.raises(UnknownFormatError, match="a track is written as"):
         write_track(found, tmp_path / "track.shp")
+
+
+def test_a_track_becomes_the_table_of_a_flight_archive(found: Track, tmp_path: Path) -> None:
+    table_file = tmp_path / "flight" / "positions.csv"
+    table_file.write_text(archive_table(found, tmp_path / "flight", table_file), encoding="utf-8")
+    source = TableSource(tmp_path / "flight", table_file, SourceOptions())
+    records = [candidate.record for candidate in source.everything()]
+    assert len(records) == 7
+    for record, fix in zip(records, found.fixes, strict=True):
+        assert (record.view, record.flight_id) == ("drone", "flight")
+        assert record.latitude == pytest.approx(fix.latitude, abs=1e-7)
+        assert record.longitude == pytest.approx(fix.longitude, abs=1e-7)
+    assert records[0].captured_at == datetime(2026, 5, 1, 10, 2, tzinfo=UTC)
+    with pytest.raises(NoArchiveError, match="an archive is built of photos"):
+        archive_table(found, tmp_path / "flight.mp4", table_file)
+    nowhere = replace(found, fixes=(replace(found.fixes[0], latitude=None, longitude=None),))
+    with pytest.raises(NoArchiveError, match="no frame has a place"):
+        archive_table(nowhere, tmp_path / "flight", table_file)
 
 
 def test_errors_are_measured_against_a_table(found: Track, tmp_path: Path) -> None:

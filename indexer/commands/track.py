@@ -3,15 +3,14 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from indexer.commands import options as opt
 from indexer.commands.errors import one_line_errors
 
-if TYPE_CHECKING:
-    from indexer.tracking.candidates import Sighting
+Item = TypeVar("Item")
 
 
 def track(
@@ -56,6 +55,12 @@ def track(
         Path | None,
         typer.Option(help="File of what was found in each frame; a cut-off run goes on from it."),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a .csv of the placed photos, of which `build` makes a flight archive."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     device: opt.Device = "auto",
     matcher: opt.MatcherName = "auto",
@@ -69,11 +74,13 @@ def track(
         from console.progress import Progress
         from indexer.gallery.stores import open_gallery
         from indexer.records import Prior
+        from indexer.tracking.outputs.archive_table import archive_table
         from indexer.tracking.outputs.formats import format_of, write_track
         from indexer.tracking.outputs.json_text import json_text
         from indexer.tracking.outputs.table import table
         from indexer.tracking.track_flight import track as find_track
         from indexer.tracking.truth import error_summary, read_flight_truth
+        from model.files import write_atomically
 
         if out is not None:
             format_of(out)
@@ -85,7 +92,7 @@ def track(
         embedder = opt.load_weights(weights, device, matcher, precision)
         gallery = open_gallery(store, name, embedder=embedder)
 
-        def watch(frames: "Iterable[Sighting]", total: int) -> "Iterable[Sighting]":
+        def watch(frames: Iterable[Item], total: int) -> Iterable[Item]:
             return Progress("frames", total, unit="frames").over(frames)
 
         try:
@@ -111,3 +118,6 @@ def track(
         if out is not None:
             write_track(found, out)
             print(f"{out}: track of {found.located} frames", file=sys.stderr)
+        if archive is not None:
+            write_atomically(archive, archive_table(found, flight, archive).encode())
+            print(f"{archive}: table of {found.located} photos", file=sys.stderr)

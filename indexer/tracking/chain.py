@@ -123,6 +123,11 @@ class Chain:
         share = math.exp(min(0.0, _log_sum(self._log_sum_H[same_H]) - self.log_total))
         return Belief(node=self._nodes[best], probability=share)
 
+    def shares(self) -> NDArray[np.float64]:
+        """Return the probability of each candidate of the last frame, given those so far: [C]."""
+        log_C = self.frames[-1].log_sum_C - self.log_total
+        return np.asarray(np.exp(np.minimum(log_C, 0.0)), dtype=np.float64)
+
     def path(self, end: Node | None = None) -> list[Node]:
         """Return the nodes of the best path in order of time; frames between them have none.
 
@@ -174,6 +179,22 @@ def probabilities(sightings: Sequence[Sighting], forward: Chain) -> list[NDArray
 def same_place(frame: Frame, candidate: int) -> NDArray[np.bool_]:
     """Return which candidates [C] of a frame lie at the place of one of them."""
     return _same_place(frame.places, candidate)
+
+
+def trust_in(frame: Frame, candidate: int, chance_C: NDArray[np.float64]) -> float:
+    """Return the probability of all candidates within one's own deviation, 0..1.
+
+    Args:
+        frame: whose candidates they are.
+        candidate: the one.
+        chance_C: probability of each.
+    """
+    places = frame.places
+    distance_C = np.hypot(
+        places.north_m - places.north_m[candidate], places.east_m - places.east_m[candidate]
+    )
+    near_C = distance_C <= SAME_SIGMAS * places.sigma_m[candidate]
+    return float(min(1.0, chance_C[near_C].sum()))
 
 
 def places_of(sighting: Sighting, motion: Motion) -> Places:

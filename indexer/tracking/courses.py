@@ -42,12 +42,16 @@ class Course:
         self.measured_T2[row] = north_east_m
         self.sigma_T[row], self.sure_T[row] = sigma_m, sure
 
-    def smoothed(self) -> Smoothed:
-        """Return the smoothed positions; at least one was measured."""
+    def smoothed(self, firm_m: float = 0.0) -> Smoothed:
+        """Return the smoothed positions; at least one was measured.
+
+        Args:
+            firm_m: deviation below which a measurement that is not sure may show a turn.
+        """
         arrays = (self.time_T, self.measured_T2, self.sigma_T)
         aside_T = off_the_line(*arrays) & ~self.sure_T
         self.measured_T2[aside_T] = np.nan
-        return smooth_best(*arrays, self.sure_T)
+        return smooth_best(*arrays, self.sure_T, self.sure_T | (self.sigma_T < firm_m))
 
 
 def cameras(

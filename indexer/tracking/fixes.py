@@ -11,6 +11,9 @@ the motion between its neighbours gives the position. `lost`: neither; there is 
 SURE_FROM = 0.8
 """Probability from which a flight is a `match`. Our choice."""
 
+SURE_ALONE = 0.9
+"""A frame whose place is so probable by itself is no outlier, however sharp the turn, and is not
+searched for again."""
 
 RADIUS_68, RADIUS_95 = 1.0, 2.5
 """Radii that hold 68 and 95 % of the ground positions, in standard deviations of the smoother.

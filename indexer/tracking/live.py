@@ -4,13 +4,16 @@ import math
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.errors import OutOfOrderError
 from indexer.records import Position, Prior
 from indexer.tracking.candidates import Sighting, position
-from indexer.tracking.chain import Belief, Chain
+from indexer.tracking.chain import Belief, Chain, trust_in
 from indexer.tracking.fixes import Fix, Track
 from indexer.tracking.motion import Motion
-from indexer.tracking.track import LEAST_PROBABILITY, track_of, window_fix
+from indexer.tracking.track import LEAST_PROBABILITY, Doubts, track_of, window_fix
 
 SURE_ENOUGH = 0.9
 """Probability of the last place from which only its surroundings are searched. Our choice."""
@@ -35,6 +38,7 @@ class LiveTrack:
         self.sightings: list[Sighting] = []
         self._chain = Chain(motion)
         self._belief: Belief | None = None
+        self._shares: list[NDArray[np.float64]] = []
 
     def add(self, sighting: Sighting) -> Fix:
         """Add a frame and return its fix, which uses the frames so far.
@@ -46,6 +50,7 @@ class LiveTrack:
         self.sightings.append(sighting)
         self._chain.add(sighting)
         self._belief = self._chain.belief()
+        self._shares.append(self._chain.shares())
         if self._belief is None or self._belief.probability < LEAST_PROBABILITY:
             return Fix(
                 name=sighting.name,
@@ -55,7 +60,12 @@ class LiveTrack:
                 problem=sighting.problem,
             )
         path = self._chain.path(self._belief.node)[-WINDOW:]
-        return window_fix(self.sightings, self._chain, path, self._belief.probability, self.origin)
+        trust = {
+            frame: trust_in(self._chain.frames[frame], row, self._shares[frame])
+            for frame, row in path
+        }
+        chances = dict.fromkeys(trust, self._belief.probability)
+        return window_fix(self.sightings, self._chain, path, Doubts(chances, trust), self.origin)
 
     def check_time(self, time_s: float) -> None:
         """Check that a frame of this time can come next.

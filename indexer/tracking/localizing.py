@@ -2,19 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 from indexer.errors import EmptySourceError
 from indexer.gallery.interface import OpenGallery
+from indexer.localization.answer import Answer
 from indexer.localization.confidence import calibration_of
 from indexer.localization.localize import JUDGED, decode_photo, localize
 from indexer.records import Filters, Position, Prior
-from indexer.tracking.candidates import Sighting, sighting
+from indexer.tracking.candidates import Sighting
 from indexer.tracking.flight import Flight, FlightFrame
+from indexer.tracking.second_search import Around
+from indexer.tracking.sighting import nearby_sighting, sighting
+from indexer.tracking.work_file import WorkFile
 from model.descriptor_model import DescriptorModel
 from model.errors import ImageError
 
@@ -67,15 +71,58 @@ def sightings(
         SourceError: a video breaks off.
     """
     origin = origin_of(gallery)
-    done = _Work(work, _key(flight, gallery, embedder, where))
+    done = WorkFile(work, _key(flight, gallery, embedder, where))
     try:
-        for frame in _decoded_ahead(flight, embedder.input_size):
+        for frame in _decoded_ahead(flight.frames(), embedder.input_size):
             yield done.take(frame) or done.keep(_found(frame, gallery, embedder, where, origin))
     finally:
         done.close()
 
 
-def _decoded_ahead(flight: Flight, input_size: int) -> Iterator[FlightFrame]:
+def searched_again(
+    flight: Flight,
+    found: Sequence[Sighting],
+    arounds: Mapping[int, Around],
+    gallery: OpenGallery,
+    embedder: DescriptorModel,
+    where: Where,
+    work: Path | None = None,
+) -> Iterator[tuple[int, Sighting]]:
+    """Yield, by row, what frames show around their place on the track, in order of time.
+
+    Args:
+        flight: the frames.
+        found: what they showed at first.
+        arounds: where to search, by row.
+        gallery: where to search.
+        embedder: the weights that the gallery was built with.
+        where: other conditions on the places.
+        work: file of what was found; frames that stand there are not searched for again.
+    """
+    origin = origin_of(gallery)
+    calibration = calibration_of((embedder.matcher or embedder).calibration)
+    wanted = (
+        frame
+        for row, frame in enumerate(islice(flight.frames(), max(arounds, default=-1) + 1))
+        if row in arounds
+    )
+    done = WorkFile(work, _key(flight, gallery, embedder, where))
+    try:
+        for row, frame in zip(
+            sorted(arounds), _decoded_ahead(wanted, embedder.input_size), strict=True
+        ):
+            before = done.take(frame, nearby=True)
+            if before is not None:
+                yield row, before
+                continue
+            answer = _answer(frame, gallery, embedder, replace(where, prior=arounds[row].circle))
+            again = nearby_sighting(found[row], answer, calibration, origin, arounds[row].area_m2)
+            yield row, done.keep(again)
+    finally:
+        done.close()
+
+
+def _decoded_ahead(frames: Iterator[FlightFrame], input_size: int) -> Iterator[FlightFrame]:
     """Yield the frames, decoded in a thread while the one before is searched for.
 
     A photo that cannot be decoded keeps its path: searching for it gives the error.
@@ -90,7 +137,6 @@ def _decoded_ahead(flight: Flight, input_size: int) -> Iterator[FlightFrame]:
         except ImageError:
             return frame
 
-    frames = flight.frames()
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(decoded)
         while (frame := coming.result()) is not None:
@@ -106,19 +152,25 @@ def _found(
     origin: Position,
 ) -> Sighting:
     try:
-        answer = localize(
-            frame.photo,
-            gallery,
-            embedder,
-            top_k=JUDGED,
-            prior=where.prior,
-            filters=where.filters,
-            fov_deg=where.fov_deg,
-        )
+        answer = _answer(frame, gallery, embedder, where)
     except ImageError as error:
         return Sighting(name=frame.name, time_s=frame.time_s, problem=str(error))
     used = embedder.matcher or embedder
     return sighting(frame.name, frame.time_s, answer, calibration_of(used.calibration), origin)
+
+
+def _answer(
+    frame: FlightFrame, gallery: OpenGallery, embedder: DescriptorModel, where: Where
+) -> Answer:
+    return localize(
+        frame.photo,
+        gallery,
+        embedder,
+        top_k=JUDGED,
+        prior=where.prior,
+        filters=where.filters,
+        fov_deg=where.fov_deg,
+    )
 
 
 def _key(flight: Flight, gallery: OpenGallery, embedder: DescriptorModel, where: Where) -> str:
@@ -131,46 +183,3 @@ def _key(flight: Flight, gallery: OpenGallery, embedder: DescriptorModel, where:
         json.dumps(asdict(where), default=str, sort_keys=True),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-class _Work:
-    """Lines of JSON: the key of the settings, then one sighting each.
-
-    Other settings begin a new file.
-    """
-
-    def __init__(self, path: Path | None, key: str) -> None:
-        self._found: dict[tuple[str, float], Sighting] = {}
-        self._stream: TextIO | None = None
-        if path is None:
-            return
-        header = json.dumps({"flight": key})
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        if not lines or lines[0] != header:
-            lines = [header]
-        for line in lines[1:]:
-            try:
-                each = Sighting.from_dict(json.loads(line))
-            except (ValueError, TypeError, KeyError):
-                continue  # the last line of a run that was cut off
-            self._found[each.name, each.time_s] = each
-        self._stream = path.open("w", encoding="utf-8")
-        self._write(header)
-        for each in self._found.values():
-            self._write(json.dumps(each.to_dict()))
-
-    def take(self, frame: FlightFrame) -> Sighting | None:
-        return self._found.get((frame.name, frame.time_s))
-
-    def keep(self, each: Sighting) -> Sighting:
-        self._write(json.dumps(each.to_dict()))
-        return each
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-
-    def _write(self, line: str) -> None:
-        if self._stream is not None:
-            self._stream.write(line + "\n")
-            self._stream.flush()

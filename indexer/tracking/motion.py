@@ -14,14 +14,14 @@ BREAK = 1e-3
 """Probability that the drone is not where its last frame and its speed allow: a second flight in
 the folder, a clock that jumps. Our choice."""
 
-HEADING_SIGMA_DEG = (15.0, 20.0)
+HEADING_SIGMA_DEG = (15.0, 2.0)
 """Standard deviation of a change of heading, degrees: at once, and more for each second."""
 
-STEADY_HEADING, STEADY_SIZE = 0.6, 0.7
+STEADY_HEADING, STEADY_SIZE = 0.7, 0.7
 """Share of the steps in which heading and size change so little. Our choice: drones turn on the
 spot at the end of a line."""
 
-SIZE_SIGMA = (0.15, 0.1)
+SIZE_SIGMA = (0.1, 0.02)
 """The same for the logarithm of the size of the ground in the photo."""
 
 RANDOM_SIZE_SIGMA = 0.7

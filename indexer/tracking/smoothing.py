@@ -67,6 +67,7 @@ def smooth_best(
     measured_T2: NDArray[np.float64],
     sigma_T: NDArray[np.float64],
     sure_T: NDArray[np.bool_],
+    firm_T: NDArray[np.bool_],
 ) -> Smoothed:
     """Return the positions under the acceleration that explains the measurements best.
 
@@ -77,9 +78,10 @@ def smooth_best(
         measured_T2: metres; NaN where a frame was not measured.
         sigma_T: standard deviation of each measurement on each axis, m.
         sure_T: measurements that are no outliers, however the drone must have moved.
+        firm_T: measurements that show where the drone turns.
     """
     constant_TQ = np.tile(ACCELERATIONS, (len(time_T), 1))
-    turning_T = turning(time_T, np.where(sure_T[:, None], measured_T2, np.nan))
+    turning_T = turning(time_T, np.where(firm_T[:, None], measured_T2, np.nan))
     densities_TQ = np.hstack((constant_TQ, turning_T[:, None]))
     there = smooth(time_T, measured_T2, sigma_T, sure_T, densities_TQ)
     # The density of a step stands at its end; backward, its end is its beginning.

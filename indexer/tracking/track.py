@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from indexer.records import Position
 from indexer.tracking.candidates import Sighting, position
-from indexer.tracking.chain import Chain, Node, probabilities, same_place
+from indexer.tracking.chain import Chain, Node, probabilities, same_place, trust_in
 from indexer.tracking.courses import Course, cameras
-from indexer.tracking.fixes import RADIUS_68, RADIUS_95, SURE_FROM, Fix, Track
+from indexer.tracking.fixes import RADIUS_68, RADIUS_95, SURE_ALONE, SURE_FROM, Fix, Track
 from indexer.tracking.motion import BREAK, Motion
 from indexer.tracking.smoothing import Smoothed
+
+FIRM_M = 25.0
+"""Deviation on each axis below which a place shows where the drone turns. Our choice."""
 
 LONGEST_GAP_S = 60.0
 """Longest time without a located frame that is bridged, s. Our choice: half a minute from either
@@ -23,8 +26,17 @@ end at the drone's speed is hundreds of metres."""
 LEAST_PROBABILITY = 0.5
 """Places that are less probable, given the whole flight, are refused as outliers."""
 
-SURE_ALONE = 0.9
-"""A frame whose place is so probable by itself is no outlier, however sharp the turn."""
+DOUBT_M = 40.0
+"""Standard deviation on each axis of a place that is not the right one, from the track. A place of
+probability p is smoothed with the variance of the mixture: its own, and (1 - p) of this one."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Probabilities by frame: that the place is right, and that the chosen position is."""
+
+    place: dict[int, float]
+    position: dict[int, float]
 
 
 def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) -> Track:
@@ -39,7 +51,11 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     for sighting in sightings:
         chain.add(sighting)
     path = chain.path()
-    chances = _chances(chain, path, probabilities(sightings, chain))
+    found = probabilities(sightings, chain)
+    chances = _chances(chain, path, found)
+    trust = {
+        frame: trust_in(chain.frames[frame], candidate, found[frame]) for frame, candidate in path
+    }
     nodes = [node for node in path if chances[node[0]] >= LEAST_PROBABILITY]
     fixes = [
         Fix(
@@ -52,7 +68,7 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
         for each in sightings
     ]
     for number, part in enumerate(segments(chain, nodes), start=1):
-        for frame, fix in _smoothed(sightings, part, chances, origin):
+        for frame, fix in _smoothed(sightings, part, Doubts(chances, trust), origin):
             fixes[frame] = replace(fix, segment=number)
     return _track(fixes)
 
@@ -61,7 +77,7 @@ def window_fix(
     sightings: Sequence[Sighting],
     chain: Chain,
     path: Sequence[Node],
-    confidence: float,
+    doubts: Doubts,
     origin: Position,
 ) -> Fix:
     """Return the fix of the last frame, smoothed over the last segment of a path.
@@ -70,13 +86,12 @@ def window_fix(
         sightings: all frames so far.
         chain: that they were added to.
         path: nodes up to the last frame or before it.
-        confidence: of the fix.
+        doubts: about the frames of the path.
         origin: latitude and longitude that the candidates' metres count from.
     """
     *_, part = segments(chain, path)
-    chances = {frame: confidence for frame, _ in part}
     last = len(sightings) - 1
-    *_, (_, fix) = _smoothed(sightings, part, chances, origin, last)
+    *_, (_, fix) = _smoothed(sightings, part, doubts, origin, last)
     return fix
 
 
@@ -113,7 +128,7 @@ def _chances(
 def _smoothed(
     sightings: Sequence[Sighting],
     part: Sequence[Node],
-    chances: dict[int, float],
+    doubts: Doubts,
     origin: Position,
     last: int | None = None,
 ) -> Iterator[tuple[int, Fix]]:
@@ -127,11 +142,13 @@ def _smoothed(
     ground = Course.empty(frames)
     for row, each in chosen.items():
         sure = each.probability >= SURE_ALONE
-        ground.measure(row, (each.north_m, each.east_m), each.sigma_m, sure=sure)
-    smoothed = ground.smoothed()
+        doubt_m = DOUBT_M * math.sqrt(1.0 - doubts.position[first + row])
+        sigma_m = math.hypot(each.sigma_m, doubt_m)
+        ground.measure(row, (each.north_m, each.east_m), sigma_m, sure=sure)
+    smoothed = ground.smoothed(FIRM_M)
     camera_fixes = cameras(frames, {frame - first: row for frame, row in part}, origin)
     chance = 0.0
-    later = [chances[frame] for frame, _ in part]
+    later = [doubts.place[frame] for frame, _ in part]
     for row, frame in enumerate(range(first, last + 1)):
         is_located = row in chosen and bool(smoothed.used_T[row])
         if row in chosen:

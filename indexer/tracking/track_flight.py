@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from indexer.errors import EmptySourceError, SourceError
 from indexer.gallery.interface import OpenGallery
@@ -11,8 +11,9 @@ from indexer.records import Filters, Prior
 from indexer.tracking.candidates import Sighting
 from indexer.tracking.fixes import Track
 from indexer.tracking.flight import DEFAULT_EVERY_S, open_flight
-from indexer.tracking.localizing import Where, origin_of, sightings
+from indexer.tracking.localizing import Where, origin_of, searched_again, sightings
 from indexer.tracking.motion import motion_of
+from indexer.tracking.second_search import doubtful, weighed
 from indexer.tracking.track import track_of
 from model.descriptor_model import DescriptorModel
 
@@ -20,10 +21,13 @@ DEFAULT_MAX_SPEED_M_S = 25.0
 """Speed bound, m/s: few multicopters fly faster. Our choice."""
 
 
+Item = TypeVar("Item")
+
+
 class Watch(Protocol):
     """Shows progress: yields the items that it is given, of which there are about `total`."""
 
-    def __call__(self, items: Iterable[Sighting], total: int, /) -> Iterable[Sighting]:
+    def __call__(self, items: Iterable[Item], total: int, /) -> Iterable[Item]:
         """Return the items."""
 
 
@@ -76,7 +80,12 @@ def track(
     found = list(watch(coming, opened.count) if watch is not None else coming)
     if not found:
         raise EmptySourceError(f"{opened.path} holds no frame; check what it holds")
-    outcome = track_of(found, motion, origin)
+    arounds = doubtful(found, motion, origin)
+    again: Iterable[tuple[int, Sighting]] = searched_again(
+        opened, found, arounds, gallery, embedder, where, work
+    )
+    nearby = dict(watch(again, len(arounds)) if watch is not None and arounds else again)
+    outcome = track_of(weighed(found, nearby, motion, origin), motion, origin)
     return replace(outcome, start=opened.start, notes=(*notes, *outcome.notes))
 
 

@@ -10,8 +10,9 @@ from indexer.localization.camera_points import QueryPhoto
 from indexer.localization.confidence import calibration_of
 from indexer.localization.localize import JUDGED, Search, localize_embeddings
 from indexer.records import Prior
-from indexer.tracking.candidates import Sighting, sighting
+from indexer.tracking.candidates import Sighting
 from indexer.tracking.fixes import Fix
+from indexer.tracking.sighting import sighting
 from model.descriptor_model import ImageEmbedding
 from service.errors import TrackFullError
 from service.questions.pipeline import Pipeline, query_photo

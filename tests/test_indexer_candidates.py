@@ -1,0 +1,141 @@
+"""Candidate places of one frame: several poses in one place, and a second search around a place."""
+
+import math
+
+import numpy as np
+import pytest
+
+from indexer.geo import metres_between, offset, square_corners
+from indexer.localization.answer import Answer
+from indexer.localization.confidence import UNCALIBRATED
+from indexer.records import ImageRecord, Match, Pose
+from indexer.tracking.candidates import Candidate, Sighting
+from indexer.tracking.motion import Motion
+from indexer.tracking.second_search import doubtful, weighed
+from indexer.tracking.sighting import nearby_sighting, sighting
+from model.matching.interface import Geometry
+
+HOME = (49.5, 17.2)
+SIDE_M = 100.0
+AREA_M2 = math.pi * 130.0**2
+
+
+def match(
+    rank: int,
+    tile_m: tuple[float, float],
+    shown_m: tuple[float, float],
+    inliers: int,
+    turn_deg: float,
+) -> Match:
+    """A tile north and east of home, and where its keypoints put the photo."""
+    latitude, longitude = offset(*HOME, *tile_m)
+    record = ImageRecord(
+        image_id=str(rank),
+        view="satellite",
+        latitude=latitude,
+        longitude=longitude,
+        corners=square_corners(latitude, longitude, SIDE_M, SIDE_M),
+    )
+    up, right = ((shown - tile) / SIDE_M for shown, tile in zip(shown_m, tile_m, strict=True))
+    geometry = Geometry(
+        homography_33=np.eye(3),
+        inliers=inliers,
+        spread=0.5,
+        points_I4=np.zeros((inliers, 4)),
+        pairs=2 * inliers,
+    )
+    pose = Pose(up=up, right=right, turn_deg=turn_deg)
+    return Match(record=record, score=1 - rank / 10, rank=rank, pose=pose, geometry=geometry)
+
+
+CHANCE = match(1, (0.0, 0.0), (40.0, 0.0), 15, 90.0)
+RIGHT = match(2, (50.0, 0.0), (0.0, 0.0), 12, 280.0)
+RIGHT_TOO = match(3, (0.0, 50.0), (2.0, 1.0), 14, 284.0)
+
+
+def answer(matches: list[Match], confidence: float) -> Answer:
+    return Answer(status="uncertain", confidence=confidence, estimate=None, matches=matches)
+
+
+def test_poses_that_contradict_each_other_in_one_place_share_its_probability() -> None:
+    seen = sighting("1", 0.0, answer([CHANCE, RIGHT, RIGHT_TOO], 0.6), UNCALIBRATED, HOME)
+    first, second = seen.candidates
+    assert (first.north_m, first.east_m) == pytest.approx((40.0, 0.0), abs=0.01)
+    assert second.north_m == pytest.approx(1.15, abs=0.1)
+    assert first.probability + second.probability == pytest.approx(0.6)
+    assert second.probability > 10 * first.probability, "two tiles agree on it"
+    assert seen.none == pytest.approx(0.4)
+
+
+def test_poses_of_other_rotations_are_not_one() -> None:
+    turned = match(3, (0.0, 50.0), (2.0, 1.0), 14, 100.0)
+    seen = sighting("1", 0.0, answer([RIGHT, turned], 0.6), UNCALIBRATED, HOME)
+    assert len(seen.candidates) == 2
+
+
+def test_around_a_known_place_inliers_decide_and_few_of_them_leave_doubt() -> None:
+    before = Sighting(name="7", time_s=3.5)
+    seen = nearby_sighting(
+        before, answer([CHANCE, RIGHT, RIGHT_TOO], 0.99), UNCALIBRATED, HOME, AREA_M2
+    )
+    assert (seen.name, seen.time_s, seen.area_m2) == ("7", 3.5, AREA_M2)
+    assert seen.candidates[1].probability > 0.8
+    assert seen.candidates[1].sigma_m < 5, "twelve inliers alone are no measurement, 26 are"
+    alone = nearby_sighting(before, answer([CHANCE], 0.99), UNCALIBRATED, HOME, AREA_M2)
+    assert alone.none > alone.candidates[0].probability
+    nothing = nearby_sighting(before, answer([], 0.0), UNCALIBRATED, HOME, AREA_M2)
+    assert (nothing.candidates, nothing.none) == ((), 1.0)
+
+
+MOTION = Motion(max_speed_m_s=25.0, area_m2=4e6)
+
+
+def sure(number: int, place: tuple[float, float]) -> Sighting:
+    """A frame, 4 s after the one before, that shows its place."""
+    north_m, east_m = place
+    one = Candidate(north_m=north_m, east_m=east_m, sigma_m=3.0, probability=0.99)
+    return Sighting(name=str(number), time_s=4.0 * number, candidates=(one,), none=0.01)
+
+
+def unsure(number: int, *places: tuple[float, float]) -> Sighting:
+    several = tuple(
+        Candidate(north_m=north_m, east_m=east_m, sigma_m=3.0, probability=0.3)
+        for north_m, east_m in places
+    )
+    return Sighting(name=str(number), time_s=4.0 * number, candidates=several, none=0.4)
+
+
+def test_only_frames_that_are_unsure_by_themselves_are_searched_for_again() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(7)]
+    flight[2] = unsure(2, (0.0, 160.0), (60.0, 200.0))
+    flight[4] = Sighting(name="4", time_s=16.0, problem="no image")
+    arounds = doubtful(flight, MOTION, HOME)
+    assert list(arounds) == [2]
+    circle = arounds[2].circle
+    assert metres_between(*HOME, circle.latitude, circle.longitude) == pytest.approx(
+        (0.0, 160.0), abs=3.0
+    )
+    assert 100.0 < circle.radius_m < 200.0
+    assert doubtful([sure(0, (0.0, 0.0))], MOTION, HOME) == {}
+
+
+def test_a_doubtful_frame_is_taken_where_the_sure_ones_expect_it() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(6)]
+    right, wrong = (3.0, 158.0), (60.0, 200.0)
+    flight[2] = unsure(2, wrong, right)
+    found = weighed(flight, {2: flight[2]}, MOTION, HOME)
+    assert found[2].candidates[1].probability > 10 * found[2].candidates[0].probability
+    assert found[1] is flight[1]
+
+
+def test_the_corner_of_a_leg_is_expected_where_the_leg_goes_on() -> None:
+    """Between two legs a smooth curve is 50 m off; the end of the first one is the corner."""
+    way = [(0.0, 80.0 * number) for number in range(4)]
+    way += [(80.0 * number, 240.0) for number in range(1, 4)]
+    flight = [sure(number, place) for number, place in enumerate(way)]
+    flight[3] = unsure(3, (42.0, 200.0), (2.0, 243.0))
+    found = weighed(flight, {3: flight[3]}, MOTION, HOME)[3].candidates
+    assert found[1].probability > found[0].probability
+    expected = doubtful(flight, MOTION, HOME)[3].expected
+    assert len(expected) == 3
+    assert min(math.dist((one.north_m, one.east_m), (0.0, 240.0)) for one in expected) < 5

@@ -237,3 +237,17 @@ def test_text_logs_name_the_request_on_one_line() -> None:
     assert "status=404" in line
     assert "path=/a\\nb" in line
     assert "\n" not in line
+
+
+def test_every_parameter_is_described_and_every_text_is_bounded() -> None:
+    bounding = {"pattern", "maxLength", "enum", "format", "const"}
+    for path, operations in create_app(Settings()).openapi()["paths"].items():
+        for method, operation in operations.items():
+            assert operation["description"], (method, path)
+            for parameter in operation.get("parameters", []):
+                where = (method, path, parameter["name"])
+                assert parameter.get("description"), where
+                schema = parameter["schema"]
+                for kind in schema.get("anyOf", [schema]):
+                    is_text = kind.get("type") == "string" and parameter["name"] != "datetime"
+                    assert not is_text or bounding & set(kind), where

@@ -17,6 +17,9 @@ router = APIRouter(tags=["building"])
 
 ERRORS = problem_responses(401, 404, 405, 409, 422, 503)
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="Id of a job.")]
+FileName = Annotated[
+    str, Path(max_length=255, description="The file's name; its suffix says what it holds.")
+]
 FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -43,7 +46,9 @@ async def create(body: MapBody, response: Response, running: RunningService) -> 
     openapi_extra=FILE,
     responses={**problem_responses(408, 413, 415, 507), **ERRORS},
 )
-async def upload(request: Request, job_id: JobId, file: str, running: RunningService) -> JobBody:
+async def upload(
+    request: Request, job_id: JobId, file: FileName, running: RunningService
+) -> JobBody:
     """Send one file: a GeoTIFF, MBTiles or PMTiles, or photos (with a CSV or GeoJSON of places)."""
     job = running.job_board.find(job_id)
     if job.state is not State.UPLOADING:

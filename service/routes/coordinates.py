@@ -14,7 +14,8 @@ router = APIRouter(tags=["map"])
 
 @router.get("/coordinates", responses=problem_responses(401, 405, 422))
 def coordinates(
-    latitude: Annotated[Latitude, Query()], longitude: Annotated[Longitude, Query()]
+    latitude: Annotated[Latitude, Query(description="Degrees north, WGS 84.")],
+    longitude: Annotated[Longitude, Query(description="Degrees east, WGS 84.")],
 ) -> CoordinatesBody:
     """Return a position (degrees WGS 84) in degrees, minutes and seconds, in UTM and in MGRS."""
     return CoordinatesBody(

@@ -25,9 +25,13 @@ router = APIRouter(tags=["questions"])
     },
 )
 async def explanation(
-    explanation: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$")],
-    image: Annotated[str, Path(pattern=r"^(query|match)-[1-9]$")],
-    kind: ExplanationKind,
+    explanation: Annotated[
+        str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Id, from an answer's links.")
+    ],
+    image: Annotated[
+        str, Path(pattern=r"^(query|match)-[1-9]$", description="Which image, numbered from 1.")
+    ],
+    kind: Annotated[ExplanationKind, Path(description="Which picture of it.")],
     running: RunningService,
 ) -> Response:
     """One explanation: the aligned view, its rings or its heatmap."""

@@ -14,7 +14,7 @@ from service.bounds import parse_bounds
 from service.media_types import GEOJSON
 from service.routes.api_docs import problem_responses
 from service.routes.conditional import cache_headers, not_modified
-from service.schemas.values import BoundsText, GalleryPath
+from service.schemas.values import BOUNDS_WORDS, BoundsText, GalleryPath
 from service.state import RunningService
 
 router = APIRouter(tags=["map"])
@@ -40,8 +40,10 @@ def footprints(
     request: Request,
     name: GalleryPath,
     running: RunningService,
-    bounds: Annotated[BoundsText | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
+    bounds: Annotated[BoundsText | None, Query(description=BOUNDS_WORDS)] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_FEATURES, description="Most footprints in the answer.")
+    ] = MAX_FEATURES,
 ) -> Response:
     """Footprints of the gallery's images by id."""
     within = None if bounds is None else parse_bounds(bounds)

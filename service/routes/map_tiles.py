@@ -19,7 +19,12 @@ router = APIRouter(tags=["map"])
 
 
 DOCUMENT_ERRORS = problem_responses(401, 404, 405, 422, 429, 503)
-Extension = Literal["png", "jpg", "jpeg"]
+Zoom = Annotated[int, Path(ge=0, le=MAX_ZOOM, description="Zoom level.")]
+Column = Annotated[int, Path(ge=0, lt=2**MAX_ZOOM, description="Column, from the west.")]
+Row = Annotated[int, Path(ge=0, lt=2**MAX_ZOOM, description="Row, from the north.")]
+Extension = Annotated[
+    Literal["png", "jpg", "jpeg"], Path(description="Any of these; it does not choose the format.")
+]
 
 
 @router.get("/galleries/{name}/tiles.json", responses=DOCUMENT_ERRORS)
@@ -59,9 +64,9 @@ async def _layer(request: Request, name: str, running: Running) -> MapLayer:
 async def tile_with_extension(
     request: Request,
     name: GalleryPath,
-    zoom: Annotated[int, Path(ge=0, le=MAX_ZOOM)],
-    x: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],
-    y: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],
+    zoom: Zoom,
+    x: Column,
+    y: Row,
     extension: Extension,
     running: RunningService,
 ) -> Response:
@@ -85,9 +90,9 @@ async def tile_with_extension(
 async def tile(
     request: Request,
     name: GalleryPath,
-    zoom: Annotated[int, Path(ge=0, le=MAX_ZOOM)],
-    x: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],
-    y: Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)],
+    zoom: Zoom,
+    x: Column,
+    y: Row,
     running: RunningService,
 ) -> Response:
     """One web-mercator tile of the gallery's own images; rows count from the north (XYZ)."""

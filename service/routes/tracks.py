@@ -43,7 +43,9 @@ MEDIA_TYPES = {
 WATCH_S = 2.0
 """Seconds between two looks of a watcher at whether the track and the service still run."""
 
-TrackId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+TrackId = Annotated[
+    str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="Id of a track.")
+]
 
 _IMAGE = {"type": "string", "format": "binary"}
 _FRAME_BODY: dict[str, Any] = {
@@ -143,7 +145,12 @@ async def read_track(
     track_id: TrackId,
     running: RunningService,
     form: Annotated[
-        str, Query(alias="format", pattern="^(json|geojson|gpx|kml|csv|nmea)$")
+        str,
+        Query(
+            alias="format",
+            pattern="^(json|geojson|gpx|kml|csv|nmea)$",
+            description="Format of the track.",
+        ),
     ] = "json",
 ) -> Response:
     """Return the track of all frames so far, smoothed over the whole flight."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from indexer.records import Filters, Prior
 from service.bounds import parse_bounds
 from service.schemas.values import (
+    BOUNDS_WORDS,
     HALF_EQUATOR_M,
     NAME_PATTERN,
     BoundsText,
@@ -45,7 +46,7 @@ class QuestionFields(BaseModel):
         allow_inf_nan=False,
         description="Prior: matches lie within so many metres of its centre.",
     )
-    bounds: BoundsText | None = None
+    bounds: BoundsText | None = Field(None, description=BOUNDS_WORDS)
     use_image_gps: bool = Field(
         False, description="Take the prior's centre from the GPS inside the image."
     )

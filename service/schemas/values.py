@@ -35,13 +35,11 @@ ImagePath = Annotated[
     str, Path(min_length=1, max_length=4096, description="Id of an image of the gallery.")
 ]
 
+BOUNDS_WORDS = "Only images whose centre lies in west,south,east,north, degrees."
+
 BoundsText = Annotated[
     str,
-    Field(
-        max_length=200,
-        description="Only images whose centre lies in west,south,east,north, degrees.",
-        examples=["14.0,50.0,14.5,50.2"],
-    ),
+    Field(max_length=200, examples=["14.0,50.0,14.5,50.2"]),
     AfterValidator(checked_bounds),
 ]
 """A box as a query parameter; `service.bounds.parse_bounds` reads it."""

@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,7 @@ from service.settings import PREFIX, Settings, read_settings
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
+SCALE = yaml.safe_load((ROOT / "docker" / "compose.scale.yml").read_text())["services"]
 DOCKERFILES = sorted((ROOT / "docker").glob("Dockerfile.*"))
 FAISS = {"cpu": "faiss-cpu", "gpu": "faiss-gpu-cu12"}
 PROMETHEUS = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())
@@ -118,7 +120,7 @@ def test_a_bare_compose_up_starts_the_cpu_service_alone() -> None:
 
 def test_base_images_can_be_named_by_their_digest() -> None:
     for file in [*DOCKERFILES, ROOT / "docker" / "proxy" / "Dockerfile"]:
-        assert instructions(file, "ARG") == ["DEBIAN=debian:bookworm-slim"]
+        assert instructions(file, "ARG")[0] == "DEBIAN=debian:bookworm-slim"
         assert {line.split(" ")[0] for line in instructions(file, "FROM")} == {"${DEBIAN}"}
     for service in SERVICES.values():
         assert service["build"]["args"] == {"DEBIAN": "${DEBIAN:-debian:bookworm-slim}"}
@@ -145,12 +147,13 @@ def test_the_image_installs_known_files_only(image: str) -> None:
     }
     assert wanted <= {name.replace("_", "-") for name in locked}
     assert [name for name in locked if name.startswith("faiss")] == [FAISS[image]]
-    (install,) = [
+    first, *others = [
         line
         for line in instructions(ROOT / "docker" / f"Dockerfile.{image}", "RUN")
-        if "hashes" in line
+        if "pip install" in line
     ]
-    assert "--require-hashes" in install
+    assert "--require-hashes" in first
+    assert all("--no-deps" in each or "--constraint" in each for each in others)
 
 
 def test_only_the_proxy_faces_the_internet_and_keys_are_required_behind_it() -> None:
@@ -203,3 +206,44 @@ def test_settings_that_compose_leaves_empty_count_as_unset(monkeypatch: pytest.M
     settings = read_settings()
     assert settings.weights is None
     assert settings.api_keys == ""
+
+
+def test_the_services_of_a_scaled_deployment_are_ours_behind_the_balancer() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    addresses = []
+    for name in ("service-1", "service-2"):
+        service = SCALE[name]
+        named = {key for key in service["environment"] if key.startswith(PREFIX)}
+        assert named <= known
+        values = {key: service["environment"][key] for key in named}
+        assert read_settings({**values, "SAFENET_API_KEYS": ""}).store.parts[0] == "milvus:"
+        assert service["build"]["args"]["EXTRAS"] in extras()
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert "ports" not in service
+        addresses.append(service["networks"]["behind-the-proxy"]["ipv4_address"])
+    assert SCALE["balancer"]["environment"]["UPSTREAM"].split() == [f"{a}:8000" for a in addresses]
+    assert [name for name, each in SCALE.items() if "ports" in each] == ["balancer"]
+    assert SCALE["indexer-scale"]["entrypoint"] == ["safenet-index"]
+
+
+def extras() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu", "internet", "scale"])
+def test_compose_accepts_the_files(profile: str) -> None:
+    plugin = ["docker", "compose"]
+    has_plugin = (
+        shutil.which("docker")
+        and not subprocess.run([*plugin, "version"], capture_output=True, check=False).returncode
+    )
+    command = plugin if has_plugin else [shutil.which("docker-compose") or ""]
+    if not command[0]:
+        pytest.skip("neither docker compose nor docker-compose is installed")
+    files = ["--file", "docker-compose.yml", "--file", "docker/compose.scale.yml"]
+    done = subprocess.run(
+        [*command, *files, "--profile", profile, "config", "--quiet"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

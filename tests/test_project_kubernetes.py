@@ -34,6 +34,12 @@ def test_every_variable_is_a_setting_with_a_good_value(container: dict[str, Any]
     assert MilvusAddress.parse(str(settings.store)).database == "maps"
 
 
+def test_every_manifest_fits_the_schema_of_its_kind(manifests: dict[str, Any]) -> None:
+    validation = pytest.importorskip("kubernetes_validate")
+    for each in manifests.values():
+        validation.validate(each, "1.31", strict=True)
+
+
 def test_the_probes_ask_routes_of_the_service(container: dict[str, Any], tmp_path: Path) -> None:
     app = create_app(Settings(store=tmp_path), ColourEmbedder())
     routes = app.openapi()["paths"]

@@ -24,8 +24,9 @@ for file in fullchain.pem privkey.pem; do
     fi
 done
 rm -f "$RUN/http.sock" "$RUN/https.sock"
+SERVERS=$(for each in $UPSTREAM; do printf 'server %s; ' "$each"; done)
 set --
-for name in TLS RUN MODULES UPSTREAM LISTEN HTTPS_PORT HTTP_PORT HEAD_S IDLE_S CONNECTIONS \
+for name in TLS RUN MODULES SERVERS LISTEN HTTPS_PORT HTTP_PORT HEAD_S IDLE_S CONNECTIONS \
     CONNECTIONS_PER_ADDRESS UPLOADS_PER_ADDRESS REQUESTS_PER_S REQUESTS_BURST; do
     eval "value=\$$name"
     set -- "$@" -e "s|@$name@|$value|g"

@@ -45,10 +45,10 @@ def test_a_gallery_is_built_searched_described_and_exported(run, tmp_path: Path)
         assert "1 removed, 9 images left" in run("remove", "map", "--source", "more", *at).output
         assert "9 footprints" in run("export", "map", "out.geojson", *at).output
         assert "1 STAC items" in run("export", "map", "stac", "--stac", *at).output
-        assert "map: 9 images, version 000004" in run("update", "map", *at).output
+        assert "map: 10 images, version 000004" in run("update", "map", *at).output
         assert "0 pictures made again" in run("rebuild", "map", *at).output
         wrong = run("search", "map", "query.png", "--source", "none", *at, ok=False)
-        assert "choose from: tiles" in wrong.stderr
+        assert "choose from: more, tiles" in wrong.stderr
         again = run("build", "map", "tiles", "--objects", "objects", *at, ok=False)
         assert "build --replace" in again.stderr
 

@@ -32,6 +32,7 @@ class DescriptorFile:
     ) -> None:
         self.path = path
         self.row_bytes = bytes_of_row(descriptor_dim, local_bytes)
+        self._local_at = 2 * descriptor_dim
         self._row = np.dtype(
             [("descriptor", np.float16, (descriptor_dim,)), ("local", np.int8, (local_bytes,))]
         )
@@ -60,13 +61,11 @@ class DescriptorFile:
 
     def gather(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float16]:
         """Return the descriptors of the given slots, in that order: fp16 [N, D]."""
-        descriptors_ND: NDArray[np.float16] = self._gather(slots)["descriptor"]
-        return descriptors_ND
+        return self._part(slots, 0, self._local_at).view(np.float16)
 
     def local(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int8]:
         """Return the local features of the given slots, in that order: int8 [N, L]."""
-        local_NL: NDArray[np.int8] = self._gather(slots)["local"]
-        return local_NL
+        return self._part(slots, self._local_at, self.row_bytes).view(np.int8)
 
     def chunks(
         self, slots: NDArray[np.int64]
@@ -103,6 +102,17 @@ class DescriptorFile:
     def _read(self, first_slot: int, count: int) -> NDArray[np.void]:
         data = os.pread(self._handle, count * self.row_bytes, first_slot * self.row_bytes)
         return np.frombuffer(data, dtype=self._row, count=len(data) // self.row_bytes)
+
+    def _part(
+        self, slots: Sequence[int] | NDArray[np.int64], first: int, last: int
+    ) -> NDArray[np.uint8]:
+        """Return the bytes from `first` up to `last` of each row, read into their place."""
+        part_NB = np.empty((len(slots), last - first), dtype=np.uint8)
+        for slot, part_B in zip(np.asarray(slots).tolist(), part_NB, strict=True):
+            done = os.preadv(self._handle, [part_B.data], slot * self.row_bytes + first)
+            if done != last - first:
+                raise ValueError(f"slot {slot} lies behind the end of {self.path.name}")
+        return part_NB
 
     def _gather(self, slots: Sequence[int] | NDArray[np.int64]) -> NDArray[np.void]:
         rows_N = np.empty(len(slots), dtype=self._row)

@@ -45,8 +45,9 @@ faiss: Any = import_module("faiss")  # after the check, and untyped: its own hin
 class Recipe:
     """How one index type is built and searched.
 
-    `depth` is how many candidates are fetched at least before exact re-ranking, `probe_share` the
-    part of the inverted lists that a query visits.
+    `depth` is how many candidates are fetched at least before exact re-ranking, `probes` the number
+    of the inverted `lists` that a query visits. Our choice: as many as find 0.99 of the first
+    matches at a million images; docs/scaling.md has what each costs.
     """
 
     depth: int
@@ -91,7 +92,7 @@ def recipe(kind: str, size: int) -> Recipe:
     if kind == "ivf-sq8":
         return Recipe(depth=32, lists=lists, probes=max(1, min(lists, 128)))
     if kind == "ivf-rabitq":
-        return Recipe(depth=400, lists=lists, probes=max(1, min(lists, 192)))
+        return Recipe(depth=200, lists=lists, probes=max(1, min(lists, 160)))
     return Recipe(depth=32)
 
 

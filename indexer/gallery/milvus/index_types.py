@@ -37,8 +37,8 @@ TYPES = {
         type="IVF_RABITQ",
         since=(2, 6),
         build={"nlist": 1024},
-        search={"nprobe": 192, "rbq_query_bits": 8},
-        depth=400,
+        search={"nprobe": 160, "rbq_query_bits": 8},
+        depth=200,
         in_lite=False,
     ),
 }

@@ -167,9 +167,11 @@ class MilvusServer:
 
 
 def _texts(error: BaseException) -> Iterator[str]:
-    """Yield what an error and those that caused it say."""
+    """Yield what an error and those that caused it say; a chain may lead back to itself."""
     following: BaseException | None = error
-    while following is not None:
+    before: set[int] = set()
+    while following is not None and id(following) not in before:
+        before.add(id(following))
         yield str(getattr(following, "message", "") or following)
         following = following.__cause__ or following.__context__
 

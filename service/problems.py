@@ -149,7 +149,10 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
-    detail = f"{request.method} {request.url.path}: {phrase.lower()}; /docs lists the routes"
+    why = f"{phrase.lower()}; /docs lists the routes"
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        why = "the body cannot be read; /docs shows its form"
+    detail = f"{request.method} {request.url.path}: {why}"
     return problem(request, ProblemKind(error.status_code, slug, phrase), detail, error.headers)
 
 

@@ -133,6 +133,18 @@ def test_files_of_other_kinds_and_sizes_are_refused(
     assert not list((store / ".uploads").iterdir())
 
 
+def test_a_body_that_is_no_text_is_refused_as_documented(
+    builder: tuple[httpx.Client, Path],
+) -> None:
+    client, _ = builder
+    headers = {"Content-Type": "application/json"}
+    refused = client.post("/galleries", content=b"\xff", headers=headers)
+    assert refused.status_code == 400
+    assert "the body cannot be read" in refused.json()["detail"]
+    document = client.get("/openapi.json").json()
+    assert "400" in document["paths"]["/galleries"]["post"]["responses"]
+
+
 def test_building_needs_an_admin_key(builder: tuple[httpx.Client, Path]) -> None:
     client, _ = builder
     for key in ({"X-API-Key": READER}, {"X-API-Key": ""}):

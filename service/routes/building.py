@@ -28,7 +28,7 @@ FILE: dict[str, Any] = {
 }
 
 
-@router.post("/galleries", status_code=201, responses={**problem_responses(429), **ERRORS})
+@router.post("/galleries", status_code=201, responses={**problem_responses(400, 429), **ERRORS})
 async def create(body: MapBody, response: Response, running: RunningService) -> JobBody:
     """Begin to build a gallery; its files come next. Needs an admin key."""
     if is_milvus(running.settings.store):

@@ -13,7 +13,7 @@ from model.errors import CheckpointError, ConfigError
 from model.matching import xfeat_rows
 from model.matching.choice import load_matcher
 from model.matching.geometry import homography, is_plausible, mapped, rotation
-from model.matching.grid import GRID_SIDE, MOST_SHIFT, agreement
+from model.matching.grid import GRID_SIDE, MOST_SHIFT, agreement, spectra
 from model.matching.keypoints import Keypoints, mutual_nearest, strongest
 from model.matching.lightglue_matcher import LightGlueMatcher
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat
@@ -56,9 +56,9 @@ def test_the_shipped_weights_are_small_and_damaged_ones_are_refused(tmp_path: Pa
 def test_the_strongest_keypoints_are_those_of_the_highest_scores() -> None:
     scores = np.zeros((64, 64), np.float32)
     scores[10, 20], scores[30, 40], scores[50, 60] = 0.5, 0.9, 0.2
-    features = np.ones((8, 8, 4), np.float32)
+    reliability, features = np.ones((8, 8), np.float32), np.ones((8, 8, 4), np.float32)
 
-    found = strongest(scores, features, 2)
+    found = strongest(scores, reliability, features, 2)
 
     expected = {((20.5 / 64) - 0.5, (10.5 / 64) - 0.5), ((40.5 / 64) - 0.5, (30.5 / 64) - 0.5)}
     assert {tuple(place) for place in found.places_P2.tolist()} == expected
@@ -123,7 +123,7 @@ def test_a_grid_agrees_fully_with_itself_and_with_its_shifted_copy_where_they_ov
     disc = axis[:, None] ** 2 + axis**2 < (GRID_SIDE / 2) ** 2
     inside = disc[MOST_SHIFT:, MOST_SHIFT:].sum()
 
-    found = agreement(at_origin[None], np.stack([at_origin, shifted, -at_origin]))
+    found = agreement(at_origin[None], spectra(np.stack([at_origin, shifted, -at_origin])))
 
     assert found[0, 0] == pytest.approx(math.sqrt(disc.sum()) / GRID_SIDE, abs=1e-4)
     assert found[1, 0] == pytest.approx(math.sqrt(inside) / GRID_SIDE, abs=1e-4)

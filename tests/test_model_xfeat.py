@@ -51,13 +51,13 @@ def test_the_network_gives_the_maps_of_kornias_xfeat(
         features = torch.nn.functional.normalize(features, dim=1).permute(0, 2, 3, 1).numpy()
         heat = torch.nn.functional.pixel_shuffle(logits.softmax(dim=1)[:, :64], 8)
         peaks = heat == torch.nn.functional.max_pool2d(heat, 5, 1, 2)
-        wide = torch.nn.functional.interpolate(reliability, scale_factor=8, mode="bilinear")
-        scores = (heat * wide * peaks)[:, 0].numpy()
+        scores = (heat * peaks)[:, 0].numpy()
 
     maps = XFeat(SIDE)(pixels)
 
     assert (maps.features_NMMD * features).sum(axis=3).min() > 0.9999
-    both = (maps.scores_NSS > 0.02) & (scores > 0.02)
-    either = (maps.scores_NSS > 0.02) | (scores > 0.02)
+    assert np.abs(maps.reliability_NMM - reliability[:, 0].numpy()).max() < 0.01
+    both = (maps.peaks_NSS > 0.02) & (scores > 0.02)
+    either = (maps.peaks_NSS > 0.02) | (scores > 0.02)
     assert both.sum() / either.sum() > 0.97  # half precision moves a few peaks
-    assert np.abs(maps.scores_NSS - scores)[both].max() < 0.01
+    assert np.abs(maps.peaks_NSS - scores)[both].max() < 0.01

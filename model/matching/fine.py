@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.matching.keypoints import MIN_COSINE, Keypoints, strongest
+from model.matching.keypoints import MIN_COSINE, Keypoints
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat
 
 FINE_SIDE = 448
@@ -37,8 +37,7 @@ class FinePoints:
         Raises:
             CheckpointError: the weights are missing or damaged.
         """
-        maps = self._network(pixels_3SS[None])
-        return strongest(maps.scores_NSS[0], maps.features_NMMD[0], FINE_KEYPOINTS)
+        return self._network(pixels_3SS[None]).keypoints(0, FINE_KEYPOINTS)
 
     @property
     def _network(self) -> XFeat:

@@ -27,7 +27,7 @@ SHIFT_SCALE = 0.1
 """Width of the kernel that finds the most common displacement, in sides."""
 
 SCALES = (0.35, 2.5)
-"""Bounds on the size of the query's square in the gallery image, in sides."""
+"""Bounds on the size of the query's square in the gallery image, relative to the expected one."""
 
 MOST_ROTATION_DEG = 40.0
 """Largest rotation of the query, which is turned upright roughly before. Our choice: descriptors
@@ -62,7 +62,9 @@ SQUARE_42 = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 """Corners of the centre square, clockwise from the top left."""
 
 
-def homography(query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32]) -> Geometry | None:
+def homography(
+    query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32], scale: float = 1.0
+) -> Geometry | None:
     """Return the geometry that most correspondences agree on; None where there is none.
 
     Mirrored, degenerate and wildly stretched solutions are none.
@@ -71,16 +73,20 @@ def homography(query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32])
         query_C2: positions in the query.
         candidate_C2: corresponding positions in the gallery image, which is rotated against the
             query by 30 degrees at most.
+        scale: expected size of the query's square in the gallery image, sides.
     """
-    near = _around_most_common_shift(query_C2, candidate_C2)
+    near = _around_most_common_shift(query_C2 * np.float32(scale), candidate_C2)
     if near.sum() < MIN_POINTS:
         return None
     points_C4 = np.hstack((query_C2[near], candidate_C2[near])).astype(np.float64)
-    return verified(points_C4, TOLERANCE, MOST_ROTATION_DEG)
+    return verified(points_C4, TOLERANCE, MOST_ROTATION_DEG, scale)
 
 
 def verified(
-    points_C4: NDArray[np.float64], tolerance: float, most_rotation_deg: float
+    points_C4: NDArray[np.float64],
+    tolerance: float,
+    most_rotation_deg: float,
+    scale: float = 1.0,
 ) -> Geometry | None:
     """Return the geometry of a robust fit to correspondences; None where it is not plausible.
 
@@ -88,13 +94,14 @@ def verified(
         points_C4: x, y in the query, then x, y in the gallery image.
         tolerance: largest distance of an inlier from where the homography puts it, sides.
         most_rotation_deg: largest rotation of the query.
+        scale: expected size of the query's square in the gallery image, sides.
     """
     if len(points_C4) < MIN_POINTS:
         return None
     settings = _RANSAC | {"max_reproj_error": tolerance}
     found_33, report = poselib.estimate_homography(points_C4[:, :2], points_C4[:, 2:], settings, {})
     inlier_C = np.array(report["inliers"], dtype=bool)
-    if inlier_C.sum() < MIN_POINTS or not is_plausible(found_33, most_rotation_deg):
+    if inlier_C.sum() < MIN_POINTS or not is_plausible(found_33, most_rotation_deg, scale):
         return None
     points_I4 = points_C4[inlier_C]
     covered = spread(points_I4[:, :2])
@@ -110,9 +117,14 @@ def verified(
 
 
 def is_plausible(
-    homography_33: NDArray[np.float64], most_rotation_deg: float = MOST_ROTATION_DEG
+    homography_33: NDArray[np.float64],
+    most_rotation_deg: float = MOST_ROTATION_DEG,
+    scale: float = 1.0,
 ) -> bool:
-    """Return whether a homography can be a photo of the ground that is rotated so much at most."""
+    """Return whether a homography can be a photo of the ground that is rotated so much at most.
+
+    `scale` is the expected size of its square in the gallery image, sides.
+    """
     if not np.isfinite(homography_33).all() or abs(homography_33[2, 2]) < 1e-9:
         return False
     depth_4 = np.hstack((SQUARE_42, np.ones((4, 1)))) @ (homography_33 / homography_33[2, 2])[2]
@@ -130,7 +142,7 @@ def is_plausible(
     angle_deg = math.degrees(math.atan2(right[1] - down[0], right[0] + down[1]))
     if abs(angle_deg) > most_rotation_deg:
         return False
-    size = math.sqrt(_area(corners_42))
+    size = math.sqrt(_area(corners_42)) / scale
     smallest, largest = SCALES
     return smallest <= size <= largest and bool(sides_4.max() <= MOST_STRETCH * sides_4.min())
 

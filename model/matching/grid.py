@@ -1,14 +1,19 @@
 """Agreement of dense descriptors: which heading and shift of a query fit a gallery image best.
 
 It costs far less than comparing keypoints and selects what they are compared for. Shapes: K gallery
-images, T headings, G cells a side, W features of a cell, P = 2 G.
+images, T headings, G cells a side, W features of a cell, F frequencies, P shifts.
 """
+
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 GRID_SIDE = 14
 """Number of cells a side. Our choice: 28 find no more and take four times the room."""
+
+CELL = 2
+"""Number of dense descriptors along a cell's side."""
 
 MOST_SHIFT = 6
 """Largest shift of the query from the gallery image's centre in each direction, cells."""
@@ -22,58 +27,106 @@ def grid_of(
     mean_D: NDArray[np.float32],
     projection_DW: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return whitened features of unit length on a coarser grid: float32 [G, G, W].
+    """Return whitened features of unit length on a coarser grid: float32 [M / 2, M / 2, W].
 
     Args:
-        features_MMD: dense unit descriptors, M a multiple of G.
+        features_MMD: dense unit descriptors.
         mean_D: their mean over many images of the ground.
         projection_DW: their whitening.
     """
-    cells = features_MMD.shape[0] // GRID_SIDE
+    side = features_MMD.shape[0] // CELL
     white_MMW = _unit(((features_MMD - mean_D) @ projection_DW).astype(np.float32, copy=False))
-    blocks = white_MMW.reshape(GRID_SIDE, cells, GRID_SIDE, cells, -1)
+    blocks = white_MMW.reshape(side, CELL, side, CELL, -1)
     return _unit(blocks.mean(axis=(1, 3)).astype(np.float32))
 
 
+def spectra(grids_NGGW: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Return the Fourier transforms of grids [F, N, W], smaller ones in the middle of G x G cells.
+
+    They are matrix products: numpy's transforms of so small grids take thrice the time.
+    """
+    count, side, _, width = grids_NGGW.shape
+    edge = (GRID_SIDE - side) // 2
+    grids_CX = grids_NGGW.transpose(1, 2, 0, 3).reshape(side * side, count * width)
+    inner_FC = _fourier().reshape(-1, GRID_SIDE, GRID_SIDE)[:, edge:][:, :side, edge:][:, :, :side]
+    real_FX, imaginary_FX = np.split(inner_FC.reshape(len(inner_FC), -1) @ grids_CX, 2)
+    spectra_FX = np.empty(real_FX.shape, dtype=np.complex64)
+    spectra_FX.real, spectra_FX.imag = real_FX, imaginary_FX
+    return spectra_FX.reshape(len(spectra_FX), count, width)
+
+
 def agreement(
-    query_TGGW: NDArray[np.float32], candidates_KGGW: NDArray[np.float32]
+    query_TSSW: NDArray[np.float32], candidates_FKW: NDArray[np.complex64]
 ) -> NDArray[np.float32]:
     """Return the agreement of every candidate with every heading at its best shift: float32 [K, T].
 
-    It is the sum of cosines over the cells that overlap, divided by the square root of (all cells
+    It is the sum of cosines over the cells that overlap, divided by the square root of (G * G cells
     times overlapping cells). Of the query only the circle within its square counts, which is filled
     at every heading.
+
+    Args:
+        query_TSSW: the query's grids, S cells a side: fewer than G where it was described smaller.
+        candidates_FKW: the `spectra` of the candidates' grids.
     """
-    disc_GG = _disc()
-    queries_TPF = _spectra(query_TGGW * disc_GG[:, :, None])
-    candidates_KPF = _spectra(candidates_KGGW)
-    # P x F frequencies, each a product of [K, W] with [W, T]
-    products_PFKT = candidates_KPF.transpose(1, 2, 0, 3) @ queries_TPF.conj().transpose(1, 2, 3, 0)
-    sums_PPKT = np.fft.irfft2(products_PFKT, (PERIOD, PERIOD), axes=(0, 1))
-    overlap_PP = np.fft.irfft2(
-        _spectra(np.ones((1, GRID_SIDE, GRID_SIDE, 1), np.float32))[0, :, :, 0]
-        * _spectra(disc_GG[None, :, :, None])[0, :, :, 0].conj(),
-        (PERIOD, PERIOD),
-    )
-    shifts = np.r_[0 : MOST_SHIFT + 1, PERIOD - MOST_SHIFT : PERIOD]
-    window = np.ix_(shifts, shifts)
-    cells_PP11 = np.maximum(overlap_PP[window], 1)[:, :, None, None]
-    agreed_PPKT = sums_PPKT[window] / (GRID_SIDE * np.sqrt(cells_PP11))
-    best_KT: NDArray[np.float32] = agreed_PPKT.max(axis=(0, 1)).astype(np.float32)
+    side = query_TSSW.shape[1]
+    query_FTW = spectra(query_TSSW * disc(side)[:, :, None])
+    products_FKT = candidates_FKW @ query_FTW.conj().transpose(0, 2, 1)
+    sums_PKT = _shifted(products_FKT)
+    best_KT: NDArray[np.float32] = (sums_PKT * _weights(side)[:, None, None]).max(axis=0)
     return best_KT
 
 
-def _disc() -> NDArray[np.float32]:
-    axis = np.arange(GRID_SIDE) - (GRID_SIDE - 1) / 2
-    inside = axis[:, None] ** 2 + axis**2 < (GRID_SIDE / 2) ** 2
+@cache
+def disc(side: int) -> NDArray[np.float32]:
+    """Return 1 for the cells of a grid within the circle in its square, 0 for the others."""
+    axis = np.arange(side) - (side - 1) / 2
+    inside = axis[:, None] ** 2 + axis**2 < (side / 2) ** 2
     return inside.astype(np.float32)
 
 
-def _spectra(grids_NGGW: NDArray[np.float32]) -> NDArray[np.complex64]:
-    spectra: NDArray[np.complex64] = np.fft.rfft2(grids_NGGW, (PERIOD, PERIOD), axes=(1, 2)).astype(
-        np.complex64
-    )
-    return spectra
+@cache
+def _weights(side: int) -> NDArray[np.float32]:
+    """Return 1 / sqrt(G * G cells * overlapping cells) at every shift [P]."""
+    whole = spectra(np.ones((1, GRID_SIDE, GRID_SIDE, 1), np.float32))
+    overlap_P = _shifted(whole * spectra(disc(side)[None, :, :, None]).conj())[:, 0, 0]
+    weights_P: NDArray[np.float32] = 1 / (GRID_SIDE * np.sqrt(np.maximum(overlap_P, 1)))
+    return weights_P
+
+
+def _shifted(products_FKT: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return the sums over overlapping cells at every shift [P, K, T]."""
+    products_FX = products_FKT.reshape(len(products_FKT), -1)
+    sums_PX = _inverse() @ np.concatenate((products_FX.real, products_FX.imag))
+    sums_PKT: NDArray[np.float32] = sums_PX.reshape(-1, *products_FKT.shape[1:])
+    return sums_PKT
+
+
+@cache
+def _fourier() -> NDArray[np.float32]:
+    """Return real, then imaginary parts of the transform of a grid: float32 [2 * F, G * G]."""
+    waves_FC = np.exp(-2j * np.pi * _phases(np.arange(GRID_SIDE)))
+    return np.concatenate((waves_FC.real, waves_FC.imag)).astype(np.float32)
+
+
+@cache
+def _inverse() -> NDArray[np.float32]:
+    """Return the sum at every shift from real, then imaginary parts: float32 [P, 2 * F]."""
+    waves_FP = np.exp(2j * np.pi * _phases(np.arange(-MOST_SHIFT, MOST_SHIFT + 1)))
+    column = np.arange(PERIOD // 2 + 1)
+    twice_F = np.tile(np.where((column == 0) | (2 * column == PERIOD), 1, 2), PERIOD)
+    weighted_FP = waves_FP * twice_F[:, None] / PERIOD**2
+    return np.concatenate((weighted_FP.real, -weighted_FP.imag)).T.astype(np.float32)
+
+
+def _phases(axis: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Return the phase, in turns, of every frequency at every place of axis x axis: [F, _].
+
+    A real grid needs half of the frequencies only.
+    """
+    rows, columns = np.arange(PERIOD), np.arange(PERIOD // 2 + 1)
+    down, right = np.outer(rows, axis), np.outer(columns, axis)
+    phases = down[:, None, :, None] + right[None, :, None, :]
+    return phases.reshape(len(rows) * len(columns), len(axis) ** 2) / PERIOD
 
 
 def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:

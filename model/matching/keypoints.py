@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_SCORE = 0.01
-"""Least keypoint score. Our choice: low, since only the strongest keypoints are kept."""
+"""Least score of a keypoint. Our choice: low, since only the strongest keypoints are kept."""
 
 MIN_COSINE = 0.7
 """Least cosine of corresponding descriptors. Source: the authors use 0.82 between photos of one
@@ -28,40 +28,52 @@ class Keypoints:
 
 
 def strongest(
-    scores_SS: NDArray[np.float32], features_MMD: NDArray[np.float32], count: int
+    peaks_SS: NDArray[np.float32],
+    reliability_MM: NDArray[np.float32],
+    features_MMD: NDArray[np.float32],
+    count: int,
 ) -> Keypoints:
-    """Return at most `count` keypoints of highest score.
+    """Return at most `count` keypoints of highest score: probability times reliability.
 
     Args:
-        scores_SS: 0 where there is no keypoint.
-        features_MMD: dense descriptors; each keypoint's is interpolated bilinearly.
+        peaks_SS: probability of a keypoint; 0 where there is none.
+        reliability_MM: of the descriptors; each keypoint's is interpolated bilinearly.
+        features_MMD: dense descriptors, interpolated likewise.
         count: upper bound on the number of keypoints.
     """
-    side = scores_SS.shape[0]
-    flat = scores_SS.ravel()
+    flat = peaks_SS.ravel()
     found = np.flatnonzero(flat > MIN_SCORE)
-    if len(found) > count:
-        found = found[np.argpartition(-flat[found], count - 1)[:count]]
-    rows, columns = np.divmod(found, side)
-    places_P2 = np.stack((columns + 0.5, rows + 0.5), axis=1) / side - 0.5
-    return Keypoints(
-        places_P2.astype(np.float32), _interpolated(features_MMD, places_P2.astype(np.float32))
-    )
+    places_P2 = _places(found, peaks_SS.shape[0])
+    scores_P = flat[found] * _interpolated(reliability_MM[:, :, None], places_P2)[:, 0]
+    kept = np.flatnonzero(scores_P > MIN_SCORE)
+    if len(kept) > count:
+        kept = kept[np.argpartition(-scores_P[kept], count - 1)[:count]]
+    return Keypoints(places_P2[kept], _unit(_interpolated(features_MMD, places_P2[kept])))
+
+
+def _places(pixels_P: NDArray[np.intp], side: int) -> NDArray[np.float32]:
+    rows, columns = np.divmod(pixels_P, side)
+    places_P2: NDArray[np.float32] = np.stack((columns + 0.5, rows + 0.5), axis=1) / side - 0.5
+    return places_P2.astype(np.float32)
 
 
 def _interpolated(
-    features_MMD: NDArray[np.float32], places_P2: NDArray[np.float32]
+    maps_MMD: NDArray[np.float32], places_P2: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    cells = features_MMD.shape[0]
+    cells = maps_MMD.shape[0]
     at_P2 = np.clip((places_P2 + 0.5) * cells - 0.5, 0, cells - 1)
     low_P2 = np.minimum(at_P2.astype(np.intp), cells - 2)
     right_P, down_P = (at_P2 - low_P2).T[:, :, None]
     x_P, y_P = low_P2.T
-    upper_PD = features_MMD[y_P, x_P] * (1 - right_P) + features_MMD[y_P, x_P + 1] * right_P
-    lower_PD = features_MMD[y_P + 1, x_P] * (1 - right_P) + features_MMD[y_P + 1, x_P + 1] * right_P
-    mean_PD = upper_PD * (1 - down_P) + lower_PD * down_P
-    lengths_P1 = np.linalg.norm(mean_PD, axis=1, keepdims=True)
-    unit_PD: NDArray[np.float32] = mean_PD / np.maximum(lengths_P1, np.float32(1e-12))
+    upper_PD = maps_MMD[y_P, x_P] * (1 - right_P) + maps_MMD[y_P, x_P + 1] * right_P
+    lower_PD = maps_MMD[y_P + 1, x_P] * (1 - right_P) + maps_MMD[y_P + 1, x_P + 1] * right_P
+    mean_PD: NDArray[np.float32] = upper_PD * (1 - down_P) + lower_PD * down_P
+    return mean_PD
+
+
+def _unit(features_PD: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths_P1 = np.linalg.norm(features_PD, axis=1, keepdims=True)
+    unit_PD: NDArray[np.float32] = features_PD / np.maximum(lengths_P1, np.float32(1e-12))
     return unit_PD
 
 

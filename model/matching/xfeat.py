@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.errors import CheckpointError
+from model.matching.keypoints import Keypoints, strongest
 
 SHIPPED_XFEAT = Path(__file__).parents[1] / "weights" / "xfeat.safetensors"
 """The authors' weights in half precision; `xfeat.md` beside it has source and licence."""
@@ -53,10 +54,18 @@ LAYERS: Mapping[str, int] = {
 class XFeatMaps:
     """The network's output for N images."""
 
-    scores_NSS: NDArray[np.float32]
-    """Keypoint score of every pixel that is the strongest within its square; else 0."""
+    peaks_NSS: NDArray[np.float32]
+    """Keypoint probability of every pixel that is the strongest within its square; else 0."""
+    reliability_NMM: NDArray[np.float32]
+    """Reliability of the descriptors, 0..1; a keypoint's score is its probability times this."""
     features_NMMD: NDArray[np.float32]
     """Dense descriptors, of unit length."""
+
+    def keypoints(self, index: int, count: int) -> Keypoints:
+        """Return at most `count` keypoints of highest score of one image."""
+        return strongest(
+            self.peaks_NSS[index], self.reliability_NMM[index], self.features_NMMD[index], count
+        )
 
 
 class XFeat:
@@ -93,8 +102,7 @@ class XFeat:
         """Return the maps of images, uint8 [N, 3, S, S]."""
         request = self._compiled.create_infer_request()
         request.infer({0: pixels_N3SS})
-        scores, features = (request.get_output_tensor(index).data.copy() for index in range(2))
-        return XFeatMaps(scores_NSS=scores, features_NMMD=features)
+        return XFeatMaps(*(request.get_output_tensor(index).data.copy() for index in range(3)))
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -109,7 +117,7 @@ def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _network(weights: dict[str, NDArray[np.float32]], side: int) -> ov.Model:
-    """The graph: uint8 [N, 3, S, S] to scores [N, S, S] and descriptors [N, M, M, D]."""
+    """The graph: uint8 [N, 3, S, S] to peaks [N, S, S], reliability [N, M, M], [N, M, M, D]."""
     pixels = ops.parameter([-1, 3, side, side], ov.Type.u8, name="pixels")
     grey = ops.reduce_mean(ops.convert(pixels, "f32"), [1], keep_dims=True)
     scaled = ops.multiply(grey, np.float32(1 / 255))
@@ -119,9 +127,9 @@ def _network(weights: dict[str, NDArray[np.float32]], side: int) -> ov.Model:
     reliability = ops.sigmoid(layers.run(features, "heatmap_head", 3, last_is_linear=True))
     cells = ops.space_to_depth(image, "blocks_first", CELL)
     logits = layers.run(cells, "keypoint_head", 4, last_is_linear=True)
-    scores = _strongest(logits, reliability, side)
     unit = ops.normalize_l2(features, [1], 1e-12, "max")
-    outputs = [ops.squeeze(scores, [1]), ops.transpose(unit, [0, 2, 3, 1])]
+    maps = [_peaks(logits), reliability]
+    outputs = [*(ops.squeeze(each, [1]) for each in maps), ops.transpose(unit, [0, 2, 3, 1])]
     return ov.Model(outputs, [pixels], "xfeat")
 
 
@@ -136,16 +144,15 @@ def _features(image: Any, layers: "_Layers") -> Any:
     return layers.run(summed, "block_fusion", 3, last_is_linear=True)
 
 
-def _strongest(logits: Any, reliability: Any, side: int) -> Any:
-    """Keypoint probability times reliability where the probability is the highest around."""
+def _peaks(logits: Any) -> Any:
+    """Keypoint probability where it is the highest of its square, found by rows, then columns."""
     shares = ops.softmax(logits, 1)
     pixels = ops.slice(shares, [0], [CELL * CELL], [1], [1])  # the 65th is "no keypoint here"
     heat = ops.depth_to_space(pixels, "blocks_first", CELL)
-    edge = STRONGEST_WITHIN // 2
-    window = [STRONGEST_WITHIN, STRONGEST_WITHIN]
-    highest, _ = ops.max_pool(heat, [1, 1], [1, 1], [edge, edge], [edge, edge], window).outputs()
-    peaks = ops.convert(ops.equal(heat, highest), "f32")
-    return ops.multiply(ops.multiply(heat, _resized(reliability, CELL)), peaks)
+    highest, edge = heat, STRONGEST_WITHIN // 2
+    for window, margin in (([1, STRONGEST_WITHIN], [0, edge]), ([STRONGEST_WITHIN, 1], [edge, 0])):
+        highest = ops.max_pool(highest, [1, 1], [1, 1], margin, margin, window).output(0)
+    return ops.multiply(heat, ops.convert(ops.equal(heat, highest), "f32"))
 
 
 def _resized(node: Any, factor: int) -> Any:

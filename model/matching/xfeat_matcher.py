@@ -2,7 +2,8 @@
 
 XFeat's descriptors survive a rotation of some 25 degrees, so the query is described at eight
 headings. The agreement of coarse grids, which costs little, selects the candidates and the two
-headings of each whose keypoints are compared.
+headings of each whose keypoints are compared. Where few correspond, the same follows with a smaller
+query: they survive a scale of some 1.4 only, and the photo may show a part of a tile.
 
 Shapes: N views, T headings, S side, K candidates, B bytes of a row.
 """
@@ -10,7 +11,7 @@ Shapes: N views, T headings, S side, K candidates, B bytes of a row.
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,24 @@ from model.errors import CheckpointError
 from model.matching import xfeat_rows
 from model.matching.fine import FinePoints
 from model.matching.geometry import homography, rotation
-from model.matching.grid import agreement, grid_of
+from model.matching.grid import agreement, grid_of, spectra
 from model.matching.interface import Geometry, Verified
-from model.matching.keypoints import Keypoints, mutual_nearest, strongest
+from model.matching.keypoints import Keypoints, mutual_nearest
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat, XFeatMaps
 
 SIDE = 224
 """Side of the network's input, px: that of the shipped weights, so that nothing is resampled. Our
 choice: 320 and 448 find no more."""
+
+SMALL_SIDE = 128
+"""Side of the query the second time, px. Our choice: the photo is compared as if it showed 4/7 of
+the tile's side, so that both together reach from 0.4 to 1.4."""
+
+DECIDED = 30
+"""Number of inliers from which there is no second time."""
+
+SMALL_GAIN = 1.2
+"""Factor of the grid's agreement the second time: that of fewer cells is smaller."""
 
 HEADINGS = 8
 """Number of headings of the query, evenly spaced."""
@@ -87,33 +98,33 @@ class XFeatMatcher:
         self.fine = FinePoints(weights)
         self._weights = weights
         self._lock = threading.Lock()
-        self._compiled: XFeat | None = None
+        self._compiled: dict[int, XFeat] = {}
 
-    @property
-    def _network(self) -> XFeat:
+    def network(self, side: int) -> XFeat:
+        """Return the network for an input side, compiled when it is first needed."""
         with self._lock:
-            if self._compiled is None:
-                self._compiled = XFeat(SIDE, self._weights)
-            return self._compiled
+            if side not in self._compiled:
+                self._compiled[side] = XFeat(side, self._weights)
+            return self._compiled[side]
 
     def describe(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Return what a gallery keeps of images: int8 [N, B]."""
-        pixels_N3SS = _resized(pixels_N3SS)
+        pixels_N3SS = _resized(pixels_N3SS, SIDE)
         rows = [
             self._row(maps, index)
             for start in range(0, len(pixels_N3SS), BATCH)
-            for maps in [self._network(pixels_N3SS[start : start + BATCH])]
-            for index in range(len(maps.scores_NSS))
+            for maps in [self.network(SIDE)(pixels_N3SS[start : start + BATCH])]
+            for index in range(len(maps.peaks_NSS))
         ]
         return np.stack(rows) if rows else np.empty((0, self.row_bytes), np.int8)
 
     def _row(self, maps: XFeatMaps, index: int) -> NDArray[np.int8]:
-        features_MMD = maps.features_NMMD[index]
-        points = strongest(maps.scores_NSS[index], features_MMD, xfeat_rows.GALLERY_KEYPOINTS)
-        return xfeat_rows.packed(self._grid(features_MMD), points, SIDE)
+        points = maps.keypoints(index, xfeat_rows.GALLERY_KEYPOINTS)
+        return xfeat_rows.packed(self.grid(maps.features_NMMD[index]), points, SIDE)
 
-    def _grid(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
-        network = self._network
+    def grid(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the coarse grid of an image's dense descriptors."""
+        network = self.network(SIDE)
         return grid_of(features_MMD, network.grid_mean_D, network.grid_projection_DW)
 
     def verify(
@@ -124,27 +135,34 @@ class XFeatMatcher:
     ) -> Verified:
         """Return what corresponds between a query's images and candidates; see `Matcher`."""
         step = max(1, -(-len(pixels_N3SS) // VIEWS))
-        views = [_Query(self, pixels_3SS) for pixels_3SS in _resized(pixels_N3SS[::step])]
-        candidates = xfeat_rows.grids(rows_KB)
-        agreed_NKT = np.stack([agreement(view.grids_TGGW, candidates) for view in views])
+        views_N3SS = pixels_N3SS[::step]
+        candidates = _Candidates(rows_KB, scores_K)
+        found = self._compared(views_N3SS, SIDE, candidates)
+        if len(rows_KB) and found.inliers_K.max() < DECIDED:
+            found = found.with_smaller(self._compared(views_N3SS, SMALL_SIDE, candidates))
+        inlier_scores_K = np.minimum(found.inliers_K / ENOUGH_INLIERS, 1)
+        matched_K = GRID_SHARE * found.grid_scores_K + (1 - GRID_SHARE) * inlier_scores_K
+        return Verified(scores_K=matched_K.astype(np.float32), geometries=found.geometries)
+
+    def _compared(
+        self, pixels_N3SS: NDArray[np.uint8], side: int, candidates: "_Candidates"
+    ) -> "_Found":
+        """Return what corresponds between a query's views, `side` pixels wide, and candidates."""
+        views = [_View(self, pixels_3SS) for pixels_3SS in _resized(pixels_N3SS, side)]
+        agreed_NKT = np.stack([agreement(view.grids_TGGW, candidates.spectra) for view in views])
         grid_scores_K = np.maximum(agreed_NKT.max(axis=2).mean(axis=0), 0)
-        before_K = scores_K + WEIGHT * GRID_SHARE * grid_scores_K
-        geometries: list[Geometry | None] = [None] * len(rows_KB)
-        inliers_K = np.zeros(len(rows_KB), dtype=np.float32)
+        before_K = candidates.scores_K + WEIGHT * GRID_SHARE * grid_scores_K
+        geometries: list[Geometry | None] = [None] * len(before_K)
+        inliers_K = np.zeros(len(before_K), dtype=np.float32)
         for candidate in np.argsort(-before_K, kind="stable")[:COMPARED].tolist():
-            points = xfeat_rows.keypoints(rows_KB[candidate], SIDE)
+            points = candidates.keypoints(candidate)
             found = [
                 view.closest(points, agreed_KT[candidate])
                 for view, agreed_KT in zip(views, agreed_NKT, strict=True)
             ]
             geometries[candidate] = found[0]
             inliers_K[candidate] = np.mean([0 if one is None else one.inliers for one in found])
-        inlier_scores_K = np.minimum(inliers_K / ENOUGH_INLIERS, 1)
-        scores_K = GRID_SHARE * grid_scores_K + (1 - GRID_SHARE) * inlier_scores_K
-        return Verified(scores_K=scores_K.astype(np.float32), geometries=geometries)
-
-    def _maps(self, pixels_N3SS: NDArray[np.uint8]) -> XFeatMaps:
-        return self._network(pixels_N3SS)
+        return _Found(grid_scores_K, inliers_K, geometries)
 
 
 def _card(weights: Path) -> dict[str, Any]:
@@ -158,12 +176,49 @@ def _card(weights: Path) -> dict[str, Any]:
     return card
 
 
-class _Query:
+class _Candidates:
+    """The candidates' scores before, and what their rows hold, read when it is needed."""
+
+    def __init__(self, rows_KB: NDArray[np.int8], scores_K: NDArray[np.float32]) -> None:
+        self._rows_KB = rows_KB
+        self.scores_K = scores_K
+        self.spectra = spectra(xfeat_rows.grids(rows_KB))
+
+    def keypoints(self, candidate: int) -> Keypoints:
+        return xfeat_rows.keypoints(self._rows_KB[candidate], SIDE)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Agreement and geometry of K candidates with a query at one of its sizes."""
+
+    grid_scores_K: NDArray[np.float32]
+    inliers_K: NDArray[np.float32]
+    geometries: list[Geometry | None]
+
+    def with_smaller(self, smaller: "_Found") -> "_Found":
+        """Return what the better of both sizes found of each candidate."""
+        better_K = smaller.inliers_K > self.inliers_K
+        return _Found(
+            np.maximum(self.grid_scores_K, SMALL_GAIN * smaller.grid_scores_K),
+            np.maximum(self.inliers_K, smaller.inliers_K),
+            [
+                there if better else here
+                for better, here, there in zip(
+                    better_K.tolist(), self.geometries, smaller.geometries, strict=True
+                )
+            ],
+        )
+
+
+class _View:
     """One query image at every heading."""
 
     def __init__(self, matcher: XFeatMatcher, pixels_3SS: NDArray[np.uint8]) -> None:
-        self._maps = matcher._maps(_rotated(pixels_3SS))
-        self.grids_TGGW = np.stack([matcher._grid(one) for one in self._maps.features_NMMD])
+        side = pixels_3SS.shape[-1]
+        self._scale = side / SIDE
+        self._maps = matcher.network(side)(_rotated(pixels_3SS))
+        self.grids_TGGW = np.stack([matcher.grid(one) for one in self._maps.features_NMMD])
         self._points: dict[int, Keypoints] = {}
 
     def closest(self, candidate: Keypoints, agreed_T: NDArray[np.float32]) -> Geometry | None:
@@ -172,18 +227,16 @@ class _Query:
         for heading in np.argsort(-agreed_T)[:COMPARED_HEADINGS].tolist():
             points = self._keypoints(heading)
             query_C, candidate_C = mutual_nearest(points.descriptors_PD, candidate.descriptors_PD)
-            found = homography(points.places_P2[query_C], candidate.places_P2[candidate_C])
+            found = homography(
+                points.places_P2[query_C], candidate.places_P2[candidate_C], self._scale
+            )
             if found is not None and (best is None or found.inliers > best.inliers):
                 best = _unrotated(found, heading * 360 / HEADINGS)
         return best
 
     def _keypoints(self, heading: int) -> Keypoints:
         if heading not in self._points:
-            scores_SS, features_MMD = (
-                self._maps.scores_NSS[heading],
-                self._maps.features_NMMD[heading],
-            )
-            points = strongest(scores_SS, features_MMD, QUERY_KEYPOINTS)
+            points = self._maps.keypoints(heading, QUERY_KEYPOINTS)
             inside_P = np.linalg.norm(points.places_P2, axis=1) < CIRCLE
             self._points[heading] = Keypoints(
                 points.places_P2[inside_P], points.descriptors_PD[inside_P]
@@ -191,11 +244,11 @@ class _Query:
         return self._points[heading]
 
 
-def _resized(pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the images at the network's side."""
-    if pixels_N3SS.shape[-1] == SIDE:
+def _resized(pixels_N3SS: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return the images with a side of so many pixels."""
+    if pixels_N3SS.shape[-1] == side:
         return pixels_N3SS
-    wide = [Image.fromarray(one.transpose(1, 2, 0)).resize((SIDE, SIDE)) for one in pixels_N3SS]
+    wide = [Image.fromarray(one.transpose(1, 2, 0)).resize((side, side)) for one in pixels_N3SS]
     return np.stack([np.asarray(image).transpose(2, 0, 1) for image in wide])
 
 

@@ -17,20 +17,27 @@ from model.matching.grid import GRID_SIDE, MOST_SHIFT, agreement, spectra
 from model.matching.keypoints import Keypoints, mutual_nearest, strongest
 from model.matching.lightglue_matcher import LightGlueMatcher
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat
-from model.matching.xfeat_matcher import XFeatMatcher, _rotated
+from model.matching.xfeat_matcher import XFeatMatcher
+from model.matching.xfeat_view import rotated
 
 SIDE = 224
 
 
-def ground(seed: int, side: int = 480) -> Image.Image:
-    """Rectangles and speckle: something with corners everywhere."""
+def ground(seed: int, side: int = 480, *, count: int = 160, most: int = 60) -> Image.Image:
+    """Rectangles of 8 to `most` pixels: something with corners everywhere."""
     chance = np.random.default_rng(seed)
     canvas = np.full((side, side, 3), 120, np.uint8)
-    for _ in range(160):
+    for _ in range(count):
         top, left = chance.integers(0, side, 2)
-        height, width = chance.integers(8, 60, 2)
+        height, width = chance.integers(8, most, 2)
         canvas[top : top + height, left : left + width] = chance.integers(0, 255, 3)
     return Image.fromarray(canvas).filter(ImageFilter.GaussianBlur(1))
+
+
+def tile(image: Image.Image) -> NDArray[np.uint8]:
+    """The whole image at the network's input."""
+    small = image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(small).transpose(2, 0, 1)
 
 
 def window(image: Image.Image, left: int = 120, top: int = 120) -> NDArray[np.uint8]:
@@ -148,7 +155,7 @@ def test_a_row_keeps_grid_and_keypoints() -> None:
 
 def test_rotated_views_are_clockwise_steps_of_45_degrees() -> None:
     pixels = window(ground(7))
-    views = _rotated(pixels)
+    views = rotated(pixels)
     upright = Image.fromarray(pixels.transpose(1, 2, 0))
     middle = slice(60, 164)
     for step in range(8):
@@ -178,6 +185,23 @@ def test_a_rotated_shifted_photo_is_placed_on_its_tile_among_others(matcher: XFe
     assert np.abs(centre - expected).max() < 0.01
     up = above - centre
     assert math.degrees(math.atan2(up[0], -up[1])) == pytest.approx(-30, abs=2)
+
+
+def test_a_photo_that_shows_half_of_a_tile_is_placed_on_it(matcher: XFeatMatcher) -> None:
+    scenes = [ground(seed, 448, count=700, most=40) for seed in (40, 41, 42, 30)]
+    half, centre = 112, (240, 200)
+    upright = scenes[3].rotate(-70, Image.Resampling.BICUBIC, center=centre)
+    photo = tile(upright.crop((240 - half, 200 - half, 240 + half, 200 + half)))
+
+    rows = matcher.describe(np.stack([tile(scene) for scene in scenes]))
+    found = matcher.verify(photo[None], rows, np.zeros(4, np.float32))
+
+    assert found.scores_K.argmax() == 3
+    geometry = found.geometries[3]
+    assert geometry is not None
+    middle, right = mapped(geometry.homography_33, np.array([[0.0, 0.0], [0.1, 0.0]]))
+    assert np.abs(middle - (np.array(centre) - 224) / 448).max() < 0.01
+    assert np.linalg.norm(right - middle) == pytest.approx(0.05, rel=0.1)
 
 
 def test_images_without_texture_correspond_to_nothing(matcher: XFeatMatcher) -> None:

@@ -89,7 +89,7 @@ def compared(
         fine: what compares.
         radius: how far from its expected place a point may lie, sides of the square.
     """
-    laid = fine.describe(_pixels(_sampled(photo.picture, places_N2)))
+    laid = fine.describe(_laid(photo.picture, places_N2, fine))
     photo_C, ground_C = corresponding(laid, ground.keypoints, radius)
     in_photo_C2 = places_N2[_pixel_of(laid.places_P2[photo_C])]
     on_ground_C3 = ground.positions_N3[_pixel_of(ground.keypoints.places_P2[ground_C])]
@@ -133,22 +133,14 @@ def square_seen(
     )
 
 
-def _sampled(picture: Image.Image, places_N2: NDArray[np.float64]) -> Image.Image:
-    """Return the photo's colours at given places, black outside it: `FINE_SIDE` square."""
-    middle = places_N2[len(places_N2) // 2 + FINE_SIDE // 2]
-    step = np.linalg.norm(places_N2[len(places_N2) // 2 + FINE_SIDE // 2 + 1] - middle)
+def _laid(
+    picture: Image.Image, places_N2: NDArray[np.float64], fine: FinePoints
+) -> NDArray[np.uint8]:
+    """Return the photo at given places, black outside it: `FINE_SIDE` square."""
+    middle = len(places_N2) // 2 + FINE_SIDE // 2
+    step = np.linalg.norm(places_N2[middle + 1] - places_N2[middle])
     detail = float(step) * min(picture.size)
     if detail >= 2:
         picture = picture.reduce(int(detail))
-    pixels = np.asarray(picture)
-    limit_2 = np.array(picture.size) - 1
     at_N2 = places_N2 * min(picture.size) + np.array(picture.size) / 2 - 0.5
-    inside_N = ((at_N2 >= 0) & (at_N2 < limit_2)).all(axis=1)
-    at_n2 = at_N2[inside_N]
-    x_n, y_n = at_n2.astype(np.intp).T
-    right_n1, down_n1 = (at_n2 % 1).astype(np.float32).T[:, :, None]
-    upper_n3 = pixels[y_n, x_n] * (1 - right_n1) + pixels[y_n, x_n + 1] * right_n1
-    lower_n3 = pixels[y_n + 1, x_n] * (1 - right_n1) + pixels[y_n + 1, x_n + 1] * right_n1
-    sampled_N3 = np.zeros((len(places_N2), 3), np.uint8)
-    sampled_N3[inside_N] = upper_n3 * (1 - down_n1) + lower_n3 * down_n1
-    return Image.fromarray(sampled_N3.reshape(FINE_SIDE, FINE_SIDE, 3))
+    return fine.sampled(np.asarray(picture), at_N2).reshape(3, FINE_SIDE, FINE_SIDE)

@@ -1,6 +1,6 @@
 """The map around a photo as one picture, north up, put together from the gallery's tiles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,9 @@ COVERED = 0.93
 
 LEAST_ADDED = 0.04
 """Least share of the picture that a further tile covers."""
+
+COARSE_SIDE = 64
+"""Side of the grid on which the tiles are chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +70,8 @@ def ground_picture(square: GroundSquare, best: Match, gallery: OpenGallery) -> I
     """
     picture = Image.new("RGB", (square.side_px,) * 2)
     filled = Image.new("L", picture.size)
-    for record in _around(square, best, gallery):
-        outline = _outline(square, record)
-        area = _polygon_mask(picture.size, outline)
-        missing = np.asarray(area, bool) & ~np.asarray(filled, bool)
-        if missing.mean() < LEAST_ADDED:
-            continue
+    for record, outline in _needed(square, _around(square, best, gallery)):
+        missing = np.asarray(_polygon_mask(picture.size, outline), bool) & ~np.asarray(filled, bool)
         try:
             tile = open_image(gallery.picture(record.image_id))
         except ImageError as error:
@@ -86,9 +85,31 @@ def ground_picture(square: GroundSquare, best: Match, gallery: OpenGallery) -> I
         laid = _laid(tile, outline, picture.size, Image.Resampling.BICUBIC)
         picture.paste(laid, (0, 0), mask)
         filled.paste(255, (0, 0), mask)
-        if np.asarray(filled, bool).mean() > COVERED:
-            break
     return picture
+
+
+def _needed(
+    square: GroundSquare, records: Iterable[ImageRecord]
+) -> Iterator[tuple[ImageRecord, NDArray[np.float64]]]:
+    """Yield the first tile, then each time the one that covers most of what is not yet covered.
+
+    Each with its corners in the picture.
+    """
+    outlines = [(record, _outline(square, record)) for record in records]
+    small = (COARSE_SIDE, COARSE_SIDE)
+    areas_NSS = [
+        np.asarray(_polygon_mask(small, corners_42 * COARSE_SIDE / square.side_px), bool)
+        for _, corners_42 in outlines
+    ]
+    missing_SS = np.ones(small, bool)
+    chosen, added = 0, 1.0
+    while added >= LEAST_ADDED:
+        yield outlines[chosen]
+        missing_SS &= ~areas_NSS[chosen]
+        if missing_SS.mean() < 1 - COVERED:
+            return
+        gains_N = [float((area_SS & missing_SS).mean()) for area_SS in areas_NSS]
+        chosen, added = int(np.argmax(gains_N)), max(gains_N)
 
 
 def _around(square: GroundSquare, best: Match, gallery: OpenGallery) -> Iterator[ImageRecord]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.matching.keypoints import MIN_COSINE, Keypoints
+from model.matching.sampling import PixelSampler
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat
 
 FINE_SIDE = 448
@@ -27,6 +28,7 @@ class FinePoints:
 
     def __init__(self, weights: Path = SHIPPED_XFEAT) -> None:
         """Load nothing yet; the network is compiled when it is first used."""
+        self.sampled = PixelSampler()
         self._weights = weights
         self._lock = threading.Lock()
         self._compiled: XFeat | None = None

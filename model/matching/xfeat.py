@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.errors import CheckpointError
+from model.matching.grid import grid_of
 from model.matching.keypoints import Keypoints, strongest
 
 SHIPPED_XFEAT = Path(__file__).parents[1] / "weights" / "xfeat.safetensors"
@@ -87,10 +88,8 @@ class XFeat:
             raise ValueError(f"side = {side}: XFeat needs a positive multiple of 32")
         tensors = _weights(weights)
         network = _network(tensors, side)
-        self.grid_mean_D = tensors["grid.mean"]
-        """Mean of the dense descriptors over images of the ground, see `grid.grid_of`."""
-        self.grid_projection_DW = tensors["grid.projection"]
-        """Their whitening."""
+        self._grid_mean_D = tensors["grid.mean"]
+        self._grid_projection_DW = tensors["grid.projection"]
         core = ov.Core()
         hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads:
@@ -103,6 +102,10 @@ class XFeat:
         request = self._compiled.create_infer_request()
         request.infer({0: pixels_N3SS})
         return XFeatMaps(*(request.get_output_tensor(index).data.copy() for index in range(3)))
+
+    def grid(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the coarse grid of one image's dense descriptors, see `grid_of`."""
+        return grid_of(features_MMD, self._grid_mean_D, self._grid_projection_DW)
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:

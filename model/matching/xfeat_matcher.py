@@ -11,7 +11,7 @@ Shapes: N views, T headings, S side, K candidates, B bytes of a row.
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ from PIL import Image
 from model.errors import CheckpointError
 from model.matching import xfeat_rows
 from model.matching.fine import FinePoints
-from model.matching.geometry import homography, rotation
-from model.matching.grid import agreement, grid_of, spectra
+from model.matching.grid import agreement, spectra
 from model.matching.interface import Geometry, Verified
-from model.matching.keypoints import Keypoints, mutual_nearest
+from model.matching.keypoints import Keypoints
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat, XFeatMaps
+from model.matching.xfeat_view import View
 
 SIDE = 224
 """Side of the network's input, px: that of the shipped weights, so that nothing is resampled. Our
@@ -42,18 +42,9 @@ DECIDED = 30
 SMALL_GAIN = 1.2
 """Factor of the grid's agreement the second time: that of fewer cells is smaller."""
 
-HEADINGS = 8
-"""Number of headings of the query, evenly spaced."""
-
-QUERY_KEYPOINTS = 400
-"""Largest number of keypoints of a query."""
-
 COMPARED = 8
 """Number of candidates whose keypoints are compared. Our choice: 6 lose one or two points, 30 find
 no more."""
-
-COMPARED_HEADINGS = 2
-"""Number of headings that are tried for each of them."""
 
 VIEWS = 4
 """Largest number of views of one place that are compared, evenly spread over those given."""
@@ -70,10 +61,6 @@ without losing what the score before knows on Claremont, where photos show half 
 
 BATCH = 16
 """Number of gallery images in one call of the network."""
-
-CIRCLE = 0.49
-"""Radius about the centre, in sides, within which keypoints count; beyond it a rotated query is
-padding."""
 
 
 class XFeatMatcher:
@@ -100,7 +87,7 @@ class XFeatMatcher:
         self._lock = threading.Lock()
         self._compiled: dict[int, XFeat] = {}
 
-    def network(self, side: int) -> XFeat:
+    def _network(self, side: int) -> XFeat:
         """Return the network for an input side, compiled when it is first needed."""
         with self._lock:
             if side not in self._compiled:
@@ -113,19 +100,15 @@ class XFeatMatcher:
         rows = [
             self._row(maps, index)
             for start in range(0, len(pixels_N3SS), BATCH)
-            for maps in [self.network(SIDE)(pixels_N3SS[start : start + BATCH])]
+            for maps in [self._network(SIDE)(pixels_N3SS[start : start + BATCH])]
             for index in range(len(maps.peaks_NSS))
         ]
         return np.stack(rows) if rows else np.empty((0, self.row_bytes), np.int8)
 
     def _row(self, maps: XFeatMaps, index: int) -> NDArray[np.int8]:
         points = maps.keypoints(index, xfeat_rows.GALLERY_KEYPOINTS)
-        return xfeat_rows.packed(self.grid(maps.features_NMMD[index]), points, SIDE)
-
-    def grid(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the coarse grid of an image's dense descriptors."""
-        network = self.network(SIDE)
-        return grid_of(features_MMD, network.grid_mean_D, network.grid_projection_DW)
+        grid_GGW = self._network(SIDE).grid(maps.features_NMMD[index])
+        return xfeat_rows.packed(grid_GGW, points, SIDE)
 
     def verify(
         self,
@@ -148,7 +131,8 @@ class XFeatMatcher:
         self, pixels_N3SS: NDArray[np.uint8], side: int, candidates: "_Candidates"
     ) -> "_Found":
         """Return what corresponds between a query's views, `side` pixels wide, and candidates."""
-        views = [_View(self, pixels_3SS) for pixels_3SS in _resized(pixels_N3SS, side)]
+        network, scale = self._network(side), side / SIDE
+        views = [View(network, pixels_3SS, scale) for pixels_3SS in _resized(pixels_N3SS, side)]
         agreed_NKT = np.stack([agreement(view.grids_TGGW, candidates.spectra) for view in views])
         grid_scores_K = np.maximum(agreed_NKT.max(axis=2).mean(axis=0), 0)
         before_K = candidates.scores_K + WEIGHT * GRID_SHARE * grid_scores_K
@@ -211,59 +195,9 @@ class _Found:
         )
 
 
-class _View:
-    """One query image at every heading."""
-
-    def __init__(self, matcher: XFeatMatcher, pixels_3SS: NDArray[np.uint8]) -> None:
-        side = pixels_3SS.shape[-1]
-        self._scale = side / SIDE
-        self._maps = matcher.network(side)(_rotated(pixels_3SS))
-        self.grids_TGGW = np.stack([matcher.grid(one) for one in self._maps.features_NMMD])
-        self._points: dict[int, Keypoints] = {}
-
-    def closest(self, candidate: Keypoints, agreed_T: NDArray[np.float32]) -> Geometry | None:
-        """Return the geometry of the most inliers at the headings that agree best."""
-        best: Geometry | None = None
-        for heading in np.argsort(-agreed_T)[:COMPARED_HEADINGS].tolist():
-            points = self._keypoints(heading)
-            query_C, candidate_C = mutual_nearest(points.descriptors_PD, candidate.descriptors_PD)
-            found = homography(
-                points.places_P2[query_C], candidate.places_P2[candidate_C], self._scale
-            )
-            if found is not None and (best is None or found.inliers > best.inliers):
-                best = _unrotated(found, heading * 360 / HEADINGS)
-        return best
-
-    def _keypoints(self, heading: int) -> Keypoints:
-        if heading not in self._points:
-            points = self._maps.keypoints(heading, QUERY_KEYPOINTS)
-            inside_P = np.linalg.norm(points.places_P2, axis=1) < CIRCLE
-            self._points[heading] = Keypoints(
-                points.places_P2[inside_P], points.descriptors_PD[inside_P]
-            )
-        return self._points[heading]
-
-
 def _resized(pixels_N3SS: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return the images with a side of so many pixels."""
     if pixels_N3SS.shape[-1] == side:
         return pixels_N3SS
     wide = [Image.fromarray(one.transpose(1, 2, 0)).resize((side, side)) for one in pixels_N3SS]
     return np.stack([np.asarray(image).transpose(2, 0, 1) for image in wide])
-
-
-def _rotated(pixels_3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the image rotated clockwise to every heading, padded with its mean colour."""
-    upright = Image.fromarray(pixels_3SS.transpose(1, 2, 0))
-    mean = tuple(int(value) for value in pixels_3SS.mean(axis=(1, 2)))
-    diagonal = upright.rotate(-45, Image.Resampling.BICUBIC, fillcolor=mean)
-    both = [pixels_3SS, np.asarray(diagonal).transpose(2, 0, 1)]
-    return np.stack([np.rot90(both[step % 2], -(step // 2), (1, 2)) for step in range(HEADINGS)])
-
-
-def _unrotated(found: Geometry, angle_deg: float) -> Geometry:
-    """Return the geometry of the image itself from that of the image rotated clockwise."""
-    matrix_33 = found.homography_33 @ rotation(angle_deg)
-    points_I4 = found.points_I4.copy()
-    points_I4[:, :2] = points_I4[:, :2] @ rotation(angle_deg)[:2, :2]
-    return replace(found, homography_33=matrix_33, points_I4=points_I4)

@@ -1,0 +1,84 @@
+"""A query image as the XFeat matcher compares it: rotated to every heading.
+
+Shapes: T headings, S side, G cells of a coarse grid, W features of a cell.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.matching.geometry import homography, rotation
+from model.matching.interface import Geometry
+from model.matching.keypoints import Keypoints, mutual_nearest
+from model.matching.xfeat import XFeat
+
+HEADINGS = 8
+"""Number of headings of the query, evenly spaced."""
+
+QUERY_KEYPOINTS = 400
+"""Largest number of keypoints of a query."""
+
+COMPARED_HEADINGS = 2
+"""Number of headings that are tried for each of them."""
+
+CIRCLE = 0.49
+"""Radius about the centre, in sides, within which keypoints count; beyond it a rotated query is
+padding."""
+
+
+class View:
+    """One query image at every heading."""
+
+    def __init__(self, network: XFeat, pixels_3SS: NDArray[np.uint8], scale: float) -> None:
+        """Describe the image.
+
+        Args:
+            network: for the image's side.
+            pixels_3SS: the image.
+            scale: size of what it shows that is looked for, in sides of a gallery image.
+        """
+        self._scale = scale
+        self._maps = network(rotated(pixels_3SS))
+        self.grids_TGGW = np.stack([network.grid(one) for one in self._maps.features_NMMD])
+        self._points: dict[int, Keypoints] = {}
+
+    def closest(self, candidate: Keypoints, agreed_T: NDArray[np.float32]) -> Geometry | None:
+        """Return the geometry of the most inliers at the headings that agree best."""
+        best: Geometry | None = None
+        for heading in np.argsort(-agreed_T)[:COMPARED_HEADINGS].tolist():
+            points = self._keypoints(heading)
+            query_C, candidate_C = mutual_nearest(points.descriptors_PD, candidate.descriptors_PD)
+            found = homography(
+                points.places_P2[query_C], candidate.places_P2[candidate_C], self._scale
+            )
+            if found is not None and (best is None or found.inliers > best.inliers):
+                best = _unrotated(found, heading * 360 / HEADINGS)
+        return best
+
+    def _keypoints(self, heading: int) -> Keypoints:
+        if heading not in self._points:
+            points = self._maps.keypoints(heading, QUERY_KEYPOINTS)
+            inside_P = np.linalg.norm(points.places_P2, axis=1) < CIRCLE
+            self._points[heading] = Keypoints(
+                points.places_P2[inside_P], points.descriptors_PD[inside_P]
+            )
+        return self._points[heading]
+
+
+def rotated(pixels_3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the image rotated clockwise to every heading, padded with its mean colour."""
+    upright = Image.fromarray(pixels_3SS.transpose(1, 2, 0))
+    mean = tuple(int(value) for value in pixels_3SS.mean(axis=(1, 2)))
+    diagonal = upright.rotate(-45, Image.Resampling.BICUBIC, fillcolor=mean)
+    both = [pixels_3SS, np.asarray(diagonal).transpose(2, 0, 1)]
+    return np.stack([np.rot90(both[step % 2], -(step // 2), (1, 2)) for step in range(HEADINGS)])
+
+
+def _unrotated(found: Geometry, angle_deg: float) -> Geometry:
+    """Return the geometry of the image itself from that of the image rotated clockwise."""
+    matrix_33 = found.homography_33 @ rotation(angle_deg)
+    points_I4 = found.points_I4.copy()
+    points_I4[:, :2] = points_I4[:, :2] @ rotation(angle_deg)[:2, :2]
+    return replace(found, homography_33=matrix_33, points_I4=points_I4)

@@ -40,9 +40,6 @@ class Evidence:
     """Share of the photo that the inliers cover, 0..1."""
     share: float = 0.0
     """Inliers of the best match as a share of the correspondences that were tried, 0..1."""
-    support: float = 0.0
-    """Number of inliers of the other matches whose geometry puts the photo in the same place, at
-    most MOST_INLIERS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +47,8 @@ class Calibration:
     """Parameters that turn evidence into a confidence and a spread into accuracy radii.
 
     `bias` and those of the evidence's names are the coefficients of a logistic model of it;
-    `inliers`, `lead`, `spread`, `share` and `support` are 0 for answers without a matcher.
-    `safenet-index calibrate` fits them; the weights' card carries them, for matched answers that of
-    the matcher.
+    `inliers`, `lead`, `spread` and `share` are 0 for answers without a matcher. `safenet-index
+    calibrate` fits them; the weights' card carries them, for matched answers that of the matcher.
 
     Raises:
         CalibrationError: a value is not finite or out of its bound.
@@ -77,7 +73,6 @@ class Calibration:
     lead: float = 0.0
     spread: float = 0.0
     share: float = 0.0
-    support: float = 0.0
     match_lead: float = -1000.0
     """Least lead of a `match`; what a matcher does not find is never called so."""
 

@@ -136,20 +136,6 @@ class Neighbourhood:
             lead=max(-MOST_LEAD, min(lead, MOST_LEAD)),
             spread=0.0 if self.best.geometry is None else self.best.geometry.spread,
             share=0.0 if self.best.geometry is None else self.best.geometry.share,
-            support=min(self._support(), MOST_INLIERS),
-        )
-
-    def _support(self) -> int:
-        """Return the inliers of other matches that put the query where the best one does."""
-        if self.best.geometry is None:
-            return 0
-        there = self._implied(self.best)[:2]
-        return sum(
-            _inliers(match)
-            for match, near in zip(self._matches[1:], self._near[1:], strict=True)
-            if near
-            and _inliers(match)
-            and math.dist(there, self._implied(match)[:2]) <= self._same_m
         )
 
     def fuse(self, temperature: float) -> FusedPosition:

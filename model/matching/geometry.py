@@ -52,7 +52,7 @@ _RANSAC = {
     "seed": 0,
 }
 
-CENTRE_LINES_32 = np.array([[0.0, 0.0], [0.05, 0.0], [0.0, 0.05]])
+CENTRE_LINES = ((0.0, 0.0), (0.05, 0.0), (0.0, 0.05))
 """The centre, and the ends of short lines to the right and down from it."""
 
 HORIZON = 0.1
@@ -127,24 +127,46 @@ def is_plausible(
     """
     if not np.isfinite(homography_33).all() or abs(homography_33[2, 2]) < 1e-9:
         return False
-    depth_4 = np.hstack((SQUARE_42, np.ones((4, 1)))) @ (homography_33 / homography_33[2, 2])[2]
-    if depth_4.min() <= HORIZON:
+    rows = (homography_33 / homography_33[2, 2]).tolist()  # numbers: arrays so small are slow
+    if min(_depth(rows, x, y) for x, y in SQUARE_42.tolist()) <= HORIZON:
         return False
-    corners_42 = mapped(homography_33, SQUARE_42)
-    edges_42 = np.roll(corners_42, -1, axis=0) - corners_42
-    following_42 = np.roll(edges_42, -1, axis=0)
-    bends_4 = edges_42[:, 0] * following_42[:, 1] - edges_42[:, 1] * following_42[:, 0]
-    if bends_4.min() <= 0:  # mirrored, or not convex
+    corners = [_moved(rows, x, y) for x, y in SQUARE_42.tolist()]
+    edges = [
+        (there[0] - here[0], there[1] - here[1])
+        for here, there in zip(corners, corners[1:] + corners[:1], strict=True)
+    ]
+    bends = [
+        one[0] * other[1] - one[1] * other[0]
+        for one, other in zip(edges, edges[1:] + edges[:1], strict=True)
+    ]
+    if min(bends) <= 0:  # mirrored, or not convex
         return False
-    sides_4 = np.linalg.norm(edges_42, axis=1)
-    centre, right, down = mapped(homography_33, CENTRE_LINES_32)
-    right, down = right - centre, down - centre
-    angle_deg = math.degrees(math.atan2(right[1] - down[0], right[0] + down[1]))
+    centre, right, down = (_moved(rows, x, y) for x, y in CENTRE_LINES)
+    angle_deg = math.degrees(
+        math.atan2(
+            right[1] - centre[1] - down[0] + centre[0], right[0] - centre[0] + down[1] - centre[1]
+        )
+    )
     if abs(angle_deg) > most_rotation_deg:
         return False
-    size = math.sqrt(_area(corners_42)) / scale
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
+    area = abs((x2 - x0) * (y3 - y1) - (x3 - x1) * (y2 - y0)) / 2  # by its diagonals
+    sides = [math.hypot(x, y) for x, y in edges]
     smallest, largest = SCALES
-    return smallest <= size <= largest and bool(sides_4.max() <= MOST_STRETCH * sides_4.min())
+    fits = smallest <= math.sqrt(area) / scale <= largest
+    return fits and max(sides) <= MOST_STRETCH * min(sides)
+
+
+def _depth(rows: list[list[float]], x: float, y: float) -> float:
+    return rows[2][0] * x + rows[2][1] * y + rows[2][2]
+
+
+def _moved(rows: list[list[float]], x: float, y: float) -> tuple[float, float]:
+    depth = _depth(rows, x, y)
+    return (
+        (rows[0][0] * x + rows[0][1] * y + rows[0][2]) / depth,
+        (rows[1][0] * x + rows[1][1] * y + rows[1][2]) / depth,
+    )
 
 
 def mapped(
@@ -201,13 +223,9 @@ def _around_most_common_shift(
 ) -> NDArray[np.bool_]:
     if len(query_C2) < MIN_POINTS:
         return np.zeros(len(query_C2), dtype=bool)
-    shifts_C2 = candidate_C2 - query_C2
-    squared_CC = ((shifts_C2[:, None] - shifts_C2[None]) ** 2).sum(axis=2)
+    across_C, down_C = (candidate_C2 - query_C2).T
+    across_CC, down_CC = np.subtract.outer(across_C, across_C), np.subtract.outer(down_C, down_C)
+    squared_CC = across_CC * across_CC + down_CC * down_CC
     centre = np.exp(-squared_CC / (2 * SHIFT_SCALE**2)).sum(axis=1).argmax()
     near_C: NDArray[np.bool_] = squared_CC[centre] <= MOST_SHIFT**2
     return near_C
-
-
-def _area(corners_42: NDArray[np.float64]) -> float:
-    x, y = corners_42.T
-    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)

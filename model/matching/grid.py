@@ -89,8 +89,8 @@ def _weights(side: int) -> NDArray[np.float32]:
     """Return 1 / sqrt(G * G cells * overlapping cells) at every shift [P]."""
     whole = spectra(np.ones((1, GRID_SIDE, GRID_SIDE, 1), np.float32))
     overlap_P = _shifted(whole * spectra(disc(side)[None, :, :, None]).conj())[:, 0, 0]
-    weights_P: NDArray[np.float32] = 1 / (GRID_SIDE * np.sqrt(np.maximum(overlap_P, 1)))
-    return weights_P
+    weights_P = 1 / (GRID_SIDE * np.sqrt(np.maximum(overlap_P, 1)))
+    return weights_P.astype(np.float32)
 
 
 def _shifted(products_FKT: NDArray[np.complex64]) -> NDArray[np.float32]:

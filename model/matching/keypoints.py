@@ -53,7 +53,7 @@ def strongest(
 
 def _places(pixels_P: NDArray[np.intp], side: int) -> NDArray[np.float32]:
     rows, columns = np.divmod(pixels_P, side)
-    places_P2: NDArray[np.float32] = np.stack((columns + 0.5, rows + 0.5), axis=1) / side - 0.5
+    places_P2 = np.stack((columns + 0.5, rows + 0.5), axis=1) / side - 0.5
     return places_P2.astype(np.float32)
 
 

@@ -71,15 +71,16 @@ def certificate(folder: Path) -> Path:
 
 
 @contextmanager
-def proxied(store: Path, folder: Path, **limits: str | int) -> Iterator[Proxy]:
-    """The service behind the proxy with these variables of start.sh."""
+def proxied(store: Path, folder: Path, *, beside: str = "", **limits: str | int) -> Iterator[Proxy]:
+    """The service, and others `beside` it, behind the proxy with these variables of start.sh."""
     require_nginx()
     tls, run = certificate(folder / "tls"), Path(tempfile.mkdtemp(prefix="safenet-proxy-"))
     run.chmod(0o777)  # as root, nginx's workers are another user
     settings = settings_of(store, trusted_proxies="127.0.0.1", max_connections_per_address=512)
     port, http_port = free_port(), free_port()
     with serving(create_app(settings, ColourEmbedder()), settings) as direct:
-        variables = {"TLS": tls, "RUN": run, "UPSTREAM": f"127.0.0.1:{direct.base_url.port}"}
+        upstream = f"{beside} 127.0.0.1:{direct.base_url.port}"
+        variables = {"TLS": tls, "RUN": run, "UPSTREAM": upstream}
         variables |= {"LISTEN": "127.0.0.1", "HTTPS_PORT": port, "HTTP_PORT": http_port, **limits}
         environment = os.environ | {name: str(value) for name, value in variables.items()}
         with (folder / "nginx.log").open("w") as log:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from proxy_live import Proxy, proxied
-from service_live import encoded, picture
+from service_live import encoded, free_port, picture
 
 ATTACKER = "127.0.0.66"
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -55,6 +55,13 @@ def is_open(raw: socket.socket) -> bool:
         return True
     except OSError:
         return False
+
+
+def test_a_service_that_is_gone_is_passed_over(store: Path, tmp_path: Path) -> None:
+    with proxied(store, tmp_path, beside=f"127.0.0.1:{free_port()}") as running:
+        assert {running.healthz(f"127.0.0.{last}") for last in range(2, 12)} == {200}
+        answer = running.client.post("/localize", content=encoded(picture(1)), headers=JPEG)
+        assert answer.status_code == 200
 
 
 def test_a_question_is_answered_over_tls_as_without_the_proxy(proxy: Proxy) -> None:

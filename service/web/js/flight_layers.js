@@ -17,20 +17,33 @@ export class FlightLayers {
   clear() {
     this.group.clearLayers();
     this.points.clear();
+    this.lines = new Map();
     this.bounds = L.latLngBounds([]);
     this.current = null;
   }
 
-  /** Draw all fixes; frames without a position are left out. */
+  /** Draw all fixes from the first; frames without a position are left out. */
   show(fixes) {
     this.clear();
-    for (const part of parts(fixes).values()) {
-      for (const { fix } of part) this.addBand(fix);
-      const line = part.map(({ fix }) => [fix.latitude, fix.longitude]);
-      L.polyline(line, { color: "#fff", weight: 6, opacity: 0.8, interactive: false }).addTo(this.group);
-      L.polyline(line, { color: LINE, weight: 3, interactive: false }).addTo(this.group);
-      for (const { fix, index } of part) this.addPoint(fix, index);
+    fixes.forEach((fix, index) => this.add(fix, index));
+  }
+
+  /** Draw one more fix: its band, the line up to it, its point. */
+  add(fix, index) {
+    if (fix.latitude === null) return;
+    this.addBand(fix);
+    for (const line of this.linesOf(fix.segment ?? 0)) line.addLatLng([fix.latitude, fix.longitude]);
+    this.addPoint(fix, index);
+  }
+
+  /** The two lines of a segment, one above the other. */
+  linesOf(segment) {
+    if (!this.lines.has(segment)) {
+      const below = L.polyline([], { color: "#fff", weight: 6, opacity: 0.8, interactive: false });
+      const above = L.polyline([], { color: LINE, weight: 3, interactive: false });
+      this.lines.set(segment, [below.addTo(this.group), above.addTo(this.group)]);
     }
+    return this.lines.get(segment);
   }
 
   addBand(fix) {
@@ -74,16 +87,4 @@ export class FlightLayers {
       ["flight", "Frame refused, its place bridged; shade: 95 %", BRIDGED],
     ];
   }
-}
-
-/** Fixes with a position by segment, in order: Map of segment to [{fix, index}]. */
-function parts(fixes) {
-  const found = new Map();
-  fixes.forEach((fix, index) => {
-    if (fix.latitude === null) return;
-    const segment = fix.segment ?? 0;
-    if (!found.has(segment)) found.set(segment, []);
-    found.get(segment).push({ fix, index });
-  });
-  return found;
 }

@@ -135,7 +135,8 @@ export class FlightTab {
     if (count) this.controls.bar.value = done / count;
     else this.controls.bar.removeAttribute("value");
     this.controls.words.textContent = `${done}${count ? ` of ${count}` : ""} frames`;
-    this.draw();
+    this.layers.add(this.fixes[done - 1], done - 1);
+    if (done === 1) this.legend();
     this.look(done - 1);
     if (done === 1 || done % 10 === 0) this.mapView.fit(this.layers.bounds);
   }

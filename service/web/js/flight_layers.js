@@ -4,6 +4,7 @@ import * as L from "../leaflet/leaflet-src.esm.js";
 
 const LINE = "#0b62d6";
 const BRIDGED = "#b25e00";
+const MOST_SHADE = 4; // of all bands together, where they lie above each other
 
 /** Layers of the Flight tab; `onPick(index)` is called when a frame's point is clicked. */
 export class FlightLayers {
@@ -25,13 +26,13 @@ export class FlightLayers {
   /** Draw all fixes from the first; frames without a position are left out. */
   show(fixes) {
     this.clear();
-    fixes.forEach((fix, index) => this.add(fix, index));
+    fixes.forEach((fix, index) => this.add(fix, index, fixes.length));
   }
 
-  /** Draw one more fix: its band, the line up to it, its point. */
-  add(fix, index) {
+  /** Draw one more fix of `count`: its band, the line up to it, its point. */
+  add(fix, index, count = index + 1) {
     if (fix.latitude === null) return;
-    this.addBand(fix);
+    this.addBand(fix, Math.min(0.07, MOST_SHADE / count));
     for (const line of this.linesOf(fix.segment ?? 0)) line.addLatLng([fix.latitude, fix.longitude]);
     this.addPoint(fix, index);
   }
@@ -46,14 +47,16 @@ export class FlightLayers {
     return this.lines.get(segment);
   }
 
-  addBand(fix) {
+  addBand(fix, shade) {
     L.circle([fix.latitude, fix.longitude], {
       radius: fix.accuracy_m_95,
       stroke: false,
       fillColor: fix.status === "located" ? LINE : BRIDGED,
-      fillOpacity: 0.07,
+      fillOpacity: shade,
       interactive: false,
-    }).addTo(this.group);
+    })
+      .addTo(this.group)
+      .bringToBack();
   }
 
   addPoint(fix, index) {

@@ -42,10 +42,10 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True)
 class Around:
-    """Where a doubtful frame is searched for, and the places that it is expected at, if any."""
+    """Where a doubtful frame is searched for, and the places that it is expected at."""
 
     circle: Prior
-    expected: tuple[Expected, ...] = ()
+    expected: tuple[Expected, ...]
 
     @property
     def area_m2(self) -> float:
@@ -56,8 +56,9 @@ class Around:
 def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) -> dict[int, Around]:
     """Return, by row, where each doubtful frame is to be searched for.
 
-    A frame is doubtful where no place is sure by itself. The track of the sure frames alone
-    predicts its place, and where that has a gap, the track of all.
+    A frame is doubtful where no place is sure by itself. The track of the sure frames before and
+    after it predicts its place; without both there is no second search, since a flight that has
+    left the map would be found again and again near the edge.
 
     Args:
         sightings: the frames in order of time.
@@ -76,17 +77,12 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     for row in rows:
         only_sure[row] = Sighting(name=sightings[row].name, time_s=sightings[row].time_s)
     bridged = track_of(only_sure, motion, origin).fixes
-    placed = track_of(sightings, motion, origin).fixes
     legs = Legs(bridged, motion, origin)
     found = {}
     for row in rows:
         circle = _circle(bridged[row])
         if circle is not None:
             found[row] = Around(circle=circle, expected=(legs.between(row), *legs.straight(row)))
-            continue
-        circle = _circle(placed[row])
-        if circle is not None:
-            found[row] = Around(circle=circle)
     return found
 
 
@@ -176,8 +172,6 @@ def _weighed(seen: Sighting, around: Around) -> Sighting:
 
     A candidate and the expected place that fits it best give one position together.
     """
-    if not around.expected:
-        return seen
     share = (1 - UNEXPECTED) / len(around.expected) * around.area_m2
     weights, candidates = [], []
     for each in seen.candidates:

@@ -15,9 +15,10 @@ from indexer.tracking.candidates import NORMAL_68, CameraPlace, Candidate, Sight
 MOST_CANDIDATES = 20
 """Number of places that a frame may be at. Our choice: the right place is rarely further behind."""
 
-NONE_OF_THEM = 0.5
+NONE_OF_THEM = 0.8
 """Share of what the confidence leaves for places other than the first that goes to "none of the
-candidates"; the rest is divided among them. Our choice."""
+candidates"; the rest is divided among them. Our choice: with a half, a flight that had left the
+map was found along chance places."""
 
 LEAST_CHANCE = 1e-4
 """Probability that a candidate is right, at least: the flight may overrule a sure frame."""
@@ -46,9 +47,9 @@ def sighting(
 ) -> Sighting:
     """Return the candidates that an answer gives.
 
-    The best match's place has the answer's confidence. What is left is halved: one part for "none
-    of them", one for the other places by the softmax of their scores. Where keypoints put the photo
-    at several positions in one place, its share is divided among them by their inliers.
+    The best match's place has the answer's confidence. Most of what is left is for "none of them",
+    the rest for the other places by the softmax of their scores. Where keypoints put the photo at
+    several positions in one place, its share is divided among them by their inliers.
 
     Args:
         name: of the frame.

@@ -19,9 +19,10 @@ from indexer.tracking.smoothing import Smoothed
 FIRM_M = 25.0
 """Deviation on each axis below which a place shows where the drone turns. Our choice."""
 
-LONGEST_GAP_S = 60.0
-"""Longest time without a located frame that is bridged, s. Our choice: half a minute from either
-end at the drone's speed is hundreds of metres."""
+LONGEST_GAP_S, LONGEST_BRIDGE_S = 60.0, 30.0
+"""Longest time between two located frames of one part, s: next to each other, and with others
+between that are bridged. Our choice: a quarter of a minute from either end at the drone's speed is
+hundreds of metres, and a flight that left the map must not be bridged to a chance place."""
 
 LEAST_PROBABILITY = 0.5
 """Places that are less probable, given the whole flight, are refused as outliers."""
@@ -109,7 +110,8 @@ def segments(chain: Chain, nodes: Sequence[Node]) -> Iterator[list[Node]]:
 
 def _is_break(chain: Chain, before: Node, after: Node) -> bool:
     places = [chain.frames[frame].places for frame, _ in (before, after)]
-    if places[1].time_s[after[1]] - places[0].time_s[before[1]] > LONGEST_GAP_S:
+    longest_s = LONGEST_GAP_S if after[0] == before[0] + 1 else LONGEST_BRIDGE_S
+    if places[1].time_s[after[1]] - places[0].time_s[before[1]] > longest_s:
         return True
     gain_AB = chain.motion.log_gain(*places)
     return bool(gain_AB[before[1], after[1]] <= math.log(BREAK))

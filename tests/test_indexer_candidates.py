@@ -119,6 +119,12 @@ def test_only_frames_that_are_unsure_by_themselves_are_searched_for_again() -> N
     assert doubtful([sure(0, (0.0, 0.0))], MOTION, HOME) == {}
 
 
+def test_beyond_the_last_sure_frame_nothing_is_searched_for_again() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(4)]
+    flight += [unsure(number, (0.0, 80.0 * number)) for number in range(4, 9)]
+    assert doubtful(flight, MOTION, HOME) == {}
+
+
 def test_a_doubtful_frame_is_taken_where_the_sure_ones_expect_it() -> None:
     flight = [sure(number, (0.0, 80.0 * number)) for number in range(6)]
     right, wrong = (3.0, 158.0), (60.0, 200.0)

@@ -72,7 +72,7 @@ class HeldOutScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Adapted:
-    """The result: scores before and after, and whether the start's weights were kept.
+    """The result: scores of the start and of the best mean, and whether the start was kept.
 
     `share` is that of the fine-tuned weights in the best mean. `places` are the numbers of places
     that trained, that chose and that the report is of.
@@ -140,7 +140,7 @@ def adapt(job: Adaptation, tell: Callable[[str], None]) -> Adapted:
         kept_start=kept_start,
         share=share,
         before=before,
-        after=before if kept_start else after,
+        after=after,
         places=counts,
         photos=photos,
     )

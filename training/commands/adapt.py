@@ -89,7 +89,8 @@ def _print(found: Adapted) -> None:
     )
     for heading in ("weights", f"{choose} places that chose", f"{report} others", "re-ranked"):
         table.add_column(heading, justify="right" if table.columns else "left")
-    for name, score in (("before", found.before), ("after", found.after)):
+    tried = f"{100 * found.share:.0f} % fine-tuned"
+    for name, score in (("before", found.before), (tried, found.after)):
         figures = (score.choose, score.descriptor, score.reranked)
         table.add_row(name, *(f"{figure:.1f}" for figure in figures))
     print_table(table)

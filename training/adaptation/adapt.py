@@ -39,7 +39,8 @@ _SETTINGS = (
     "ema_decay=0.9",
 )  # fmt: skip
 """Our choice, as in the runs of docs/training-runs.md that start from trained weights."""
-_MOST_PAIRS, _FROZEN_STAGES = 48, 2
+_PAIRS, _STEPS, _FROZEN_STAGES = (16, 48), 3, 2
+"""Our choice: bounds of a batch, and the steps of an epoch that a batch should leave room for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,10 +193,11 @@ def _located(folder: Path) -> list[LocatedPlace]:
 
 def _recipe(job: Adaptation, places: int) -> Recipe:
     model = load_checkpoint(job.start).config
+    batch = min(max(places // _STEPS, _PAIRS[0]), _PAIRS[1])
     frozen = _FROZEN_STAGES if "efficientnet" in model.backbone else 0
     settings = [
         f"frozen_stages={frozen}",
-        f"batch={min(_MOST_PAIRS, places)}",
+        f"batch={batch}",
         f"epochs={job.epochs}",
     ]
     return dataclasses.replace(recipe("modern", [*_SETTINGS, *settings]), model=model)

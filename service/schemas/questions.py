@@ -15,6 +15,7 @@ from service.schemas.values import (
     Latitude,
     Longitude,
     Moment,
+    prior_of,
 )
 
 Format = Literal["json", "geojson", "gpx", "kml", "csv", "geotiff", "kmz"]
@@ -94,9 +95,7 @@ class QuestionParameters(QuestionFields):
     @property
     def prior(self) -> Prior | None:
         """The prior that the parameters name, without `use_image_gps`."""
-        if self.latitude is None or self.longitude is None or self.radius_m is None:
-            return None
-        return Prior(latitude=self.latitude, longitude=self.longitude, radius_m=self.radius_m)
+        return prior_of(self.latitude, self.longitude, self.radius_m)
 
     @property
     def filters(self) -> Filters | None:

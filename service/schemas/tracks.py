@@ -5,7 +5,14 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from indexer.records import Prior
-from service.schemas.values import HALF_EQUATOR_M, NAME_PATTERN, FieldOfView, Latitude, Longitude
+from service.schemas.values import (
+    HALF_EQUATOR_M,
+    NAME_PATTERN,
+    FieldOfView,
+    Latitude,
+    Longitude,
+    prior_of,
+)
 
 
 class TrackParameters(BaseModel):
@@ -41,9 +48,7 @@ class TrackParameters(BaseModel):
     @property
     def prior(self) -> Prior | None:
         """The circle that the whole flight lies in."""
-        if self.latitude is None or self.longitude is None or self.radius_m is None:
-            return None
-        return Prior(latitude=self.latitude, longitude=self.longitude, radius_m=self.radius_m)
+        return prior_of(self.latitude, self.longitude, self.radius_m)
 
 
 class FrameParameters(BaseModel):

@@ -7,6 +7,7 @@ from fastapi import Path
 from pydantic import AfterValidator, Field
 
 from indexer.localization.lens import LEAST_DEG, MOST_DEG
+from indexer.records import Prior
 from service.bounds import checked_bounds
 
 HALF_EQUATOR_M = 20_037_508.0
@@ -51,3 +52,12 @@ Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 """Latitude, longitude, degrees."""
 
 Quadruple = Annotated[list[float], Field(min_length=4, max_length=4)]
+
+
+def prior_of(
+    latitude: float | None, longitude: float | None, radius_m: float | None
+) -> Prior | None:
+    """Return the circle that matches lie in; None where a value is missing."""
+    if latitude is None or longitude is None or radius_m is None:
+        return None
+    return Prior(latitude=latitude, longitude=longitude, radius_m=radius_m)

@@ -26,6 +26,8 @@ class Candidate:
     probability: float
     heading_deg: float | None = None
     size_m: float | None = None
+    is_expected: bool = False
+    """Whether the other frames put it there, and not the photo itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,6 +31,9 @@ Our choice: what hides the ground, and the map's edge, last longer than a frame.
 LEAST_LOG = 30.0
 """Hypotheses that are less likely than the best by this (log) are dropped. Our choice."""
 
+DOUBT_M = 40.0
+"""Standard deviation on each axis of a place that is not the right one, from the track. Our choice."""
+
 SAME_SIGMAS = 3.0
 """Candidates nearer than so many of both deviations are one place."""
 
@@ -181,8 +184,11 @@ def same_place(frame: Frame, candidate: int) -> NDArray[np.bool_]:
     return _same_place(frame.places, candidate)
 
 
-def trust_in(frame: Frame, candidate: int, chance_C: NDArray[np.float64]) -> float:
-    """Return the probability of all candidates within one's own deviation, 0..1.
+def doubt_m(frame: Frame, candidate: int, chance_C: NDArray[np.float64]) -> float:
+    """Return how far the photo may be from one candidate's position because another one is right.
+
+    It is the standard deviation on each axis, m, at most `DOUBT_M`, which counts for places that no
+    candidate gives.
 
     Args:
         frame: whose candidates they are.
@@ -193,8 +199,9 @@ def trust_in(frame: Frame, candidate: int, chance_C: NDArray[np.float64]) -> flo
     distance_C = np.hypot(
         places.north_m - places.north_m[candidate], places.east_m - places.east_m[candidate]
     )
-    near_C = distance_C <= SAME_SIGMAS * places.sigma_m[candidate]
-    return float(min(1.0, chance_C[near_C].sum()))
+    variance_C = np.minimum(distance_C**2 / 2, DOUBT_M**2)
+    none = max(0.0, 1.0 - float(chance_C.sum()))
+    return math.sqrt(min(float(chance_C @ variance_C) + none * DOUBT_M**2, DOUBT_M**2))
 
 
 def places_of(sighting: Sighting, motion: Motion) -> Places:

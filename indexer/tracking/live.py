@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from indexer.errors import OutOfOrderError
 from indexer.records import Position, Prior
 from indexer.tracking.candidates import Sighting, position
-from indexer.tracking.chain import Belief, Chain, trust_in
+from indexer.tracking.chain import Belief, Chain, doubt_m
 from indexer.tracking.fixes import Fix, Track
 from indexer.tracking.motion import Motion
 from indexer.tracking.track import LEAST_PROBABILITY, Doubts, track_of, window_fix
@@ -60,12 +60,12 @@ class LiveTrack:
                 problem=sighting.problem,
             )
         path = self._chain.path(self._belief.node)[-WINDOW:]
-        trust = {
-            frame: trust_in(self._chain.frames[frame], row, self._shares[frame])
+        doubts_m = {
+            frame: doubt_m(self._chain.frames[frame], row, self._shares[frame])
             for frame, row in path
         }
-        chances = dict.fromkeys(trust, self._belief.probability)
-        return window_fix(self.sightings, self._chain, path, Doubts(chances, trust), self.origin)
+        chances = dict.fromkeys(doubts_m, self._belief.probability)
+        return window_fix(self.sightings, self._chain, path, Doubts(chances, doubts_m), self.origin)
 
     def check_time(self, time_s: float) -> None:
         """Check that a frame of this time can come next.

@@ -5,6 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from indexer.geo import metres_between
 from indexer.records import Position, Prior
 from indexer.tracking.candidates import Candidate, Sighting
@@ -23,6 +25,16 @@ LEG_SIGMA_M = 8.0
 """Standard deviation on each axis of a frame's place from the line that the drone flies, m: the
 gimbal moves. Our choice."""
 
+STRAIGHT = 0.9
+"""Probability that a drone flies straight legs where a leg leads to a place. Our choice."""
+
+HEADING_SIGMA_DEG, STEADY_HEADING = 15.0, 0.9
+"""Standard deviation of the headings of one leg, and the share of frames that it holds for. Our
+choice."""
+
+LONGEST_LEG = 8
+"""Largest number of sure frames that a leg is fitted to. Our choice."""
+
 ROUNDS = 2
 """Number of times that frames are weighed by where the sure ones put them: those that become sure
 put the others. Our choice."""
@@ -38,6 +50,8 @@ class Expected:
     north_m: float
     east_m: float
     sigma_m: float
+    share: float = 1.0
+    heading_deg: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +96,7 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     for row in rows:
         circle = _circle(bridged[row])
         if circle is not None:
-            found[row] = Around(circle=circle, expected=(legs.between(row), *legs.straight(row)))
+            found[row] = Around(circle=circle, expected=legs.expected(row))
     return found
 
 
@@ -99,6 +113,27 @@ class Legs:
         self._origin = origin
         self._sure = [row for row, fix in enumerate(fixes) if fix.status == "located"]
 
+    def expected(self, row: int) -> tuple[Expected, ...]:
+        """Return the places that a frame is expected at; their shares sum to one."""
+        straight = list(self.straight(row))
+        if len(straight) == 2:
+            one, other = straight
+            apart_m = math.hypot(one.north_m - other.north_m, one.east_m - other.east_m)
+            if apart_m <= 3 * math.hypot(one.sigma_m, other.sigma_m):
+                share = other.sigma_m**2 / (one.sigma_m**2 + other.sigma_m**2)
+                straight = [
+                    Expected(
+                        north_m=share * one.north_m + (1 - share) * other.north_m,
+                        east_m=share * one.east_m + (1 - share) * other.east_m,
+                        sigma_m=max(one.sigma_m * math.sqrt(share), LEG_SIGMA_M),
+                        heading_deg=one.heading_deg,
+                    )
+                ]
+        if not straight:
+            return (self.between(row),)
+        legs = [replace(each, share=STRAIGHT / len(straight)) for each in straight]
+        return (replace(self.between(row), share=1 - STRAIGHT), *legs)
+
     def between(self, row: int) -> Expected:
         """Return where the smoothed track has a frame."""
         north_m, east_m = self._place(row)
@@ -108,33 +143,51 @@ class Legs:
     def straight(self, row: int) -> Iterator[Expected]:
         """Yield where the leg before, and the one after, put a frame, as far as that can be."""
         at = bisect_left(self._sure, row)
-        before, after = self._sure[max(0, at - 2) : at], self._sure[at : at + 2]
-        for near, far, other in (
-            (before[-1:], before[-2:-1], after[:1]),
-            (after[:1], after[1:2], before[-1:]),
-        ):
-            if near and far and other:
-                expected = self._extended(row, near[0], far[0])
-                if expected is not None and self._can_be(expected, row, other[0]):
+        before, after = self._sure[:at][::-1], self._sure[at:]
+        for rows, others in ((before, after), (after, before)):
+            if len(rows) >= 2 and others:
+                expected = self._extended(row, rows)
+                if expected is not None and self._can_be(expected, row, others[0]):
                     yield expected
 
-    def _extended(self, row: int, near: int, far: int) -> Expected | None:
-        one_s, other_s = self._fixes[near].time_s, self._fixes[far].time_s
-        if one_s == other_s:
+    def _extended(self, row: int, rows: Sequence[int]) -> Expected | None:
+        """Return where the leg through the nearest of some sure frames puts another one."""
+        leg = rows[:2]
+        if self._fixes[leg[0]].time_s == self._fixes[leg[1]].time_s:
             return None
-        times = (self._fixes[row].time_s - one_s) / (one_s - other_s)
-        (north_m, east_m), (far_north_m, far_east_m) = self._place(near), self._place(far)
+        for other in rows[2:LONGEST_LEG]:
+            expected = self._line(leg, other)
+            north_m, east_m = self._place(other)
+            off_m = math.hypot(expected.north_m - north_m, expected.east_m - east_m)
+            if off_m > 2 * expected.sigma_m:
+                break
+            leg = [*leg, other]
+        return self._line(leg, row)
+
+    def _line(self, leg: Sequence[int], row: int) -> Expected:
+        """Return where a line at constant speed, fitted to sure frames, puts another frame."""
+        time_L = np.array([self._fixes[one].time_s for one in leg])
+        place_L2 = np.array([self._place(one) for one in leg])
+        middle_s = time_L.mean()
+        spread_s2 = ((time_L - middle_s) ** 2).sum()
+        velocity_2 = (time_L - middle_s) @ place_L2 / spread_s2
+        ahead_s = self._fixes[row].time_s - middle_s
+        north_m, east_m = (place_L2.mean(axis=0) + ahead_s * velocity_2).tolist()
+        variance = 1 + 1 / len(leg) + ahead_s**2 / spread_s2
+        headings = [self._fixes[one].heading_deg for one in leg]
         return Expected(
-            north_m=north_m + times * (north_m - far_north_m),
-            east_m=east_m + times * (east_m - far_east_m),
-            sigma_m=LEG_SIGMA_M * math.hypot(1 + times, times),
+            north_m=north_m,
+            east_m=east_m,
+            sigma_m=LEG_SIGMA_M * math.sqrt(variance),
+            heading_deg=next((each for each in headings if each is not None), None),
         )
 
     def _can_be(self, expected: Expected, row: int, other: int) -> bool:
         north_m, east_m = self._place(other)
         way_m = math.hypot(expected.north_m - north_m, expected.east_m - east_m)
         elapsed_s = abs(self._fixes[other].time_s - self._fixes[row].time_s)
-        return way_m <= self._motion.max_speed_m_s * elapsed_s + 2 * LEG_SIGMA_M
+        sigma_m = math.hypot(expected.sigma_m, LEG_SIGMA_M)
+        return way_m <= self._motion.max_speed_m_s * elapsed_s + 2 * sigma_m
 
     def _place(self, row: int) -> tuple[float, float]:
         fix = self._fixes[row]
@@ -172,30 +225,49 @@ def _weighed(seen: Sighting, around: Around) -> Sighting:
 
     A candidate and the expected place that fits it best give one position together.
     """
-    share = (1 - UNEXPECTED) / len(around.expected) * around.area_m2
     weights, candidates = [], []
     for each in seen.candidates:
-        densities = [_density(each, one) for one in around.expected]
-        weights.append(each.probability * (UNEXPECTED + share * sum(densities)))
+        densities = [
+            (1 - UNEXPECTED) * one.share * around.area_m2 * _density(each, one)
+            for one in around.expected
+        ]
+        weights.append(each.probability * (UNEXPECTED + sum(densities)))
         best = max(densities)
         nearest = around.expected[densities.index(best)]
-        fits = share * best > UNEXPECTED
-        candidates.append(_together(each, nearest) if fits else each)
-    total = seen.none + sum(weights)
+        candidates.append(_together(each, nearest) if best > UNEXPECTED else each)
+    for one in around.expected:
+        weights.append(seen.none * (1 - UNEXPECTED) * one.share)
+        candidates.append(
+            Candidate(
+                north_m=one.north_m,
+                east_m=one.east_m,
+                sigma_m=one.sigma_m,
+                probability=0.0,
+                is_expected=True,
+            )
+        )
+    none = UNEXPECTED * seen.none
+    total = none + sum(weights)
     return replace(
         seen,
         candidates=tuple(
             replace(each, probability=weight / total)
             for each, weight in zip(candidates, weights, strict=True)
         ),
-        none=seen.none / total,
+        none=none / total,
     )
 
 
 def _density(each: Candidate, expected: Expected) -> float:
     variance_m2 = each.sigma_m**2 + expected.sigma_m**2
     squared_m2 = (each.north_m - expected.north_m) ** 2 + (each.east_m - expected.east_m) ** 2
-    return math.exp(-squared_m2 / (2 * variance_m2)) / (2 * math.pi * variance_m2)
+    density = math.exp(-squared_m2 / (2 * variance_m2)) / (2 * math.pi * variance_m2)
+    if each.heading_deg is None or expected.heading_deg is None:
+        return density
+    turn_deg = (each.heading_deg - expected.heading_deg + 180.0) % 360.0 - 180.0
+    peak = 360.0 / (math.sqrt(2 * math.pi) * HEADING_SIGMA_DEG)
+    steady = peak * math.exp(-((turn_deg / HEADING_SIGMA_DEG) ** 2) / 2)
+    return density * (STEADY_HEADING * steady + 1 - STEADY_HEADING)
 
 
 def _together(each: Candidate, expected: Expected) -> Candidate:

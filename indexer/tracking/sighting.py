@@ -26,7 +26,7 @@ LEAST_CHANCE = 1e-4
 SUPPORT_SCALE = 3.0
 """Inliers that make a pose likelier by a factor of e than another one at the same place."""
 
-SUPPORT_OF_NONE = 17.0
+SUPPORT_OF_NONE = 26.0
 """Inliers of a pose that is as likely right as not, where only one place was searched."""
 
 SAME_HEADING_DEG = 30.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.records import Position
 from indexer.tracking.candidates import Sighting, position
-from indexer.tracking.chain import Chain, Node, probabilities, same_place, trust_in
+from indexer.tracking.chain import Chain, Node, doubt_m, probabilities, same_place
 from indexer.tracking.courses import Course, cameras
 from indexer.tracking.fixes import RADIUS_68, RADIUS_95, SURE_ALONE, SURE_FROM, Fix, Track
 from indexer.tracking.motion import BREAK, Motion
@@ -27,17 +27,12 @@ hundreds of metres, and a flight that left the map must not be bridged to a chan
 LEAST_PROBABILITY = 0.5
 """Places that are less probable, given the whole flight, are refused as outliers."""
 
-DOUBT_M = 40.0
-"""Standard deviation on each axis of a place that is not the right one, from the track. A place of
-probability p is smoothed with the variance of the mixture: its own, and (1 - p) of this one."""
-
-
 @dataclass(frozen=True)
 class Doubts:
-    """Probabilities by frame: that the place is right, and that the chosen position is."""
+    """By frame: the probability that the place is right, and the position's `doubt_m`."""
 
     place: dict[int, float]
-    position: dict[int, float]
+    position_m: dict[int, float]
 
 
 def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) -> Track:
@@ -54,8 +49,8 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     path = chain.path()
     found = probabilities(sightings, chain)
     chances = _chances(chain, path, found)
-    trust = {
-        frame: trust_in(chain.frames[frame], candidate, found[frame]) for frame, candidate in path
+    doubts_m = {
+        frame: doubt_m(chain.frames[frame], candidate, found[frame]) for frame, candidate in path
     }
     nodes = [node for node in path if chances[node[0]] >= LEAST_PROBABILITY]
     fixes = [
@@ -69,7 +64,7 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
         for each in sightings
     ]
     for number, part in enumerate(segments(chain, nodes), start=1):
-        for frame, fix in _smoothed(sightings, part, Doubts(chances, trust), origin):
+        for frame, fix in _smoothed(sightings, part, Doubts(chances, doubts_m), origin):
             fixes[frame] = replace(fix, segment=number)
     return _track(fixes)
 
@@ -143,16 +138,17 @@ def _smoothed(
     chosen = {frame - first: frames[frame - first].candidates[row] for frame, row in part}
     ground = Course.empty(frames)
     for row, each in chosen.items():
-        sure = each.probability >= SURE_ALONE
-        doubt_m = DOUBT_M * math.sqrt(1.0 - doubts.position[first + row])
-        sigma_m = math.hypot(each.sigma_m, doubt_m)
+        sure = each.probability >= SURE_ALONE and not each.is_expected
+        sigma_m = math.hypot(each.sigma_m, doubts.position_m[first + row])
         ground.measure(row, (each.north_m, each.east_m), sigma_m, sure=sure)
     smoothed = ground.smoothed(FIRM_M)
     camera_fixes = cameras(frames, {frame - first: row for frame, row in part}, origin)
     chance = 0.0
     later = [doubts.place[frame] for frame, _ in part]
     for row, frame in enumerate(range(first, last + 1)):
-        is_located = row in chosen and bool(smoothed.used_T[row])
+        is_located = (
+            row in chosen and bool(smoothed.used_T[row]) and not chosen[row].is_expected
+        )
         if row in chosen:
             chance = later.pop(0)
         confidence = chance if row in chosen or not later else min(chance, later[0])
@@ -174,7 +170,7 @@ def _fix(
     heading_deg = None
     if is_located:
         nearest = min(
-            sighting.candidates,
+            (each for each in sighting.candidates if not each.is_expected),
             key=lambda each: math.hypot(each.north_m - north_m, each.east_m - east_m),
         )
         heading_deg = nearest.heading_deg

@@ -139,9 +139,14 @@ def _smoothed(
     ground = Course.empty(frames)
     for row, each in chosen.items():
         sure = each.probability >= SURE_ALONE and not each.is_expected
-        sigma_m = math.hypot(each.sigma_m, doubts.position_m[first + row])
+        doubt = 0.0 if each.is_expected else doubts.position_m[first + row]
+        sigma_m = math.hypot(each.sigma_m, doubt)
         ground.measure(row, (each.north_m, each.east_m), sigma_m, sure=sure)
     smoothed = ground.smoothed(FIRM_M)
+    for row, each in chosen.items():
+        if each.is_expected:
+            smoothed.position_T2[row] = each.north_m, each.east_m
+            smoothed.sigma_T[row] = each.sigma_m
     camera_fixes = cameras(frames, {frame - first: row for frame, row in part}, origin)
     chance = 0.0
     later = [doubts.place[frame] for frame, _ in part]

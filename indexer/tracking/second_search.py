@@ -120,15 +120,9 @@ class Legs:
             one, other = straight
             apart_m = math.hypot(one.north_m - other.north_m, one.east_m - other.east_m)
             if apart_m <= 3 * math.hypot(one.sigma_m, other.sigma_m):
-                share = other.sigma_m**2 / (one.sigma_m**2 + other.sigma_m**2)
-                straight = [
-                    Expected(
-                        north_m=share * one.north_m + (1 - share) * other.north_m,
-                        east_m=share * one.east_m + (1 - share) * other.east_m,
-                        sigma_m=max(one.sigma_m * math.sqrt(share), LEG_SIGMA_M),
-                        heading_deg=one.heading_deg,
-                    )
-                ]
+                between = self.between(row)
+                sigma_m = max(between.sigma_m, LEG_SIGMA_M)
+                return (replace(between, sigma_m=sigma_m, heading_deg=one.heading_deg),)
         if not straight:
             return (self.between(row),)
         legs = [replace(each, share=STRAIGHT / len(straight)) for each in straight]

@@ -32,7 +32,7 @@ LEAST_LOG = 30.0
 """Hypotheses that are less likely than the best by this (log) are dropped. Our choice."""
 
 DOUBT_M = 40.0
-"""Standard deviation on each axis of a place that is not the right one, from the track. Our choice."""
+"""Standard deviation on each axis of a right place from the one on the track, m. Our choice."""
 
 SAME_SIGMAS = 3.0
 """Candidates nearer than so many of both deviations are one place."""

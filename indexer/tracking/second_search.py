@@ -9,14 +9,25 @@ import numpy as np
 
 from indexer.geo import metres_between
 from indexer.records import Position, Prior
-from indexer.tracking.candidates import Candidate, Sighting
+from indexer.tracking.candidates import Candidate, Sighting, position
 from indexer.tracking.fixes import RADIUS_95, SURE_ALONE, Fix
 from indexer.tracking.motion import Motion
+from indexer.tracking.sighting import LEAST_CHANCE
 from indexer.tracking.track import track_of
 
 MARGIN_M = 100.0
 """What is searched beyond the track's radius of 95 %, m: centres of tiles lie off the photo's. Our
 choice."""
+
+SURE_TOGETHER = 0.95
+"""Probability of a place, given all frames, from which it counts as sure in a flight where less
+than half of the frames are sure by themselves. Our choice."""
+
+LEAST_LEG = 3
+"""Least number of sure frames of a leg that is followed beyond the last, or before the first."""
+
+LONGEST_BEYOND_S = 20.0
+"""How long it is followed, s. Our choice."""
 
 UNEXPECTED = 0.1
 """Share of the frames that are not where the sure ones before and after put them. Our choice."""
@@ -60,6 +71,7 @@ class Around:
 
     circle: Prior
     expected: tuple[Expected, ...]
+    is_beyond: bool = False
 
     @property
     def area_m2(self) -> float:
@@ -79,11 +91,22 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
         motion: how the drone moves.
         origin: latitude and longitude that the candidates' metres count from.
     """
+    first = track_of(sightings, motion, origin).fixes
+    alone = [
+        max((each.probability for each in seen.candidates), default=0.0) >= SURE_ALONE
+        for seen in sightings
+    ]
+    is_ambiguous = 2 * sum(alone) < len(sightings)
     rows = [
         row
         for row, seen in enumerate(sightings)
         if seen.problem is None
-        and max((each.probability for each in seen.candidates), default=0.0) < SURE_ALONE
+        and not alone[row]
+        and not (
+            is_ambiguous
+            and first[row].status == "located"
+            and first[row].confidence >= SURE_TOGETHER
+        )
     ]
     if not rows:
         return {}
@@ -94,9 +117,13 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     legs = Legs(bridged, motion, origin)
     found = {}
     for row in rows:
-        circle = _circle(bridged[row])
-        if circle is not None:
-            found[row] = Around(circle=circle, expected=legs.expected(row))
+        expected = legs.expected(row)
+        if expected:
+            found[row] = Around(
+                circle=_circle(expected, origin),
+                expected=expected,
+                is_beyond=bridged[row].latitude is None,
+            )
     return found
 
 
@@ -115,6 +142,8 @@ class Legs:
 
     def expected(self, row: int) -> tuple[Expected, ...]:
         """Return the places that a frame is expected at; their shares sum to one."""
+        if self._fixes[row].latitude is None:
+            return self._beyond(row)
         straight = list(self.straight(row))
         if len(straight) == 2:
             one, other = straight
@@ -127,6 +156,20 @@ class Legs:
             return (self.between(row),)
         legs = [replace(each, share=STRAIGHT / len(straight)) for each in straight]
         return (replace(self.between(row), share=1 - STRAIGHT), *legs)
+
+    def _beyond(self, row: int) -> tuple[Expected, ...]:
+        """Return where the leg that ends before a frame, or begins after it, puts it."""
+        at = bisect_left(self._sure, row)
+        for rows in (self._sure[:at][::-1], self._sure[at:]):
+            near = rows[:LEAST_LEG]
+            if len(near) == LEAST_LEG and self._elapsed_s(row, near[0]) <= LONGEST_BEYOND_S:
+                expected = self._extended(row, rows, LEAST_LEG)
+                if expected is not None:
+                    return (expected,)
+        return ()
+
+    def _elapsed_s(self, row: int, other: int) -> float:
+        return abs(self._fixes[row].time_s - self._fixes[other].time_s)
 
     def between(self, row: int) -> Expected:
         """Return where the smoothed track has a frame."""
@@ -144,7 +187,7 @@ class Legs:
                 if expected is not None and self._can_be(expected, row, others[0]):
                     yield expected
 
-    def _extended(self, row: int, rows: Sequence[int]) -> Expected | None:
+    def _extended(self, row: int, rows: Sequence[int], least: int = 2) -> Expected | None:
         """Return where the leg through the nearest of some sure frames puts another one."""
         leg = rows[:2]
         if self._fixes[leg[0]].time_s == self._fixes[leg[1]].time_s:
@@ -156,7 +199,7 @@ class Legs:
             if off_m > 2 * expected.sigma_m:
                 break
             leg = [*leg, other]
-        return self._line(leg, row)
+        return self._line(leg, row) if len(leg) >= least else None
 
     def _line(self, leg: Sequence[int], row: int) -> Expected:
         """Return where a line at constant speed, fitted to sure frames, puts another frame."""
@@ -179,7 +222,7 @@ class Legs:
     def _can_be(self, expected: Expected, row: int, other: int) -> bool:
         north_m, east_m = self._place(other)
         way_m = math.hypot(expected.north_m - north_m, expected.east_m - east_m)
-        elapsed_s = abs(self._fixes[other].time_s - self._fixes[row].time_s)
+        elapsed_s = self._elapsed_s(row, other)
         sigma_m = math.hypot(expected.sigma_m, LEG_SIGMA_M)
         return way_m <= self._motion.max_speed_m_s * elapsed_s + 2 * sigma_m
 
@@ -229,6 +272,8 @@ def _weighed(seen: Sighting, around: Around) -> Sighting:
         best = max(densities)
         nearest = around.expected[densities.index(best)]
         candidates.append(_together(each, nearest) if best > UNEXPECTED else each)
+    if around.is_beyond:
+        return _shared(seen, candidates, weights, seen.none)
     for one in around.expected:
         weights.append(seen.none * (1 - UNEXPECTED) * one.share)
         candidates.append(
@@ -240,15 +285,20 @@ def _weighed(seen: Sighting, around: Around) -> Sighting:
                 is_expected=True,
             )
         )
-    none = UNEXPECTED * seen.none
+    return _shared(seen, candidates, weights, UNEXPECTED * seen.none)
+
+
+def _shared(
+    seen: Sighting, candidates: Sequence[Candidate], weights: Sequence[float], none: float
+) -> Sighting:
     total = none + sum(weights)
     return replace(
         seen,
         candidates=tuple(
-            replace(each, probability=weight / total)
+            replace(each, probability=max(weight / total, LEAST_CHANCE))
             for each, weight in zip(candidates, weights, strict=True)
         ),
-        none=none / total,
+        none=max(none / total, LEAST_CHANCE),
     )
 
 
@@ -274,8 +324,11 @@ def _together(each: Candidate, expected: Expected) -> Candidate:
     )
 
 
-def _circle(fix: Fix) -> Prior | None:
-    if fix.latitude is None or fix.longitude is None:
-        return None
-    radius_m = MARGIN_M + (fix.accuracy_m_95 or 0.0)
-    return Prior(latitude=fix.latitude, longitude=fix.longitude, radius_m=radius_m)
+def _circle(expected: Sequence[Expected], origin: Position) -> Prior:
+    """Return a circle that holds the places that a frame is expected at."""
+    first = expected[0]
+    away_m = max(math.hypot(e.north_m - first.north_m, e.east_m - first.east_m) for e in expected)
+    sigma_m = max(each.sigma_m for each in expected)
+    latitude, longitude = position(origin, first.north_m, first.east_m)
+    radius_m = MARGIN_M + max(2 * sigma_m, away_m)
+    return Prior(latitude=latitude, longitude=longitude, radius_m=radius_m)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from indexer.records import Position
 from indexer.tracking.candidates import Sighting, position
 from indexer.tracking.chain import Chain, Node, doubt_m, probabilities, same_place
+from indexer.tracking.chance import Surety, is_sure
 from indexer.tracking.courses import Course, cameras
-from indexer.tracking.fixes import RADIUS_68, RADIUS_95, SURE_ALONE, SURE_FROM, Fix, Track
+from indexer.tracking.fixes import RADIUS_68, RADIUS_95, SURE_FROM, Fix, Track
 from indexer.tracking.motion import BREAK, Motion
 from indexer.tracking.smoothing import Smoothed
 
@@ -26,6 +27,7 @@ hundreds of metres, and a flight that left the map must not be bridged to a chan
 
 LEAST_PROBABILITY = 0.5
 """Places that are less probable, given the whole flight, are refused as outliers."""
+
 
 @dataclass(frozen=True)
 class Doubts:
@@ -52,7 +54,12 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     doubts_m = {
         frame: doubt_m(chain.frames[frame], candidate, found[frame]) for frame, candidate in path
     }
-    nodes = [node for node in path if chances[node[0]] >= LEAST_PROBABILITY]
+    surety = Surety.of(sightings, path, LONGEST_BRIDGE_S)
+    refused = surety.chance_runs()
+    nodes = [
+        node for node in path if chances[node[0]] >= LEAST_PROBABILITY and node[0] not in refused
+    ]
+    parts = [part for part in segments(chain, nodes) if surety.is_found(part)]
     fixes = [
         Fix(
             name=each.name,
@@ -63,7 +70,7 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
         )
         for each in sightings
     ]
-    for number, part in enumerate(segments(chain, nodes), start=1):
+    for number, part in enumerate(parts, start=1):
         for frame, fix in _smoothed(sightings, part, Doubts(chances, doubts_m), origin):
             fixes[frame] = replace(fix, segment=number)
     return _track(fixes)
@@ -135,10 +142,11 @@ def _smoothed(
     """
     first, last = part[0][0], part[-1][0] if last is None else last
     frames = sightings[first : last + 1]
-    chosen = {frame - first: frames[frame - first].candidates[row] for frame, row in part}
+    rows = {frame - first: candidate for frame, candidate in part}
+    chosen = {row: frames[row].candidates[candidate] for row, candidate in rows.items()}
     ground = Course.empty(frames)
     for row, each in chosen.items():
-        sure = each.probability >= SURE_ALONE and not each.is_expected
+        sure = is_sure(frames[row], rows[row])
         doubt = 0.0 if each.is_expected else doubts.position_m[first + row]
         sigma_m = math.hypot(each.sigma_m, doubt)
         ground.measure(row, (each.north_m, each.east_m), sigma_m, sure=sure)
@@ -147,13 +155,11 @@ def _smoothed(
         if each.is_expected:
             smoothed.position_T2[row] = each.north_m, each.east_m
             smoothed.sigma_T[row] = each.sigma_m
-    camera_fixes = cameras(frames, {frame - first: row for frame, row in part}, origin)
+    camera_fixes = cameras(frames, rows, origin)
     chance = 0.0
     later = [doubts.place[frame] for frame, _ in part]
     for row, frame in enumerate(range(first, last + 1)):
-        is_located = (
-            row in chosen and bool(smoothed.used_T[row]) and not chosen[row].is_expected
-        )
+        is_located = row in chosen and bool(smoothed.used_T[row]) and not chosen[row].is_expected
         if row in chosen:
             chance = later.pop(0)
         confidence = chance if row in chosen or not later else min(chance, later[0])

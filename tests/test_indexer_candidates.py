@@ -1,6 +1,7 @@
 """Candidate places of one frame: several poses in one place, and a second search around a place."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from indexer.tracking.candidates import Candidate, Sighting
 from indexer.tracking.motion import Motion
 from indexer.tracking.second_search import doubtful, weighed
 from indexer.tracking.sighting import nearby_sighting, sighting
+from indexer.tracking.track import track_of
 from model.matching.interface import Geometry
 
 HOME = (49.5, 17.2)
@@ -50,7 +52,7 @@ def match(
 
 CHANCE = match(1, (0.0, 0.0), (40.0, 0.0), 15, 90.0)
 RIGHT = match(2, (50.0, 0.0), (0.0, 0.0), 12, 280.0)
-RIGHT_TOO = match(3, (0.0, 50.0), (2.0, 1.0), 14, 284.0)
+RIGHT_TOO = match(3, (0.0, 50.0), (2.0, 1.0), 20, 284.0)
 
 
 def answer(matches: list[Match], confidence: float) -> Answer:
@@ -61,7 +63,7 @@ def test_poses_that_contradict_each_other_in_one_place_share_its_probability() -
     seen = sighting("1", 0.0, answer([CHANCE, RIGHT, RIGHT_TOO], 0.6), UNCALIBRATED, HOME)
     first, second = seen.candidates
     assert (first.north_m, first.east_m) == pytest.approx((40.0, 0.0), abs=0.01)
-    assert second.north_m == pytest.approx(1.15, abs=0.1)
+    assert second.north_m == pytest.approx(1.47, abs=0.1)
     assert first.probability + second.probability == pytest.approx(0.6)
     assert second.probability > 10 * first.probability, "two tiles agree on it"
     assert seen.none == pytest.approx(0.4)
@@ -80,7 +82,7 @@ def test_around_a_known_place_inliers_decide_and_few_of_them_leave_doubt() -> No
     )
     assert (seen.name, seen.time_s, seen.area_m2) == ("7", 3.5, AREA_M2)
     assert seen.candidates[1].probability > 0.8
-    assert seen.candidates[1].sigma_m < 5, "twelve inliers alone are no measurement, 26 are"
+    assert seen.candidates[1].sigma_m < 5, "twelve inliers alone are no measurement, 32 are"
     alone = nearby_sighting(before, answer([CHANCE], 0.99), UNCALIBRATED, HOME, AREA_M2)
     assert alone.none > alone.candidates[0].probability
     nothing = nearby_sighting(before, answer([], 0.0), UNCALIBRATED, HOME, AREA_M2)
@@ -119,17 +121,31 @@ def test_only_frames_that_are_unsure_by_themselves_are_searched_for_again() -> N
     assert doubtful([sure(0, (0.0, 0.0))], MOTION, HOME) == {}
 
 
-def test_beyond_the_last_sure_frame_nothing_is_searched_for_again() -> None:
+def test_beyond_the_last_sure_frame_a_straight_leg_is_followed_for_a_short_time() -> None:
     flight = [sure(number, (0.0, 80.0 * number)) for number in range(4)]
-    flight += [unsure(number, (0.0, 80.0 * number)) for number in range(4, 9)]
-    assert doubtful(flight, MOTION, HOME) == {}
+    flight += [unsure(number, (0.0, 80.0 * number)) for number in range(4, 14)]
+    arounds = doubtful(flight, MOTION, HOME)
+    assert list(arounds) == [4, 5, 6, 7, 8], "20 s after the last one"
+    assert arounds[5].expected[0].east_m == pytest.approx(400.0, abs=3.0)
+    bent = [*flight[:3], sure(3, (60.0, 180.0)), *flight[4:]]
+    assert doubtful(bent, MOTION, HOME) == {}
+
+
+def test_beyond_the_last_sure_frame_a_photo_that_shows_nothing_there_has_no_place() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(4)]
+    flight += [unsure(4, (2.0, 318.0)), unsure(5, (90.0, 300.0))]
+    arounds = doubtful(flight, MOTION, HOME)
+    found = weighed(flight, {4: flight[4], 5: flight[5]}, arounds, MOTION, HOME)
+    assert found[4].candidates[0].probability > 0.8
+    assert not any(each.is_expected for each in found[5].candidates)
+    assert found[5].none > 0.5
 
 
 def test_a_doubtful_frame_is_taken_where_the_sure_ones_expect_it() -> None:
     flight = [sure(number, (0.0, 80.0 * number)) for number in range(6)]
     right, wrong = (3.0, 158.0), (60.0, 200.0)
     flight[2] = unsure(2, wrong, right)
-    found = weighed(flight, {2: flight[2]}, MOTION, HOME)
+    found = weighed(flight, {2: flight[2]}, doubtful(flight, MOTION, HOME), MOTION, HOME)
     assert found[2].candidates[1].probability > 10 * found[2].candidates[0].probability
     assert found[1] is flight[1]
 
@@ -140,8 +156,52 @@ def test_the_corner_of_a_leg_is_expected_where_the_leg_goes_on() -> None:
     way += [(80.0 * number, 240.0) for number in range(1, 4)]
     flight = [sure(number, place) for number, place in enumerate(way)]
     flight[3] = unsure(3, (42.0, 200.0), (2.0, 243.0))
-    found = weighed(flight, {3: flight[3]}, MOTION, HOME)[3].candidates
+    arounds = doubtful(flight, MOTION, HOME)
+    found = weighed(flight, {3: flight[3]}, arounds, MOTION, HOME)[3].candidates
     assert found[1].probability > found[0].probability
-    expected = doubtful(flight, MOTION, HOME)[3].expected
-    assert len(expected) == 3
-    assert min(math.dist((one.north_m, one.east_m), (0.0, 240.0)) for one in expected) < 5
+    expected = max(arounds[3].expected, key=lambda one: one.share)
+    assert (expected.north_m, expected.east_m) == pytest.approx((0.0, 240.0), abs=5)
+
+
+def test_a_photo_that_shows_nothing_at_a_corner_is_bridged_there() -> None:
+    way = [(0.0, 80.0 * number) for number in range(4)]
+    way += [(80.0 * number, 240.0) for number in range(1, 4)]
+    flight = [sure(number, place) for number, place in enumerate(way)]
+    flight[3] = Sighting(name="3", time_s=12.0, area_m2=AREA_M2)
+    arounds = doubtful(flight, MOTION, HOME)
+    fix = track_of(weighed(flight, {3: flight[3]}, arounds, MOTION, HOME), MOTION, HOME).fixes[3]
+    assert fix.status == "bridged"
+    assert fix.latitude is not None
+    assert fix.longitude is not None
+    place = metres_between(*HOME, fix.latitude, fix.longitude)
+    assert place == pytest.approx((0.0, 240.0), abs=5)
+
+
+def test_a_photo_of_another_heading_than_its_leg_is_less_probable() -> None:
+    flight = [
+        replace(one, candidates=(replace(one.candidates[0], heading_deg=90.0),))
+        for one in (sure(number, (0.0, 80.0 * number)) for number in range(6))
+    ]
+    along, against = (
+        Candidate(north_m=n, east_m=158.0, sigma_m=3.0, probability=0.3, heading_deg=heading_deg)
+        for n, heading_deg in ((8.0, 95.0), (3.0, 270.0))
+    )
+    flight[2] = replace(flight[2], candidates=(against, along), none=0.4)
+    found = weighed(flight, {2: flight[2]}, doubtful(flight, MOTION, HOME), MOTION, HOME)
+    assert found[2].candidates[1].probability > 10 * found[2].candidates[0].probability
+
+
+def test_a_flight_that_left_the_map_is_lost_there_however_well_chance_places_fit() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(10)]
+    flight += [unsure(number, (0.0, 80.0 * number)) for number in range(10, 25)]
+    fixes = track_of(flight, MOTION, HOME).fixes
+    assert [fix.status for fix in fixes] == ["located"] * 10 + ["lost"] * 15
+
+
+def test_a_short_part_without_a_sure_frame_is_chance() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(10)]
+    flight += [unsure(number, (1500.0, 80.0 * number)) for number in range(10, 13)]
+    track = track_of(flight, MOTION, HOME)
+    assert {fix.status for fix in track.fixes[10:]} == {"lost"}
+    flight[11] = sure(11, (1500.0, 880.0))
+    assert track_of(flight, MOTION, HOME).fixes[11].segment == 2

@@ -73,6 +73,7 @@ class Chain:
     def __init__(self, motion: Motion) -> None:
         self.motion = motion
         self.frames: list[Frame] = []
+        self._count = 0
         self._nodes: list[Node] = []
         self._places = _stack([])
         self._log_best_H = np.empty(0)
@@ -81,7 +82,8 @@ class Chain:
 
     def add(self, sighting: Sighting) -> None:
         """Add the next frame; its time is not before that of the last one."""
-        number = len(self.frames)
+        number = self._count
+        self._count += 1
         here = places_of(sighting, self.motion)
         weights = [candidate.probability for candidate in sighting.candidates]
         log_weight_C = np.log(np.array(weights, dtype=np.float64))
@@ -168,15 +170,13 @@ def probabilities(sightings: Sequence[Sighting], forward: Chain) -> list[NDArray
         forward: the chain that they were added to.
     """
     backward = Chain(forward.motion)
-    for sighting in reversed(sightings):
-        backward.add(sighting)
-    last = len(sightings) - 1
     found = []
-    for number, frame in enumerate(forward.frames):
-        later = backward.frames[last - number]
+    for sighting, frame in zip(reversed(sightings), reversed(forward.frames), strict=True):
+        backward.add(sighting)
+        later = backward.frames.pop()
         log_C = frame.log_sum_C + later.log_sum_C - frame.log_weight_C - forward.log_total
         found.append(np.exp(np.minimum(log_C, 0.0)))
-    return found
+    return found[::-1]
 
 
 def same_place(frame: Frame, candidate: int) -> NDArray[np.bool_]:

@@ -27,7 +27,9 @@ SUPPORT_SCALE = 3.0
 """Inliers that make a pose likelier by a factor of e than another one at the same place."""
 
 SUPPORT_OF_NONE = 26.0
-"""Inliers of a pose that is as likely right as not, where only one place was searched."""
+"""Inliers of a pose that is as likely right as not, where only one place was searched. Measured on
+the flights of docs/flights.md: of 150 doubtful frames, poses of 23 to 26 inliers are right in half
+of the cases, those of 16 to 18 in one of ten."""
 
 SAME_HEADING_DEG = 30.0
 """Poses whose headings differ by more are two. Our choice."""

@@ -85,7 +85,7 @@ def track(
         opened, found, arounds, gallery, embedder, where, work
     )
     nearby = dict(watch(again, len(arounds)) if watch is not None and arounds else again)
-    outcome = track_of(weighed(found, nearby, motion, origin), motion, origin)
+    outcome = track_of(weighed(found, nearby, arounds, motion, origin), motion, origin)
     return replace(outcome, start=opened.start, notes=(*notes, *outcome.notes))
 
 

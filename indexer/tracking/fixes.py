@@ -15,7 +15,7 @@ SURE_ALONE = 0.9
 """A frame whose place is so probable by itself is no outlier, however sharp the turn, and is not
 searched for again."""
 
-RADIUS_68, RADIUS_95 = 1.0, 2.1
+RADIUS_68, RADIUS_95 = 0.95, 2.1
 """Radii that hold 68 and 95 % of the ground positions, in standard deviations of the smoother.
 Measured on the flights of docs/flights.md: most errors are smaller than those of a normal
 distribution, for which these would be 1.515 and 2.448."""

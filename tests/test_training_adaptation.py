@@ -20,7 +20,7 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig
 from model.embedder import Embedder
 from model.network import SafeNet
-from training.adaptation.adapt import HeldOutScore, best_share
+from training.adaptation.adapt import HeldOutScore, best_share, kept_reason
 from training.adaptation.candidates import write_candidate
 from training.adaptation.confidence import fit_confidence
 from training.adaptation.parts import LocatedPlace, split
@@ -37,6 +37,10 @@ PER_DEGREE_M = 111_320.0
 def invoke(*arguments: object) -> tuple[int, str]:
     result = CliRunner().invoke(train_app, [str(part) for part in arguments])
     return result.exit_code, result.output
+
+
+HERE = {"GpsLatitude": str(LATITUDE), "GpsLongitude": str(LONGITUDE)}
+"""Metadata of a photo above the middle of the map."""
 
 
 def orthophoto(path: Path, pixels_HW3: np.ndarray, gsd_m: float = 0.5) -> Path:
@@ -94,15 +98,14 @@ def test_a_ground_too_small_for_three_parts_is_refused_with_the_numbers() -> Non
 
 
 def test_photos_lie_on_tiles_of_the_ground_that_they_show(textured: Path, tmp_path: Path) -> None:
-    here = {"GpsLatitude": str(LATITUDE), "GpsLongitude": str(LONGITUDE)}
-    oblique = here | {"GimbalPitchDegree": "-45.0", "GimbalYawDegree": "90.0"}
+    oblique = HERE | {"GimbalPitchDegree": "-45.0", "GimbalYawDegree": "90.0"}
     folder = tmp_path / "flights"
-    photo(folder / "a.jpg", packet=xmp(DJI | here))
-    photo(folder / "b.jpg", packet=xmp(DJI | here), seed=2)
+    photo(folder / "a.jpg", packet=xmp(DJI | HERE))
+    photo(folder / "b.jpg", packet=xmp(DJI | HERE), seed=2)
     photo(folder / "oblique.jpg", packet=xmp(DJI | oblique), seed=3)
-    photo(folder / "flat.jpg", packet=xmp(DJI | here | {"GimbalPitchDegree": "-20.0"}))
+    photo(folder / "flat.jpg", packet=xmp(DJI | HERE | {"GimbalPitchDegree": "-20.0"}))
     photo(folder / "bare.jpg")
-    photo(folder / "away.jpg", packet=xmp(DJI | here | {"GpsLatitude": "-34.0"}))
+    photo(folder / "away.jpg", packet=xmp(DJI | HERE | {"GpsLatitude": "-34.0"}))
     made = write_photo_places(folder, textured, tmp_path / "out", span_m=40.0, gsd_m=0.5)
     assert (made.places, made.images) == (2, 3)
     assert made.left_out == {
@@ -156,18 +159,23 @@ def test_a_run_never_writes_worse_weights_and_goes_on_where_it_was(
     textured: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
+    photo(tmp_path / "flights" / "a.jpg", packet=xmp(DJI | HERE))
+    photo(tmp_path / "flights" / "bare.jpg")
     arguments = ["adapt", textured, "--out", out, "--weights", tiny_weights, *OPTIONS]
+    arguments += ["--photos", tmp_path / "flights"]
     code, output = invoke(*arguments, "--epochs", 2)
     assert code == 0, output
     report = json.loads((out / "report.json").read_text())
     # Untrained weights find nothing, before and after two steps: so they are kept.
     assert report["kept_start"]
-    assert "nothing was better" in output
+    assert kept_reason(report["share"]) in output
+    assert report["photos"] == {"places": 1, "images": 1, "left_out": {"without a position": 1}}
     weights = out / "adapted.safetensors"
     assert weights.read_bytes() == tiny_weights.read_bytes()
     assert Embedder.load(weights).runtime.name.startswith("openvino")
 
-    written = {file: file.stat().st_mtime_ns for file in (out / "places").rglob("*.jp*g")}
+    images = [*(out / "places").rglob("*.jp*g"), *(out / "photos").rglob("*.jp*g")]
+    written = {file: file.stat().st_mtime_ns for file in images}
     code, again = invoke(*arguments, "--epochs", 2)
     assert code == 0, again
     assert {file: file.stat().st_mtime_ns for file in written} == written
@@ -188,6 +196,11 @@ def test_a_run_never_writes_worse_weights_and_goes_on_where_it_was(
 def test_of_equally_good_weights_those_nearest_to_the_start_are_chosen() -> None:
     assert best_share({0.0: 50.0, 0.25: 60.0, 0.5: 60.0, 1.0: 55.0}) == 0.25
     assert best_share({0.0: 60.0, 0.5: 60.0}) == 0.0
+
+
+def test_the_reason_for_keeping_the_weights_says_where_the_mean_was_worse() -> None:
+    assert kept_reason(0.0) == "no mean was better at the end that chooses"
+    assert "75 % fine-tuned was better" in kept_reason(0.75)
 
 
 def test_a_gain_that_costs_the_other_figure_does_not_hold() -> None:

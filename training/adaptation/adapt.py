@@ -122,7 +122,7 @@ def adapt(job: Adaptation, tell: Callable[[str], None]) -> Adapted:
     kept_start = share == 0.0 or not after.holds_against(before)
     weights = job.out / "adapted.safetensors"
     if kept_start:
-        tell("4/5 nothing is better than the weights before: they are kept")
+        tell(f"4/5 {kept_reason(share)}: the weights before are kept")
         _copy(job.start, weights)
     else:
         tell("4/5 fitting the confidence")
@@ -177,10 +177,15 @@ def _folders(job: Adaptation) -> list[Path]:
 def _photo_places(job: Adaptation) -> PhotoPlaces | None:
     if job.photos is None:
         return None
-    shutil.rmtree(job.out / "photos", ignore_errors=True)
-    return write_photo_places(
-        job.photos, job.ground.path, job.out / "photos", span_m=job.ground.span_m, gsd_m=_GSD_M
+    folder, counts = job.out / "photos", job.out / "photos.json"
+    if counts.exists():
+        return PhotoPlaces(**json.loads(counts.read_text()))
+    shutil.rmtree(folder, ignore_errors=True)
+    written = write_photo_places(
+        job.photos, job.ground.path, folder, span_m=job.ground.span_m, gsd_m=_GSD_M
     )
+    write_atomically(counts, json.dumps(dataclasses.asdict(written)).encode())
+    return written
 
 
 def _located(folder: Path) -> list[LocatedPlace]:
@@ -257,6 +262,16 @@ def _chosen(
 
     before = scores(job.start, by_share[0.0])
     return best, before, scores(_candidate(job, best), by_share[best]) if best else before
+
+
+def kept_reason(share: float) -> str:
+    """Return why the weights before are kept, by the best mean's share of the fine-tuned ones."""
+    if share == 0.0:
+        return "no mean was better at the end that chooses"
+    return (
+        f"the mean with {100 * share:.0f} % fine-tuned was better at the end that chooses, but "
+        "worse at the other"
+    )
 
 
 def best_share(recall1: Mapping[float, float]) -> float:

@@ -45,7 +45,8 @@ class PhotoPlaces:
 
     places: int
     images: int
-    left_out: Counter[str]
+    left_out: dict[str, int]
+    """Number of photos by reason."""
 
 
 def write_photo_places(
@@ -57,7 +58,7 @@ def write_photo_places(
         folder: the photos, in any subfolders, with position, height above take-off, heading and
             pitch.
         map_file: a GeoTIFF or an XYZ folder.
-        out: where `train` and `gps.csv` are written; a finished folder is kept.
+        out: where `train` and `gps.csv` are written.
         span_m: side of a tile; photos of one group look at most a quarter of it from its middle.
         gsd_m: metres per pixel of a tile.
 
@@ -93,7 +94,7 @@ def write_photo_places(
     csv.writer(table, lineterminator="\n").writerows([NEEDED, *rows])
     write_atomically(out / "gps.csv", table.getvalue().encode())
     images = sum(view == "drone" for _, _, view, *_ in rows)
-    return PhotoPlaces(places=places, images=images, left_out=left_out)
+    return PhotoPlaces(places=places, images=images, left_out=dict(left_out.most_common()))
 
 
 def _sight(file: Path, left_out: Counter[str]) -> Sight | None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from console.errors import one_line_errors
 from model.embedder import SHIPPED_WEIGHTS
-from training.adaptation.adapt import Adaptation, Adapted, adapt
+from training.adaptation.adapt import Adaptation, Adapted, adapt, kept_reason
 from training.adaptation.ground import Ground
 from training.evaluation.report import print_table, write_json
 from training.learning.cpu_speed import keep_freed_memory
@@ -97,10 +97,10 @@ def _print(found: Adapted) -> None:
     if found.photos is not None:
         photos = found.photos
         print(f"photos: {photos.images} on {photos.places} tiles")
-        for reason, count in photos.left_out.most_common():
+        for reason, count in photos.left_out.items():
             print(f"photos left out: {count} {reason}")
     if found.kept_start:
-        print("nothing was better than the weights before: they are kept")
+        print(f"{kept_reason(found.share)}: the weights before are kept")
     print(
         f"{found.weights}: build galleries and serve with --weights {found.weights}, "
         "or SAFENET_WEIGHTS"

@@ -55,6 +55,13 @@ def ship_command(
             help="Training data to fit the local features' whitening to; repeat for more."
         ),
     ] = None,
+    heads_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Training data to whiten the descriptor by: what differs between the views of "
+            "one place counts less; repeat for more."
+        ),
+    ] = None,
 ) -> None:
     """Write weights for release: float16, with figures and sources in the card."""
     with one_line_errors():
@@ -69,6 +76,7 @@ def ship_command(
             turn_zoom=turn_zoom,
             averaged=average or (),
             local_from=local_from or (),
+            heads_from=heads_from or (),
         )
         ship(weights, out, release)
 

@@ -26,6 +26,7 @@ from training.errors import RecipeError, RunError
 from training.learning.appearance import Appearance
 from training.learning.augmentation import PaperAugmentation, StrongAugmentation
 from training.learning.averaging import Average
+from training.learning.head_whitening import whiten_heads
 from training.learning.learner import Learner, build_learner
 from training.learning.loading import (
     EMBED_BATCH,
@@ -137,6 +138,8 @@ class Run:
                 "commit": git_commit(),
             }
             self.average.copy_into(self.learner.network)
+            if self.recipe.objective.head_whitening == "pairs":
+                whiten_heads(self.learner.network, self.places, workers=self.options.workers)
             fit_whitening(self.learner.network, self.places, workers=self.options.workers)
             save_checkpoint(path, self.learner.network, card)
         self.fabric.barrier()

@@ -74,6 +74,9 @@ class Objective(Settings):
     label_smoothing: float = 0.0
     temperature: Annotated[float, Bound(1e-3)] = 0.07
     """InfoNCE's temperature at the start."""
+    head_whitening: Literal["none", "pairs"] = "none"
+    """`pairs`: at the end of a run, directions in which the views of one place differ count less
+    (`training.learning.head_whitening`)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -36,7 +36,7 @@ def modern() -> Recipe:
         model=ModelConfig(
             backbone="tf_efficientnet_lite0", normalisation="inception", local_dim=64
         ),
-        objective=Objective(loss="infonce", label_smoothing=0.1),
+        objective=Objective(loss="infonce", label_smoothing=0.1, head_whitening="pairs"),
         images=Images(augmentation="strong"),
         sampling=Sampling(batch=32, repeats=1, joint_batch=True),
         optimization=Optimization(

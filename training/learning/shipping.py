@@ -11,7 +11,9 @@ import torch
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError
 from model.network import SafeNet
+from training.data.places import Place
 from training.data.training_data import training_places
+from training.learning.head_whitening import whiten_heads
 from training.learning.learner import load_trained
 from training.learning.recipes import modern
 from training.learning.whitening import fit_whitening
@@ -24,6 +26,7 @@ class Release:
     `averaged` are weights of other runs from the same start, which are averaged (Wortsman et al.,
     Model soups, 2022); the card lists their recipes too. `local_from` is the training data to which
     the local features' whitening is fitted again: a mean of several runs has none of its own.
+    `heads_from` is the training data that the descriptor is whitened by.
     """
 
     figures: Mapping[str, object] = field(default_factory=dict)
@@ -33,6 +36,7 @@ class Release:
     turn_zoom: float | None = None
     averaged: Sequence[Path] = ()
     local_from: Sequence[Path] = ()
+    heads_from: Sequence[Path] = ()
 
 
 def ship(weights: Path, out: Path, release: Release) -> None:
@@ -62,11 +66,16 @@ def ship(weights: Path, out: Path, release: Release) -> None:
     if release.local_from:
         network = SafeNet(dataclasses.replace(config, local_dim=modern().model.local_dim)).eval()
         load_trained(network, checkpoint.state)
-        places = [place for data in release.local_from for place in training_places(data)]
-        fit_whitening(network, places)
+        fit_whitening(network, _places(release.local_from))
     else:
         network = checkpoint.network()
+    if release.heads_from:
+        whiten_heads(network, _places(release.heads_from))
     save_checkpoint(out, network, card, dtype=torch.float16)
+
+
+def _places(folders: Sequence[Path]) -> list[Place]:
+    return [place for data in folders for place in training_places(data)]
 
 
 def mean_of(runs: Sequence[Checkpoint]) -> Checkpoint:

@@ -29,7 +29,7 @@ PAIRS = 2048
 """Number of pairs, where there are places enough. Our choice: 1,664 and 3,328 give the same scores
 within half a point."""
 
-MOST_ROUNDS = 32
+MOST_ROUNDS = 16
 """Largest number of pairs of one place."""
 
 SHRINKAGE = 0.2

@@ -8,6 +8,7 @@ that of an exhaustive search over the same fp16 rows, `recall` the share of its 
 found. The exponent is the slope of cpu_ms over size in logarithms.
 
     python benchmarks/scale.py --sizes 10000,100000,1000000 --folder var/scale
+    unshare --net python benchmarks/scale.py --store milvus --sizes 10000,30000,100000
 """
 
 import argparse
@@ -15,21 +16,24 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clustered import Rows, Spread
+import scale_milvus
+from clustered import Spread
 from rich.console import Console
 from rich.table import Table
-from scale_gallery import build_gallery, nearest, record, rows_of
+from scale_gallery import build_gallery, rows_of
+from scale_questions import found_shares, questions
 
 from indexer.gallery.layout import gallery_folder
 from indexer.gallery.vectors import INDEX_KINDS
 
 READER = Path(__file__).with_name("scale_reader.py")
-TOP = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +63,13 @@ def measure(folder: Path, size: int, kind: str, queries: int, spread: Spread) ->
     store, name = folder / "galleries", f"n{size}"
     shutil.rmtree(store / name, ignore_errors=True)
     built = build_gallery(store, size, kind, spread)
-    asked_QD, truth_QK = _questions(store, size, queries, spread)
+    with closing(rows_of(store, size, len(spread.mean_D))) as file:
+        asked_QD, wanted = questions(file, size, queries, spread)
     np.save(folder / "queries.npy", asked_QD)
     first = _read(store, name, None)
     again = _read(store, name, folder / "queries.npy")
     cold = _read(store, name, None, cold=True)
-    columns = int(np.ceil(np.sqrt(size)))
-    wanted = [[record(slot, columns).image_id for slot in row] for row in truth_QK.tolist()]
-    pairs = list(zip(again["found"], wanted, strict=True))
+    r1, recall = found_shares(again["found"], wanted)
     shutil.rmtree(gallery_folder(store, name).root)
     return Point(
         size=size,
@@ -83,19 +86,9 @@ def measure(folder: Path, size: int, kind: str, queries: int, spread: Spread) ->
         ms_p95=float(np.percentile(again["times_ms"], 95)),
         index_bytes=again["index_bytes"] / size,
         resident_bytes=again["resident_bytes"] / size,
-        r1=float(np.mean([found[0] == right[0] for found, right in pairs])),
-        recall=float(np.mean([len({*found} & {*right}) / TOP for found, right in pairs])),
+        r1=r1,
+        recall=recall,
     )
-
-
-def _questions(store: Path, size: int, count: int, spread: Spread) -> tuple[Rows, Any]:
-    noise = np.random.default_rng(1)
-    file = rows_of(store, size, len(spread.mean_D))
-    tiles_QD = file.gather(np.sort(noise.integers(0, size, count))).astype(np.float32)
-    asked_QD = spread.near(tiles_QD, spread.query_cosine, noise)
-    truth_QK = nearest(file, size, asked_QD, TOP)
-    file.close()
-    return asked_QD, truth_QK
 
 
 def _read(store: Path, name: str, queries: Path | None, *, cold: bool = False) -> dict[str, Any]:
@@ -116,13 +109,13 @@ def spread_in(folder: Path) -> Spread:
     return Spread(kept["mean"], kept["directions"], float(kept["q"]))
 
 
-def exponent(points: list[Point]) -> float:
+def exponent(points: Sequence[Point | scale_milvus.MilvusPoint]) -> float:
     """Return the slope of cpu_ms over size in logarithms."""
     sizes, times = ([np.log(getattr(point, key)) for point in points] for key in ("size", "cpu_ms"))
     return float(np.polyfit(sizes, times, 1)[0])
 
 
-def table(points: list[Point]) -> Table:
+def table(points: Sequence[Point | scale_milvus.MilvusPoint]) -> Table:
     """Return the figures as a person reads them, a size a column."""
     shown = Table("", *(f"{point.size:,}" for point in points))
     for key in asdict(points[0]):
@@ -136,14 +129,16 @@ def main() -> None:
     """Measure the sizes that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="10000,100000,1000000")
+    parser.add_argument("--store", default="local", choices=["local", "milvus"])
     parser.add_argument("--index", default="auto", choices=INDEX_KINDS)
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--folder", type=Path, default=Path("var/scale"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    measured = measure if options.store == "local" else scale_milvus.measure
     spread, points = spread_in(options.folder), []
     for size in map(int, options.sizes.split(",")):
-        points.append(measure(options.folder, size, options.index, options.queries, spread))
+        points.append(measured(options.folder, size, options.index, options.queries, spread))
         print(json.dumps(asdict(points[-1])), flush=True)
     Console(width=110).print(table(points))
     if len(points) > 1:

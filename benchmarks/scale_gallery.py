@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from clustered import OVERLAP_COSINE, Rows, Spread
-from numpy.typing import NDArray
 
 from indexer.building.progress import Silent
 from indexer.building.writer import Writer, open_writer
@@ -67,49 +66,37 @@ def rows_of(store: Path, size: int, dim: int) -> DescriptorFile:
     return DescriptorFile(place / "descriptors.f16", dim, 0)
 
 
-def chunks(file: DescriptorFile, size: int) -> Iterator[tuple[int, Rows]]:
-    """Yield the first slot and the descriptors of each part."""
+def synthetic(size: int, spread: Spread) -> Iterator[tuple[int, Rows, list[ImageRecord]]]:
+    """Yield the first slot, the descriptors and the records of each part of a gallery."""
+    noise, columns = np.random.default_rng(0), columns_of(size)
     for start in range(0, size, CHUNK):
-        yield start, file.read(start, min(CHUNK, size - start)).astype(np.float32)
-
-
-def nearest(file: DescriptorFile, size: int, queries_QD: Rows, count: int) -> NDArray[np.int64]:
-    """Return the slots of the `count` most similar rows, best first, by exhaustive search."""
-    best_QK = np.full((len(queries_QD), count), -2.0, dtype=np.float32)
-    slots_QK = np.zeros((len(queries_QD), count), dtype=np.int64)
-    for start, rows_ND in chunks(file, size):
-        scores_QX = np.concatenate([best_QK, queries_QD @ rows_ND.T], axis=1)
-        order_QK = np.argsort(-scores_QX, axis=1)[:, :count]
-        new_N = np.arange(start, start + len(rows_ND))
-        new_QN = np.broadcast_to(new_N, (len(queries_QD), len(rows_ND)))
-        slots_QX = np.concatenate([slots_QK, new_QN], axis=1)
-        best_QK = np.take_along_axis(scores_QX, order_QK, axis=1)
-        slots_QK = np.take_along_axis(slots_QX, order_QK, axis=1)
-    return slots_QK
+        count = min(CHUNK, size - start)
+        places_ND = spread.places(-(-count // TILES), noise).repeat(TILES, axis=0)[:count]
+        records = [record(slot, columns) for slot in range(start, start + count)]
+        yield start, spread.near(places_ND, OVERLAP_COSINE, noise), records
 
 
 def _fill(writer: Writer, size: int, spread: Spread) -> float:
     """Write descriptors and records; return the seconds without the making of the numbers."""
-    noise = np.random.default_rng(0)
     (info,) = writer.database.sources()
-    columns = int(np.ceil(np.sqrt(size)))
     dim, seconds = len(spread.mean_D), 0.0
     path = writer.folder.descriptors(writer.row.generation)
     with closing(DescriptorFile(path, dim, 0, writable=True)) as file:
-        for start in range(0, size, CHUNK):
-            count = min(CHUNK, size - start)
-            places_ND = spread.places(-(-count // TILES), noise).repeat(TILES, axis=0)[:count]
-            tiles_ND = spread.near(places_ND, OVERLAP_COSINE, noise)
-            records = [record(slot, columns) for slot in range(start, start + count)]
+        for start, tiles_ND, records in synthetic(size, spread):
             started = time.perf_counter()
-            crcs = file.write(start, GalleryRows(tiles_ND, np.empty((count, 0), np.int8)))
+            crcs = file.write(start, GalleryRows(tiles_ND, np.empty((len(records), 0), np.int8)))
             images = [
-                _stored(each, start + place, info.id, crc)
+                stored(each, start + place, info.id, crc)
                 for place, (each, crc) in enumerate(zip(records, crcs, strict=True))
             ]
             writer.database.commit_batch(info.id, images, [])
             seconds += time.perf_counter() - started
     return seconds
+
+
+def columns_of(size: int) -> int:
+    """Return the number of columns of the grid of that many tiles."""
+    return int(np.ceil(np.sqrt(size)))
 
 
 def record(slot: int, columns: int) -> ImageRecord:
@@ -125,7 +112,8 @@ def record(slot: int, columns: int) -> ImageRecord:
     )  # fmt: skip
 
 
-def _stored(record: ImageRecord, slot: int, source_id: int, crc: int) -> StoredImage:
+def stored(record: ImageRecord, slot: int, source_id: int, crc: int) -> StoredImage:
+    """Return an image as it is stored, without a picture of its own."""
     return StoredImage(
         record=record, slot=slot, source_id=source_id, fingerprint="0-0",
         picture_sha256=record.content_sha256, descriptor_crc32=crc,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from indexer_samples import LocalEmbedder, picture, table_folder
-from milvus_live import LiveServer
+from milvus_server import MilvusLite
 from numpy.typing import NDArray
 
 from indexer.building import operations
@@ -72,8 +72,8 @@ def flights(root: Path) -> Source:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("milvus")) as live:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLite]:
+    with MilvusLite(tmp_path_factory.mktemp("milvus")) as live:
         yield live
 
 
@@ -84,7 +84,7 @@ def embedder() -> LocalEmbedder:
 
 @pytest.fixture(scope="module")
 def both(
-    server: LiveServer, tmp_path_factory: pytest.TempPathFactory, embedder: LocalEmbedder
+    server: MilvusLite, tmp_path_factory: pytest.TempPathFactory, embedder: LocalEmbedder
 ) -> Iterator[tuple[Gallery, MilvusGallery]]:
     """The same photos in a folder and in a Milvus store."""
     root = tmp_path_factory.mktemp("photos")
@@ -174,7 +174,7 @@ def test_bad_filters_are_refused_as_in_a_folder(
 class Stopping(LocalEmbedder):
     """Stops the server before the third batch, as a crash would."""
 
-    def __init__(self, server: LiveServer) -> None:
+    def __init__(self, server: MilvusLite) -> None:
         self.server, self.batches = server, 0
 
     def embed_gallery_pixels(self, pixels_N3SS: NDArray[np.uint8]) -> GalleryRows:
@@ -189,7 +189,7 @@ def test_a_build_whose_server_dies_goes_on_where_it_was(
 ) -> None:
     source = flights(tmp_path / "in")
     options = BuildOptions(objects=str(tmp_path / "objects"))
-    with LiveServer(tmp_path / "milvus") as live:
+    with MilvusLite(tmp_path / "milvus") as live:
         with pytest.raises(StoreUnavailableError, match="does not answer"):
             milvus.build(live.store(), "town", source, Stopping(live), options)
         live.start()
@@ -206,7 +206,7 @@ def test_readers_of_a_replaced_version_finish_on_it(
     objects = str(tmp_path / "objects")
     few = table_folder(tmp_path / "few", [{"path": "a.png", "latitude": 1, "longitude": 2}])
     query = fuse(embedder.embed_query_pixels(np.stack([embedder.preprocess(picture(0))])))
-    with LiveServer(tmp_path / "milvus") as live:
+    with MilvusLite(tmp_path / "milvus") as live:
         store = live.store()
         source = open_source(few, SourceOptions(view="drone"))
         milvus.build(store, "town", source, embedder, BuildOptions(objects=objects))
@@ -230,7 +230,7 @@ def test_a_gallery_grows_and_shrinks_as_one_in_a_folder_does(
     first = open_source(table_folder(tmp_path / "first", few), SourceOptions(view="drone"))
     second = flights(tmp_path / "second")
     taken = open_source(table_folder(tmp_path / "third", few[:1]), SourceOptions(view="drone"))
-    with LiveServer(tmp_path / "milvus") as live:
+    with MilvusLite(tmp_path / "milvus") as live:
         store, objects = live.store(), str(tmp_path / "objects")
         milvus.build(store, "town", first, embedder, BuildOptions(objects=objects))
         added = milvus.add(store, "town", second, embedder)
@@ -263,7 +263,7 @@ def test_an_update_brings_new_and_changed_images_in_and_nothing_else(
     rows = [{"path": f"{name}.png", "latitude": 1, "longitude": row} for row, name in
             enumerate("abc")]  # fmt: skip
     folder = table_folder(tmp_path / "in", rows)
-    with LiveServer(tmp_path / "milvus") as live:
+    with MilvusLite(tmp_path / "milvus") as live:
         store = live.store()
         source = open_source(folder, SourceOptions(view="drone"))
         milvus.build(store, "town", source, embedder, BuildOptions(objects=str(tmp_path / "o")))
@@ -290,7 +290,7 @@ def test_an_update_brings_new_and_changed_images_in_and_nothing_else(
 def test_a_rebuild_makes_again_what_is_damaged(tmp_path: Path, embedder: LocalEmbedder) -> None:
     source = flights(tmp_path / "in")
     objects = tmp_path / "objects"
-    with LiveServer(tmp_path / "milvus") as live:
+    with MilvusLite(tmp_path / "milvus") as live:
         store = live.store()
         milvus.build(store, "town", source, embedder, BuildOptions(objects=str(objects)))
         before = store.open("town", embedder=embedder)
@@ -314,7 +314,7 @@ def test_a_rebuild_makes_again_what_is_damaged(tmp_path: Path, embedder: LocalEm
 
 
 def test_what_does_not_belong_together_is_refused(
-    both: tuple[Gallery, MilvusGallery], server: LiveServer
+    both: tuple[Gallery, MilvusGallery], server: MilvusLite
 ) -> None:
     class Other(LocalEmbedder):
         sha256 = "d" * 64
@@ -336,7 +336,7 @@ def test_what_does_not_belong_together_is_refused(
 
 
 def test_an_index_type_that_the_server_does_not_know_is_refused_before_anything_is_built(
-    server: LiveServer, tmp_path: Path, embedder: LocalEmbedder
+    server: MilvusLite, tmp_path: Path, embedder: LocalEmbedder
 ) -> None:
     options = BuildOptions(objects=str(tmp_path / "objects"), index_kind="ivf-rabitq")
     with pytest.raises(BadStoreError, match="choose auto or flat, ivf-sq8, hnsw-sq8"):
@@ -345,7 +345,7 @@ def test_an_index_type_that_the_server_does_not_know_is_refused_before_anything_
 
 
 def test_a_missing_object_is_named(
-    server: LiveServer, tmp_path: Path, embedder: LocalEmbedder
+    server: MilvusLite, tmp_path: Path, embedder: LocalEmbedder
 ) -> None:
     source = flights(tmp_path / "in")
     options = BuildOptions(objects=str(tmp_path / "objects"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from indexer_samples import picture, tile_folder
-from milvus_live import LiveServer
+from milvus_server import MilvusLite
 from typer.testing import CliRunner
 
 from indexer.commands import options
@@ -29,8 +29,8 @@ def run(monkeypatch, tmp_path, embedder):
 def test_a_gallery_is_built_searched_described_and_exported(run, tmp_path: Path) -> None:
     tile_folder(tmp_path / "tiles", 3, 3)
     picture(2001).save(tmp_path / "query.png")
-    with LiveServer(tmp_path / "milvus") as live:
-        at = ("--store", live.url)
+    with MilvusLite(tmp_path / "milvus") as live:
+        at = ("--store", live.address)
         built = run("build", "map", "tiles", "--view", "satellite", "--objects", "objects", *at)
         assert "map: 9 images, version 000001" in built.output
         facts = json.loads(run("info", "map", "--json", *at).output)

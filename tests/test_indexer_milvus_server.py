@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import ColourEmbedder
 from indexer_samples import LocalEmbedder, picture, table_folder
-from milvus_server import MilvusProcess, skip_without_a_namespace
+from milvus_server import PASSWORD, MilvusProcess
 from numpy.typing import NDArray
 from PIL import Image
 from service_live import encoded, serving, settings_of, write_source
@@ -49,7 +49,6 @@ JPEG = {"Content-Type": "image/jpeg"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusProcess]:
-    skip_without_a_namespace()
     with MilvusProcess(tmp_path_factory.mktemp("milvus")) as running:
         yield running
 
@@ -171,7 +170,7 @@ def test_a_service_waits_for_its_server_and_outlives_it(
     source = open_source(write_source(tmp_path / "in", "satellite", range(4)), SourceOptions())
     options = BuildOptions(objects=str(tmp_path / "objects"))
     milvus.build(server.store(), "map", source, ColourEmbedder(), options)
-    settings = settings_of(Path(server.address())).model_copy(update={"watch_s": 0.5})
+    settings = settings_of(Path(server.address)).model_copy(update={"watch_s": 0.5})
     server.stop()
     with serving(create_app(settings, ColourEmbedder()), settings) as client:
         assert client.get("/healthz").status_code == 200
@@ -190,7 +189,7 @@ def test_a_service_waits_for_its_server_and_outlives_it(
 
 def test_a_wrong_password_is_refused_and_never_printed(server: MilvusProcess) -> None:
     with pytest.raises(StoreAccessError, match="refuses the user or the token") as refused:
-        server.store("hidden-word").names()
+        server.store(server.address.replace(PASSWORD, "hidden-word")).names()
     assert "hidden-word" not in str(refused.value)
 
 

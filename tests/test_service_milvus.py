@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from conftest import ColourEmbedder
-from milvus_live import LiveServer
+from milvus_server import MilvusLite
 from service_live import encoded, picture, serving, settings_of, write_source
 
 from indexer.building.milvus.operations import BuildOptions, build
@@ -17,10 +17,10 @@ JPEG = {"Content-Type": "image/jpeg"}
 
 def test_the_service_outlives_its_store_and_answers_again_when_it_is_back(tmp_path: Path) -> None:
     source = open_source(write_source(tmp_path / "in", "satellite", range(4)), SourceOptions())
-    with LiveServer(tmp_path / "milvus") as live:
+    with MilvusLite(tmp_path / "milvus") as live:
         options = BuildOptions(objects=str(tmp_path / "objects"))
         build(live.store(), "map", source, ColourEmbedder(), options)
-        settings = settings_of(Path(live.url))
+        settings = settings_of(Path(live.address))
         with serving(create_app(settings, ColourEmbedder()), settings) as client:
             answer = client.post("/localize", content=encoded(picture(2)), headers=JPEG)
             assert answer.json()["matches"][0]["image_id"] == "satellite-002"

@@ -33,6 +33,10 @@ NONE_S = -(2**62)
 FIELDS = ("slot", "image_id", "latitude", "longitude", "picture_sha256", "details")
 """What a search needs of an image besides its descriptor."""
 
+_MAPPED = {"mmap.enabled": "true"}
+"""Only the index is held in the server's memory; it reads the fields themselves from mapped files.
+Releases from 2.4 on know it."""
+
 _PREFIX, _PROPERTY = "sn_", "safenet.gallery"
 
 
@@ -115,7 +119,7 @@ def create_collection(server: MilvusServer, collection: str, facts: Facts) -> No
             collection,
             schema=schema,
             consistency_level="Strong",
-            properties=_properties(facts),
+            properties=_properties(facts) | (_MAPPED if server.keeps_fp16 else {}),
             timeout=CALL_S,
         )
 

@@ -45,8 +45,24 @@ Row = dict[str, Any]
 class MilvusGallery:
     """One version of a gallery; safe to read from several threads."""
 
-    def __init__(self, server: MilvusServer, collection: str, facts: Facts, size: int) -> None:
-        """Open a loaded collection; callers use `MilvusStore.open`."""
+    def __init__(
+        self,
+        server: MilvusServer,
+        collection: str,
+        facts: Facts,
+        size: int,
+        consistency: str = "Strong",
+    ) -> None:
+        """Open a loaded collection; readers use `MilvusStore.open`.
+
+        Args:
+            server: where it is.
+            collection: its name.
+            facts: what it keeps about its gallery.
+            size: number of its images.
+            consistency: how new the rows are that are found. "Strong" waits about 0.2 s for the
+                last write; "Bounded" may miss those of the last 5 s, and does not wait.
+        """
         self.name = facts.gallery
         self.view: View = cast(View, facts.view)
         self.version = version_of(collection)
@@ -57,7 +73,7 @@ class MilvusGallery:
         self.weights_sha256 = facts.weights_sha256
         self.facts = facts
         self.collection = collection
-        self._server = server
+        self._server, self._consistency = server, consistency
         self._objects = ObjectStore(facts.objects, facts.gallery)
         self._matcher_rows = MatcherRows(self._objects)
         self._index = index_types.by_type(facts.index_type)
@@ -128,6 +144,7 @@ class MilvusGallery:
                 limit=depth,
                 search_params={"metric_type": "IP", "params": self._index.search},
                 output_fields=[*FIELDS, "descriptor"],
+                consistency_level=self._consistency,
                 timeout=CALL_S,
             ),
         )
@@ -245,6 +262,7 @@ class MilvusGallery:
                 filter=text,
                 output_fields=wanted_fields,
                 limit=size,
+                consistency_level=self._consistency,
                 timeout=CALL_S,
             ),
         )

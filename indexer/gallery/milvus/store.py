@@ -79,7 +79,9 @@ class MilvusStore:
         refuse_other_type(self.server, collection, facts.index_type)
         with self.server.client() as client:
             client.load_collection(collection, timeout=LOAD_S)
-        gallery = MilvusGallery(self.server, collection, facts, self.count(collection))
+        # Counting waits for every row of the version; nothing is written to it any more.
+        size = self.count(collection)
+        gallery = MilvusGallery(self.server, collection, facts, size, consistency="Bounded")
         if embedder is not None:
             gallery.require_weights(embedder)
         return gallery

@@ -40,6 +40,9 @@ class Evidence:
     """Share of the photo that the inliers cover, 0..1."""
     share: float = 0.0
     """Inliers of the best match as a share of the correspondences that were tried, 0..1."""
+    confirmed: float = 0.0
+    """Inliers of the second comparison of the match that the matcher put first, where that lies at
+    the best match's place, at most MOST_INLIERS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +50,8 @@ class Calibration:
     """Parameters that turn evidence into a confidence and a spread into accuracy radii.
 
     `bias` and those of the evidence's names are the coefficients of a logistic model of it;
-    `inliers`, `lead`, `spread` and `share` are 0 for answers without a matcher. `safenet-index
-    calibrate` fits them; the weights' card carries them, for matched answers that of the matcher.
+    those from `inliers` on are 0 for answers without a matcher. `safenet-index calibrate` fits
+    them; the weights' card carries them, for matched answers that of the matcher.
 
     Raises:
         CalibrationError: a value is not finite or out of its bound.
@@ -73,6 +76,7 @@ class Calibration:
     lead: float = 0.0
     spread: float = 0.0
     share: float = 0.0
+    confirmed: float = 0.0
     match_lead: float = -1000.0
     """Least lead of a `match`; what a matcher does not find is never called so."""
 

@@ -126,6 +126,9 @@ class Neighbourhood:
         elsewhere = [
             match.score for match, near in zip(self._matches, self._near, strict=True) if not near
         ]
+        confirmed = max(
+            _confirmed(match) for match, near in zip(self._matches, self._near, strict=True) if near
+        )
         near_weight = sum(w for w, near in zip(weights, self._near, strict=True) if near)
         return Evidence(
             score=self.best.score,
@@ -136,6 +139,7 @@ class Neighbourhood:
             lead=max(-MOST_LEAD, min(lead, MOST_LEAD)),
             spread=0.0 if self.best.geometry is None else self.best.geometry.spread,
             share=0.0 if self.best.geometry is None else self.best.geometry.share,
+            confirmed=min(confirmed, MOST_INLIERS),
         )
 
     def fuse(self, temperature: float) -> FusedPosition:
@@ -194,6 +198,10 @@ def reach_m(match: Match) -> float:
 
 def _inliers(match: Match) -> int:
     return 0 if match.geometry is None else match.geometry.inliers
+
+
+def _confirmed(match: Match) -> int:
+    return 0 if match.geometry is None else match.geometry.confirmed
 
 
 def _centre(match: Match) -> tuple[float, float]:

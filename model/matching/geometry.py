@@ -141,13 +141,7 @@ def is_plausible(
     ]
     if min(bends) <= 0:  # mirrored, or not convex
         return False
-    centre, right, down = (_moved(rows, x, y) for x, y in CENTRE_LINES)
-    angle_deg = math.degrees(
-        math.atan2(
-            right[1] - centre[1] - down[0] + centre[0], right[0] - centre[0] + down[1] - centre[1]
-        )
-    )
-    if abs(angle_deg) > most_rotation_deg:
+    if abs(_rotation_deg(rows)) > most_rotation_deg:
         return False
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
     area = abs((x2 - x0) * (y3 - y1) - (x3 - x1) * (y2 - y0)) / 2  # by its diagonals
@@ -155,6 +149,27 @@ def is_plausible(
     smallest, largest = SCALES
     fits = smallest <= math.sqrt(area) / scale <= largest
     return fits and max(sides) <= MOST_STRETCH * min(sides)
+
+
+def rotation_deg(homography_33: NDArray[np.float64]) -> float:
+    """Return by how many degrees a homography rotates the query's centre clockwise, -180..180."""
+    return _rotation_deg(homography_33.tolist())
+
+
+def scale_of(homography_33: NDArray[np.float64]) -> float:
+    """Return the size of the query's square in the gallery image, sides, by its centre."""
+    (right, down), rows = homography_33[2, :2], homography_33[:2]
+    slope_22 = rows[:, :2] - np.outer(rows[:, 2], (right, down)) / homography_33[2, 2]
+    return math.sqrt(abs(float(np.linalg.det(slope_22)))) / abs(float(homography_33[2, 2]))
+
+
+def _rotation_deg(rows: list[list[float]]) -> float:
+    centre, right, down = (_moved(rows, x, y) for x, y in CENTRE_LINES)
+    return math.degrees(
+        math.atan2(
+            right[1] - centre[1] - down[0] + centre[0], right[0] - centre[0] + down[1] - centre[1]
+        )
+    )
 
 
 def _depth(rows: list[list[float]], x: float, y: float) -> float:

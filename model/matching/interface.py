@@ -29,6 +29,8 @@ class Geometry:
     """The inliers: x, y in the query, then x, y in the gallery image."""
     pairs: int = 0
     """Number of correspondences that the homography was fitted to, right and wrong ones."""
+    confirmed: int = 0
+    """Number of inliers of a second, independent comparison, which only the best candidate gets."""
 
     @property
     def share(self) -> float:

@@ -13,8 +13,8 @@ MIN_SCORE = 0.01
 
 MIN_COSINE = 0.7
 """Least cosine of corresponding descriptors. Source: the authors use 0.82 between photos of one
-camera. Our
-choice: other seasons and sensors need less; the geometry refuses wrong correspondences."""
+camera. Our choice: other seasons and sensors need less; the geometry refuses wrong
+correspondences."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _interpolated(
     cells = maps_MMD.shape[0]
     at_P2 = np.clip((places_P2 + 0.5) * cells - 0.5, 0, cells - 1)
     low_P2 = np.minimum(at_P2.astype(np.intp), cells - 2)
-    right_P, down_P = (at_P2 - low_P2).T[:, :, None]
+    right_P, down_P = (at_P2 - low_P2).astype(np.float32).T[:, :, None]
     x_P, y_P = low_P2.T
     upper_PD = maps_MMD[y_P, x_P] * (1 - right_P) + maps_MMD[y_P, x_P + 1] * right_P
     lower_PD = maps_MMD[y_P + 1, x_P] * (1 - right_P) + maps_MMD[y_P + 1, x_P + 1] * right_P

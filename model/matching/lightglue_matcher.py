@@ -92,6 +92,7 @@ class LightGlueMatcher:
                 best = geometries[candidate]
                 if found is not None and (best is None or found.inliers > best.inliers):
                     geometries[candidate] = _unrotated(found, step * 360 / HEADINGS)
+        geometries = [one and replace(one, confirmed=one.inliers) for one in geometries]
         inliers = [0 if one is None else one.inliers for one in geometries]
         scores = np.minimum(np.array(inliers, dtype=np.float32) / ENOUGH_INLIERS, 1)
         return Verified(scores_K=scores, geometries=geometries)

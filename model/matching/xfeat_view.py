@@ -9,9 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.matching.geometry import homography, rotation
+from model.matching.geometry import (
+    MOST_ROTATION_DEG,
+    TOLERANCE,
+    homography,
+    rotation,
+    rotation_deg,
+    verified,
+)
 from model.matching.interface import Geometry
 from model.matching.keypoints import Keypoints, mutual_nearest
+from model.matching.lighterglue import LighterGlue
 from model.matching.xfeat import XFeat
 
 HEADINGS = 8
@@ -56,6 +64,21 @@ class View:
             if found is not None and (best is None or found.inliers > best.inliers):
                 best = _unrotated(found, heading * 360 / HEADINGS)
         return best
+
+    def confirmed(self, candidate: Keypoints, found: Geometry, glue: LighterGlue) -> Geometry:
+        """Return a geometry with the number of inliers that another matcher finds.
+
+        Args:
+            candidate: keypoints of the gallery image.
+            found: the geometry of `closest`; it says at which heading the query is compared.
+            glue: the other matcher.
+        """
+        heading = round(rotation_deg(found.homography_33) * HEADINGS / 360) % HEADINGS
+        points = self._keypoints(heading)
+        query_C, candidate_C = glue.corresponding(points, candidate)
+        points_C4 = np.hstack((points.places_P2[query_C], candidate.places_P2[candidate_C]))
+        again = verified(points_C4.astype(np.float64), TOLERANCE, MOST_ROTATION_DEG, self._scale)
+        return replace(found, confirmed=0 if again is None else again.inliers)
 
     def _keypoints(self, heading: int) -> Keypoints:
         if heading not in self._points:

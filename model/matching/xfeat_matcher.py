@@ -52,7 +52,7 @@ no more."""
 VIEWS = 4
 """Largest number of views of one place that are compared, evenly spread over those given."""
 
-MIRROR_INLIERS = 21
+MIRROR_INLIERS = 20
 """Number of inliers from which the query is compared mirrored, too. Our choice: with fewer, the
 shipped calibration calls nothing a match."""
 

@@ -14,7 +14,7 @@ from model.errors import CheckpointError
 from model.matching.keypoints import Keypoints
 from model.matching.lighterglue import SHIPPED_LIGHTERGLUE, WIDTH, LighterGlue
 from model.matching.xfeat import FEATURES, XFeat
-from model.matching.xfeat_matcher import XFeatMatcher
+from model.matching.xfeat_matcher import MIRROR_INLIERS, XFeatMatcher, _Candidates
 
 
 def keypoints(left: int) -> Keypoints:
@@ -99,3 +99,23 @@ def test_the_weights_are_small_and_damaged_ones_are_refused(tmp_path: Path) -> N
     damaged.write_bytes(SHIPPED_LIGHTERGLUE.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=r"lighterglue\.safetensors: no readable"):
         LighterGlue(damaged).probabilities(keypoints(100), keypoints(120))
+
+
+def test_a_photo_that_fits_better_mirrored_has_no_geometry() -> None:
+    matcher = XFeatMatcher()
+    half_symmetric = window(ground(2)).copy()
+    top = half_symmetric[:, : SIDE // 2]
+    top[:, :, SIDE // 2 :] = top[:, :, : SIDE // 2][:, :, ::-1]
+    rows = matcher.describe(np.stack([half_symmetric, window(ground(3))]))
+    scores = np.array([0.6, 0.5], np.float32)
+
+    found = matcher.verify(half_symmetric[None], rows, scores).geometries
+    mirrored = matcher.verify(half_symmetric[None, :, :, ::-1], rows, scores).geometries
+
+    assert found[0] is not None
+    assert mirrored[0] is None
+    agreed = matcher._compared(
+        matcher._views(half_symmetric[None, :, :, ::-1], SIDE), _Candidates(rows, scores)
+    ).geometries[0]
+    assert agreed is not None
+    assert agreed.inliers >= MIRROR_INLIERS

@@ -186,7 +186,7 @@ def test_every_setting_can_be_changed_by_its_name_alone() -> None:
         "auxiliary_cross_entropy": 0.5, "head_reduction": "sum", "label_smoothing": 0.2,
         "temperature": 0.1, "augmentation": "strong", "appearance": "two-sources",
         "one_source_pairs": 0.2, "palettes": 7, "bad_weather": 0.25, "batch": 6, "repeats": 1,
-        "joint_batch": "true",
+        "joint_batch": "true", "head_whitening": "pairs",
         "flight_weight": 3, "hard_negatives": 4, "accumulate": 2, "epochs": 9, "passes": 2,
         "optimizer": "adamw", "lr_backbone": 0.1, "lr_localization": 0.2, "lr_rest": 0.3,
         "weight_decay": 0.4, "schedule": "cosine", "milestones": "3,5", "warmup_epochs": 0.5,

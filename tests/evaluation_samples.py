@@ -39,6 +39,14 @@ def university_test(root: Path, queries: int = 3, gallery: int = 4, views: int =
     return root
 
 
+def training_pairs(root: Path) -> Path:
+    """Six places of one image in each view, in University-1652's layout of training data."""
+    for place in range(6):
+        save(root / "train" / "satellite" / f"{place:04d}" / "a.jpg", place)
+        save(root / "train" / "drone" / f"{place:04d}" / "a.jpg", place, 1)
+    return root
+
+
 def ask(*arguments: object, code: int = 0) -> str:
     """`safenet-eval` with these arguments: what it printed."""
     result = CliRunner().invoke(eval_app, [str(part) for part in arguments])

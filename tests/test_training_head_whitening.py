@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation_samples import save
+from evaluation_samples import training_pairs
 from scipy.linalg import fractional_matrix_power
 from torch.nn import functional
 from typer.testing import CliRunner
@@ -23,11 +23,7 @@ CONFIG = ModelConfig(backbone="test_efficientnet", input_size=128, embedding_dim
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pairs")
-    for place in range(6):
-        save(root / "train" / "satellite" / f"{place:04d}" / "a.jpg", place)
-        save(root / "train" / "drone" / f"{place:04d}" / "a.jpg", place, 1)
-    return root
+    return training_pairs(tmp_path_factory.mktemp("pairs"))
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

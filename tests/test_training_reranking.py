@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation_samples import ask, save, university_test
+from evaluation_samples import ask, training_pairs, university_test
 from typer.testing import CliRunner
 
 from model.checkpoint import load_checkpoint, save_checkpoint
@@ -32,11 +32,7 @@ CONFIG = ModelConfig(backbone="test_efficientnet", input_size=128, embedding_dim
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("pairs")
-    for place in range(6):
-        save(root / "train" / "satellite" / f"{place:04d}" / "a.jpg", place)
-        save(root / "train" / "drone" / f"{place:04d}" / "a.jpg", place, 1)
-    return root
+    return training_pairs(tmp_path_factory.mktemp("pairs"))
 
 
 def test_whitened_cells_have_no_mean_and_unit_variance(data: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.matching.keypoints import MIN_COSINE, Keypoints
+from model.matching.keypoints import MIN_COSINE, Keypoints, mutual_best
 from model.matching.sampling import PixelSampler
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat
 
@@ -66,8 +66,4 @@ def corresponding(
     )
     cosines_PP = one.descriptors_PD @ other.descriptors_PD.T
     cosines_PP[across_PP**2 + down_PP**2 > radius**2] = -1.0
-    nearest_P = cosines_PP.argmax(axis=1)
-    every_P = np.arange(len(nearest_P))
-    mutual_P = cosines_PP.argmax(axis=0)[nearest_P] == every_P
-    mutual_P &= cosines_PP[every_P, nearest_P] >= MIN_COSINE
-    return every_P[mutual_P], nearest_P[mutual_P]
+    return mutual_best(cosines_PP, MIN_COSINE)

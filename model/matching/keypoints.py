@@ -89,10 +89,15 @@ def mutual_nearest(
     """
     if not len(query_PD) or not len(candidate_PD):
         return np.empty(0, np.intp), np.empty(0, np.intp)
-    cosines_PP = query_PD @ candidate_PD.T
-    nearest_P = cosines_PP.argmax(axis=1)
-    back_P = cosines_PP.argmax(axis=0)
-    every_P = np.arange(len(query_PD))
-    mutual_P = back_P[nearest_P] == every_P
-    mutual_P &= cosines_PP[every_P, nearest_P] >= min_cosine
+    return mutual_best(query_PD @ candidate_PD.T, min_cosine)
+
+
+def mutual_best(
+    likeness_PQ: NDArray[np.float32], least: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows [C] and columns [C] that are each other's largest, and at least `least`."""
+    nearest_P = likeness_PQ.argmax(axis=1)
+    every_P = np.arange(len(nearest_P))
+    mutual_P = likeness_PQ.argmax(axis=0)[nearest_P] == every_P
+    mutual_P &= likeness_PQ[every_P, nearest_P] >= least
     return every_P[mutual_P], nearest_P[mutual_P]

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.errors import CheckpointError
-from model.matching.keypoints import Keypoints
+from model.matching.keypoints import Keypoints, mutual_best
 from model.matching.xfeat import FEATURES
 
 SHIPPED_LIGHTERGLUE = Path(__file__).parents[1] / "weights" / "lighterglue.safetensors"
@@ -60,12 +60,7 @@ class LighterGlue:
         """
         if not len(one.places_P2) or not len(other.places_P2):
             return np.empty(0, np.intp), np.empty(0, np.intp)
-        probabilities_PQ = self.probabilities(one, other)
-        nearest_P = probabilities_PQ.argmax(axis=1)
-        every_P = np.arange(len(nearest_P))
-        mutual_P = probabilities_PQ.argmax(axis=0)[nearest_P] == every_P
-        mutual_P &= probabilities_PQ[every_P, nearest_P] >= MIN_PROBABILITY
-        return every_P[mutual_P], nearest_P[mutual_P]
+        return mutual_best(self.probabilities(one, other), MIN_PROBABILITY)
 
     def probabilities(self, one: Keypoints, other: Keypoints) -> NDArray[np.float32]:
         """Return the probability of every correspondence: float32 [P, Q].

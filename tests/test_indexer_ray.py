@@ -81,6 +81,7 @@ def cluster() -> Iterator[None]:
     here = Path(__file__).parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_gcs_server_port_wait_time_s", "300")  # a busy machine takes over 30
         patch.setenv("PYTHONPATH", f"{here}:{here.parent}")
         ray.init(
             num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR",

@@ -37,14 +37,15 @@ def lifespan_of(
     """Return the app's lifespan.
 
     A model that was handed in is ready before the first request; weights that must be read are
-    loaded while /healthz answers already. An error while loading is kept in `state.load_error`.
+    loaded while /healthz answers already, unless the settings say to listen when ready. An error
+    while loading is kept in `state.load_error`.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         state.running = state.load_error = None
         serving = asyncio.create_task(_serve(state, lambda: _load(settings, embedder, state)))
-        if embedder is not None:
+        if embedder is not None or settings.listen_when_ready:
             while state.running is None and not serving.done():
                 await asyncio.sleep(0.005)
         try:

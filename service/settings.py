@@ -151,6 +151,11 @@ class Settings(BaseSettings):
     upload_s: float = Field(
         30.0, gt=0, le=3600, description="Longest time for a body to arrive, s."
     )
+    listen_when_ready: bool = Field(
+        False,
+        description="Accept no connection before the model and the galleries are loaded; for a "
+        "balancer that does not ask /readyz.",
+    )
     drain_s: float = Field(
         0.0, ge=0, le=600, description="Seconds to go on serving, not ready, after SIGTERM."
     )

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from service_live import encoded, free_port, picture, process, publish
+from service_live import encoded, free_port, picture, process, publish, serving, settings_of
+
+from service.app import create_app
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -101,3 +103,10 @@ def test_service_that_cannot_load_its_weights_ends_with_1_and_says_why(tmp_path:
     assert ended.returncode == 1
     assert "none.safetensors" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_service_that_listens_when_ready_refuses_no_first_request(own_store: Path) -> None:
+    """The shipped weights take seconds to load, in which it would answer 503."""
+    settings = settings_of(own_store, listen_when_ready=True, matcher="none")
+    with serving(create_app(settings), settings) as client:
+        assert client.get("/galleries").status_code == 200

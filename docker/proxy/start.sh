@@ -24,7 +24,7 @@ for file in fullchain.pem privkey.pem; do
     fi
 done
 rm -f "$RUN/http.sock" "$RUN/https.sock"
-SERVERS=$(for each in $UPSTREAM; do printf 'server %s; ' "$each"; done)
+SERVERS=$(for each in $UPSTREAM; do printf 'server %s fail_timeout=2s; ' "$each"; done)
 set --
 for name in TLS RUN MODULES SERVERS LISTEN HTTPS_PORT HTTP_PORT HEAD_S IDLE_S CONNECTIONS \
     CONNECTIONS_PER_ADDRESS UPLOADS_PER_ADDRESS REQUESTS_PER_S REQUESTS_BURST; do

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from indexer_samples import picture
+from milvus_server import MilvusLite
 from PIL import Image
 from test_indexer_raster import utm
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from indexer.sources.candidate import SourceOptions
 from indexer.sources.cutting.blocks import blocks
 from indexer.sources.detect import open_source
 from model.embedder import Embedder
+from model.fusion import fuse
 
 RUNNER = CliRunner()
 
@@ -63,6 +65,24 @@ def test_photos_find_the_tiles_of_a_gallery_that_was_built_densely(tmp_path: Pat
         answer = localize(photo.resize((512, 512), Image.Resampling.BICUBIC), gallery, embedder)
         assert f"r{top}-c{left}" in answer.matches[0].record.image_id
     gallery.close()
+
+
+def test_a_dense_build_in_milvus_answers_as_one_in_a_folder(tmp_path: Path) -> None:
+    build = ["build", "dense", str(utm(tmp_path)), "--dense", "--tile-m", "100", "--overlap", "0.5"]
+    embedder = Embedder.load(device="cpu", matcher="none")
+    view = embedder.preprocess(picture(1, 400).crop((56, 60, 256, 260)))
+    query = fuse(embedder.embed_query_pixels(np.stack([view])))
+    with MilvusLite(tmp_path / "milvus") as live:
+        objects = ["--objects", str(tmp_path / "objects"), "--matcher", "none"]
+        for place in (["--store", live.address, *objects], ["--store", str(tmp_path / "store")]):
+            result = RUNNER.invoke(app, [*build, *place])
+            assert result.exit_code == 0, result.output
+        remote = live.store().open("dense", embedder=embedder).search(query, top_k=10)
+    local = Gallery.open(tmp_path / "store", "dense", embedder=embedder)
+    for one, other in zip(remote, local.search(query, top_k=10), strict=True):
+        assert one.image_id == other.image_id
+        assert one.score == pytest.approx(other.score, abs=1e-3)
+    local.close()
 
 
 def test_a_source_that_is_no_map_is_refused_with_dense(tmp_path: Path) -> None:

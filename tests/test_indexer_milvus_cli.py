@@ -53,11 +53,27 @@ def test_a_gallery_is_built_searched_described_and_exported(run, tmp_path: Path)
         assert "build --replace" in again.stderr
 
 
+def test_images_that_cannot_be_read_are_listed_among_the_objects(run, tmp_path: Path) -> None:
+    tile_folder(tmp_path / "tiles", 2, 2)
+    damaged = sorted((tmp_path / "tiles").rglob("*.png"))[0]
+    damaged.write_bytes(b"no image")
+    with MilvusLite(tmp_path / "milvus") as live:
+        build = ("build", "map", "tiles", "--view", "satellite", "--objects", "objects")
+        assert "1 failed, see failed.csv" in run(*build, "--store", live.address).output
+    header, line = (tmp_path / "objects" / "map" / "failed.csv").read_text().splitlines()
+    assert header == "image_id,location,reason"
+    assert damaged.name in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (("build", "map", "tiles", "--store", "milvus://127.0.0.1:1/x"), "needs --objects"),
         (("build", "map", "tiles", "--objects", "o"), "--objects needs --store milvus://"),
+        (
+            ("build", "map", "t", "--dsm", "d.tif", "--store", "milvus://127.0.0.1:1/x"),
+            "--dsm works on galleries in a folder only",
+        ),
         (("compact", "map", "--store", "milvus://127.0.0.1:1/x"), "works on galleries in a folder"),
         (("add", "map", "tiles", "--store", "milvus://127.0.0.1:1/x"), "does not answer"),
         (("info", "map", "--store", "milvus://127.0.0.1:1/x"), "does not answer"),

@@ -7,7 +7,7 @@ dies in between leaves rows without a committed slot; the next run overwrites th
 import csv
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from indexer.building.decoding import Prepared, Preparer, Unchanged, outcomes
@@ -178,13 +178,19 @@ class _Run:
         self._writer.progress.advance(**asdict(part))
 
     def _list_failures(self) -> None:
-        text = io.StringIO()
-        lines = csv.writer(text, lineterminator="\n")
-        lines.writerow(("image_id", "location", "reason"))
-        for problem in self._writer.database.problems():
-            if problem.kind == "failed":
-                lines.writerow((problem.image_id, problem.location, problem.reason))
-        write_atomically(self._writer.folder.failed_csv, text.getvalue().encode())
+        text = failures_csv(self._writer.database.problems())
+        write_atomically(self._writer.folder.failed_csv, text.encode())
+
+
+def failures_csv(problems: Iterable[Problem]) -> str:
+    """Return the text of failed.csv: a header, and a line for each image that failed."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(("image_id", "location", "reason"))
+    for problem in problems:
+        if problem.kind == "failed":
+            lines.writerow((problem.image_id, problem.location, problem.reason))
+    return text.getvalue()
 
 
 def with_metadata(candidate: Candidate) -> Candidate:

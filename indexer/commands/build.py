@@ -121,17 +121,19 @@ def build(
             _forecast(name, chosen, work, kind, minutes, report)
             return
         in_milvus = is_milvus(work.store)
-        if in_milvus and (dsm is not None or dense):
-            raise typer.BadParameter("--dsm and --dense work on galleries in a folder only")
+        if in_milvus and dsm is not None:
+            raise typer.BadParameter("--dsm works on galleries in a folder only; leave it out")
         if objects is not None and not in_milvus:
             raise typer.BadParameter("--objects needs --store milvus://; a folder keeps its own")
         if dense and workers is not None:
             raise typer.BadParameter("--dense works in one process; leave out --workers")
         chosen.fetch(report)
         found = chosen.open()
+        together = opt.load_dense(work.weights) if dense else None
         with embedding_on(workers, worker_gpus, work, report) as embed:
             if in_milvus:
-                options = {"objects": objects, "index_kind": kind, "start_over": replace}
+                options: dict[str, object] = {"objects": objects, "index_kind": kind}
+                options |= {"start_over": replace, "dense": together}
                 outcome = build_in_milvus(name, found, work, options, report, embed)
             else:
                 outcome = operations.build(
@@ -144,7 +146,7 @@ def build(
                     keep=work.keep,
                     surface_model=dsm,
                     progress=report,
-                    dense=opt.load_dense(work.weights) if dense else None,
+                    dense=together,
                     workers=embed,
                 )
         _report(outcome, name, report)
@@ -166,8 +168,6 @@ def add(
         from indexer.gallery.milvus.address import is_milvus
 
         report, in_milvus = work.reporter(), is_milvus(work.store)
-        if in_milvus and dense:
-            raise typer.BadParameter("--dense works on galleries in a folder only")
         if not in_milvus:
             require(work.store, name)
         if dry_run:
@@ -175,8 +175,9 @@ def add(
             return
         chosen.fetch(report)
         found = chosen.open()
+        together = opt.load_dense(work.weights) if dense else None
         if in_milvus:
-            _report(add_in_milvus(name, found, work, report), name, report)
+            _report(add_in_milvus(name, found, work, report, together), name, report)
             return
         outcome = operations.add(
             work.store,
@@ -185,7 +186,7 @@ def add(
             work.embedder(),
             keep=work.keep,
             progress=report,
-            dense=opt.load_dense(work.weights) if dense else None,
+            dense=together,
         )
         _report(outcome, name, report)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from indexer.gallery.milvus.store import MilvusStore
     from indexer.records import Filters
     from indexer.sources.candidate import Source
+    from model.dense import DenseTiles
 
 
 def build_in_milvus(
@@ -31,7 +32,7 @@ def build_in_milvus(
         name: of the gallery.
         source: where the images come from.
         work: the store and the weights.
-        options: `objects`, `index_kind`, `start_over`, as `BuildOptions` has them.
+        options: `objects`, `index_kind`, `start_over`, `dense`, as `BuildOptions` has them.
         report: shows the progress.
         workers: embeds instead of this process.
 
@@ -50,12 +51,15 @@ def build_in_milvus(
         return build(store, name, source, work.embedder(), chosen, report, workers)
 
 
-def add_in_milvus(name: str, source: "Source", work: "WorkOptions", report: Any) -> "Outcome":
+def add_in_milvus(
+    name: str, source: "Source", work: "WorkOptions", report: Any, dense: "DenseTiles | None"
+) -> "Outcome":
     """Add a source to a gallery in a Milvus store; as `operations.add` there."""
     from indexer.building.milvus.operations import add
 
     with milvus_store(work.store) as store:
-        return add(store, name, source, work.embedder(), keep=work.keep, progress=report)
+        embedder = work.embedder()
+        return add(store, name, source, embedder, keep=work.keep, progress=report, dense=dense)
 
 
 def update_in_milvus(name: str, work: "WorkOptions", report: Any) -> "Outcome":

@@ -12,8 +12,9 @@ from dataclasses import asdict
 import numpy as np
 
 from indexer.building.decoding import Prepared, Preparer, Unchanged, outcomes
+from indexer.building.dense import groups
 from indexer.building.embedding import Batch, Embed, Embedded, batches_of, embed_here, prepared_in
-from indexer.building.ingest import Tally, with_metadata
+from indexer.building.ingest import Tally, failures_csv, with_metadata
 from indexer.building.milvus.versions import write_rows
 from indexer.building.progress import Progress
 from indexer.building.summary import Reasons
@@ -25,6 +26,7 @@ from indexer.gallery.objects import ObjectStore
 from indexer.gallery.rows import Known, Problem, StoredImage
 from indexer.sources.candidate import Candidate, Source, identity, pages
 from indexer.sources.names import shown
+from model.dense import DenseTiles
 from model.descriptor_model import DescriptorModel
 
 
@@ -39,8 +41,9 @@ class Ingest:
         embedder: DescriptorModel,
         progress: Progress,
         workers: Embed | None = None,
+        dense: DenseTiles | None = None,
     ) -> None:
-        self._embed = workers or embed_here(embedder)
+        self._workers, self._dense = workers, dense
         self._store, self._collection, self._facts = store, collection, facts
         self._embedder, self._progress = embedder, progress
         self._objects = ObjectStore(facts.objects, facts.gallery)
@@ -61,19 +64,21 @@ class Ingest:
         self._progress.start(total)
         try:
             prepare = Preparer(self._embedder, self._objects)
-            for batch, embedded in self._embed(
-                batches_of(outcomes(self._work(source, reread), prepare))
-            ):
-                self._commit(batch, embedded)
+            for candidates, rows_of in groups(source, self._embedder, self._dense):
+                embed = self._workers or embed_here(self._embedder, rows_of)
+                work = self._work(candidates, shown(source.path.name), reread)
+                for batch, embedded in embed(batches_of(outcomes(work, prepare))):
+                    self._commit(batch, embedded)
         finally:
             self._progress.stop()
         self.reasons.left_aside.update(source.left_aside)
-        lines = [f"{each.image_id}\t{each.location}\t{each.reason}\n" for each in self._failures]
-        self._objects.write_text("failed.tsv", "".join(lines))
+        self._objects.write_text("failed.csv", failures_csv(self._failures))
 
-    def _work(self, source: Source, reread: bool) -> Iterator[tuple[Candidate, Known | None]]:
+    def _work(
+        self, candidates: Iterator[Candidate], source_name: str, reread: bool
+    ) -> Iterator[tuple[Candidate, Known | None]]:
         reader = MilvusGallery(self._store.server, self._collection, self._facts, 0)
-        for page in pages(source.candidates()):
+        for page in pages(candidates):
             slots = {slot_of(each.record.image_id): with_metadata(each) for each in page}
             there = f"slot in [{', '.join(map(str, slots))}]"
             known = {row["slot"]: known_in(row) for row in reader.rows(there, ["details"])}
@@ -88,7 +93,7 @@ class Ingest:
                     self._count(Tally(unchanged=1))
                 else:
                     raise DuplicateIdError(
-                        f"{shown(source.path.name)}: id {candidate.record.image_id!r} is taken by "
+                        f"{source_name}: id {candidate.record.image_id!r} is taken by "
                         "another source of the gallery; choose a prefix with --id-prefix"
                     )
 

@@ -30,6 +30,7 @@ from indexer.gallery.objects import ObjectStore
 from indexer.records import Filters, View
 from indexer.sources.candidate import Source, identity
 from indexer.sources.names import shown
+from model.dense import DenseTiles
 from model.descriptor_model import DescriptorModel
 
 
@@ -39,13 +40,14 @@ class BuildOptions:
 
     `objects` is where pictures and local features go; `start_over` replaces what is published,
     which readers keep until then; `keep` counts the versions that stay, each in the server's
-    memory.
+    memory; `dense` computes the ground of overlapping tiles once.
     """
 
     objects: str
     index_kind: str = "auto"
     start_over: bool = False
     keep: int = KEEP
+    dense: DenseTiles | None = None
 
 
 def build(
@@ -91,7 +93,8 @@ def build(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     collection = start_version(store, wanted, start_over=options.start_over)
-    ingest = Ingest(store, collection, wanted, embedder, progress or Silent(), workers)
+    progress = progress or Silent()
+    ingest = Ingest(store, collection, wanted, embedder, progress, workers, options.dense)
     ingest.everything(source, total)
     if store.count(collection) == 0:
         drop(store, collection)
@@ -111,6 +114,7 @@ def add(
     *,
     keep: int = KEEP,
     progress: Progress | None = None,
+    dense: DenseTiles | None = None,
 ) -> Outcome:
     """Add another source, or the new images of a known one; failed images are tried again.
 
@@ -134,7 +138,7 @@ def add(
     wanted = replace(before.facts, sources=sources, change="add", extent=None)
     collection = start_version(store, wanted, start_over=False)
     copy_rows(store, before, collection, without=set())
-    ingest = Ingest(store, collection, wanted, embedder, progress or Silent())
+    ingest = Ingest(store, collection, wanted, embedder, progress or Silent(), dense=dense)
     ingest.everything(source, total)
     return _outcome(store, collection, keep, ingest, source.view)
 

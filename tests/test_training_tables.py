@@ -11,8 +11,9 @@ from PIL import Image
 
 from model.config import ModelConfig
 from model.network import SafeNet
+from training.evaluation.sheets import GREEN, RED
 from training.learning.recipes import recipe
-from training.paper.drawing import GREEN, RED, aligned, ringed
+from training.paper.drawing import aligned, ringed
 from training.paper.paper_tables import TABLES
 from training.paper.table_runs import operations_g, parameters_m
 

@@ -13,6 +13,7 @@ from console.usage import OneLineGroup
 from model.cpu_threads import limit_blas_threads
 from training.commands.dev_set import dev_set_command
 from training.commands.embedding_options import EmbeddingChoice
+from training.commands.failures import failures_command
 from training.commands.figures import figures_command
 from training.commands.tables import tables_command
 from training.data.layouts import read_benchmark
@@ -189,3 +190,4 @@ def _zoom(text: str) -> tuple[float, float]:
 eval_app.command("dev-set")(dev_set_command)
 eval_app.command("tables")(tables_command)
 eval_app.command("figures")(figures_command)
+eval_app.command("failures")(failures_command)

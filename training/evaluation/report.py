@@ -86,6 +86,8 @@ def write_json(path: Path, facts: Mapping[str, Any]) -> None:
             return as_json(value)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return dataclasses.asdict(value)
+        if isinstance(value, Path):
+            return str(value)
         raise TypeError(type(value))
 
     try:

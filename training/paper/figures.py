@@ -10,17 +10,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from model.embedder import Embedder
-from model.images import open_image
-from model.preprocessing import centre_square
 from training.data.image_sets import Benchmark, Direction
 from training.errors import DataError
 from training.evaluation.embedding import ImageSetEmbedder
 from training.evaluation.evaluation import Rules, embedded, score_matrix
 from training.evaluation.metrics import best_matches
+from training.evaluation.sheets import GREEN, PLAIN, RED, Tile, sheet, square_image
 from training.evaluation.sweeps import by_thirds
-from training.paper.drawing import GREEN, PLAIN, RED, Tile, aligned, heated, ringed, sheet
+from training.paper.drawing import aligned, heated, ringed
 
-SHOWN_PX = 256
 TOP = 5
 
 
@@ -89,7 +87,7 @@ def figure_9(benchmark: Benchmark, embedder: Embedder, places: int = 2) -> Image
 
 
 def _explained(file: Path, name: str, embedder: Embedder) -> list[Tile]:
-    image = _square_image(file)
+    image = square_image(file)
     explanation = embedder.explain(image)
     straight = aligned(image, explanation.theta_23)
     rings = ringed(straight, explanation.ring_half_sides)
@@ -102,7 +100,7 @@ def figure_10(benchmark: Benchmark, embedders: Sequence[Embedder], places: int =
     """Return the heat of a satellite and a drone image under several weights, with similarity."""
     rows = []
     for satellite, drones in _examples(benchmark, places):
-        pair = [_square_image(satellite), _square_image(drones[len(drones) // 2])]
+        pair = [square_image(satellite), square_image(drones[len(drones) // 2])]
         row = [Tile(one, satellite.parent.name) for one in pair]
         for embedder in embedders:
             both = embedder.embed(pair)
@@ -125,11 +123,11 @@ def figure_11(direction: Direction, embedder: ImageSetEmbedder, queries: int = 4
     rows = []
     for row, best_K in zip(rows_Q, best_QK.tolist(), strict=True):
         place = direction.query.places[row]
-        tiles = [Tile(_square_image(direction.query.files[row]), f"query {place}", PLAIN)]
+        tiles = [Tile(square_image(direction.query.files[row]), f"query {place}", PLAIN)]
         for match in best_K:
             found = direction.gallery.places[match]
             frame = GREEN if found == place else RED
-            tiles.append(Tile(_square_image(direction.gallery.files[match]), found, frame))
+            tiles.append(Tile(square_image(direction.gallery.files[match]), found, frame))
         rows.append(tiles)
     return sheet(rows)
 
@@ -145,8 +143,3 @@ def _examples(benchmark: Benchmark, places: int) -> list[tuple[Path, list[Path]]
         (satellites[place], [direction.query.files[row] for row in groups[place]])
         for place in chosen
     ]
-
-
-def _square_image(file: Path) -> Image.Image:
-    square = centre_square(open_image(file, min_side=SHOWN_PX))
-    return square.resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)

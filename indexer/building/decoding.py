@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.building.summary import cause_of
+from indexer.errors import StoreError
 from indexer.gallery.pictures import Pictures, encode
 from indexer.gallery.rows import Known, Problem
 from indexer.geo import square_corners
@@ -75,6 +76,8 @@ class Preparer:
             )
         except SkippedImage as skipped:
             return _problem(candidate, "skipped", str(skipped), skipped.cause)
+        except StoreError:
+            raise  # the picture cannot be stored: no other one can
         except (SafeNetError, OSError) as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise

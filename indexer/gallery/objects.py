@@ -6,7 +6,8 @@ ROOT/<gallery>/local/<weights>/ab/<sha256>.i8      local features of the picture
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,12 +15,17 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import BadStoreError, StoreError
+from indexer.errors import BadStoreError, StoreAccessError, StoreError, StoreUnavailableError
 from model.files import write_atomically
 
 
 class ObjectStore:
-    """One gallery's objects under a URL; safe to use from several threads."""
+    """One gallery's objects under a URL; safe to use from several threads.
+
+    Every method raises StoreUnavailableError where an object store does not answer, and
+    StoreAccessError where it refuses the credentials; those that write raise StoreError where an
+    object cannot be written.
+    """
 
     def __init__(self, root: str, gallery: str) -> None:
         """Name the place; nothing is read or written yet.
@@ -48,14 +54,15 @@ class ObjectStore:
         """Store a picture and return its SHA-256; `repair` overwrites an existing one."""
         sha256 = hashlib.sha256(jpeg).hexdigest()
         path = self._picture(sha256)
-        if repair or not self._files.exists(path):
+        with self._access():
+            known = not repair and self._files.exists(path)
+        if not known:
             self._write(path, jpeg)
         return sha256
 
     def read(self, sha256: str) -> bytes:
         """Return the bytes of a picture; OSError if it is missing."""
-        data: bytes = self._files.cat_file(self._picture(sha256))
-        return data
+        return self._read(self._picture(sha256))
 
     def sound(self, sha256: str) -> bool:
         """Return whether the picture exists with unchanged bytes."""
@@ -71,7 +78,7 @@ class ObjectStore:
     def row(self, sha256: str, row_format: str, row_bytes: int) -> NDArray[np.int8] | None:
         """Return a matcher's row of a picture; None where there is no whole one."""
         try:
-            data = self._files.cat_file(self._row(sha256, row_format))
+            data = self._read(self._row(sha256, row_format))
         except OSError:
             return None
         return np.frombuffer(data, dtype=np.int8) if len(data) == row_bytes else None
@@ -94,7 +101,7 @@ class ObjectStore:
             if len(found.get(path, b"")) != local_bytes:
                 raise StoreError(
                     f"the local features of picture {name[:16]}… are missing from {self.url}; "
-                    "run: safenet-index build --replace"
+                    "run: safenet-index rebuild"
                 )
         return np.stack([np.frombuffer(found[path], dtype=np.int8) for path in paths])
 
@@ -102,19 +109,55 @@ class ObjectStore:
         """Return the objects that exist, by path; an object store is asked for them together."""
         if self._is_folder:
             return {path: Path(path).read_bytes() for path in paths if Path(path).is_file()}
-        found = self._files.cat(sorted({*paths}), on_error="return")
+        with self._access():
+            found = self._files.cat(sorted({*paths}), on_error="return")
+            for data in found.values():
+                if isinstance(data, Exception) and not isinstance(data, FileNotFoundError):
+                    raise data
         return {path: data for path, data in found.items() if isinstance(data, bytes)}
+
+    def _read(self, path: str) -> bytes:
+        with self._access():
+            data: bytes = self._files.cat_file(path)
+        return data
 
     def write_text(self, name: str, text: str) -> None:
         """Store a text beside the pictures."""
         self._write(f"{self._root}/{name}", text.encode())
 
     def _write(self, path: str, data: bytes) -> None:
-        if self._is_folder:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(Path(path), data, sync=False)
-        else:
-            self._files.pipe_file(path, data)
+        try:
+            if self._is_folder:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(Path(path), data, sync=False)
+            else:
+                with self._access():
+                    self._files.pipe_file(path, data)
+        except OSError as error:
+            raise StoreError(
+                f"an object cannot be written to {self.url} ({error.strerror or error}); "
+                "create the bucket or folder, or make room"
+            ) from error
+
+    @contextmanager
+    def _access(self) -> Iterator[None]:
+        """Name the errors of an object store; that of a missing object stays as it is."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # each client has classes of its own, most are no OSError
+            if self._is_folder:
+                raise
+            if isinstance(error, PermissionError) or "credential" in str(error).lower():
+                raise StoreAccessError(
+                    f"the object store of {self.url} refuses the credentials, or has none; give "
+                    "them in the environment of its client"
+                ) from error
+            raise StoreUnavailableError(
+                f"the object store of {self.url} does not answer ({type(error).__name__}); "
+                "start it, or check its address"
+            ) from error
 
     def _picture(self, sha256: str) -> str:
         return f"{self._root}/pictures/{sha256[:2]}/{sha256}.jpg"

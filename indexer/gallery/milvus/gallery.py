@@ -286,7 +286,7 @@ class MilvusGallery:
     def _lacks(self, what: str) -> GalleryMismatchError:
         return GalleryMismatchError(
             f"{what} is missing from the objects of gallery {self.name!r}; "
-            f"run: safenet-index build {self.name} … --replace"
+            f"run: safenet-index rebuild {self.name}"
         )
 
 

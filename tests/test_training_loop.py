@@ -104,6 +104,21 @@ def test_a_killed_run_resumes_to_the_weights_of_an_unbroken_one(
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
+def test_a_run_that_began_before_a_setting_existed_goes_on(
+    university: Path, tmp_path: Path
+) -> None:
+    common = [university, "--out", tmp_path, "--recipe=modern", "--set=batch=6", *TINY]
+    assert run(*common, "--set=epochs=1")[0] == 0
+    last = tmp_path / "last.ckpt"
+    state = torch.load(last, weights_only=True)
+    known = json.loads(state["recipe"])
+    assert known.pop("head_whitening") == "pairs"
+    torch.save(state | {"recipe": json.dumps(known)}, last)
+    (tmp_path / "weights.safetensors").unlink()
+    assert run(*common, "--set=epochs=1", "--resume")[0] == 0
+    assert (tmp_path / "weights.safetensors").exists()
+
+
 def test_a_run_is_never_overwritten(university: Path, tmp_path: Path) -> None:
     common = [university, "--out", tmp_path, "--set=epochs=1", *TINY]
     assert run(*common)[0] == 0

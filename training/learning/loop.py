@@ -39,6 +39,7 @@ from training.learning.loading import (
 from training.learning.optimization import build_optimizer, build_scheduler
 from training.learning.palettes import Palettes
 from training.learning.recipe import Recipe
+from training.learning.recipes import recipe as named_recipe
 from training.learning.whitening import fit_whitening
 
 
@@ -325,9 +326,9 @@ def _steps_per_epoch(recipe: Recipe, places: list[Place], fabric: Fabric) -> int
 
 
 def _completed(saved: str) -> Any:
-    """Return a saved recipe; settings that it does not have yet get their defaults."""
+    """Return a saved recipe; settings that it does not have yet get those of the named recipe."""
     known: dict[str, Any] = json.loads(saved)
-    defaults = json.loads(json.dumps(Recipe(name=known["name"]).to_dict()))
+    defaults = json.loads(json.dumps(named_recipe(known["name"]).to_dict()))
     return {**defaults, **known, "model": {**defaults["model"], **known["model"]}}
 
 

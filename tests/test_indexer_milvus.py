@@ -195,9 +195,11 @@ def test_a_build_whose_server_dies_goes_on_where_it_was(
         live.start()
         with pytest.raises(UnknownGalleryError):
             live.store().open("town", embedder=None)
-        outcome = milvus.build(live.store(), "town", source, embedder, options)
+        other_index = replace(options, index_kind="ivf-sq8")
+        outcome = milvus.build(live.store(), "town", source, embedder, other_index)
         assert (outcome.tally.unchanged, outcome.tally.added) == (63, COUNT - 1 - 63)
-        assert live.store().open("town", embedder=embedder).size == COUNT - 1
+        gallery = live.store().open("town", embedder=embedder)
+        assert (gallery.size, gallery.facts.index_type) == (COUNT - 1, "IVF_SQ8")
 
 
 def test_readers_of_a_replaced_version_finish_on_it(

@@ -43,6 +43,8 @@ COPIED = 200
 def start_version(store: MilvusStore, wanted: Facts, *, start_over: bool) -> str:
     """Return the loaded collection to fill: an interrupted run's with the same aim, or a new one.
 
+    An interrupted run's gets the wanted index type, if it has another one.
+
     Raises:
         GalleryMismatchError: the unfinished run had other weights.
         GalleryExistsError: it had another aim.
@@ -52,6 +54,7 @@ def start_version(store: MilvusStore, wanted: Facts, *, start_over: bool) -> str
         found = read_facts(store.describe(collection))
         if found.change not in COPIES:
             if _aim(found) == _aim(wanted) and found.weights_sha256 == wanted.weights_sha256:
+                _take_index(store, collection, found, wanted.index_type)
                 load(store, collection)
                 return collection
             if not start_over:
@@ -128,6 +131,12 @@ def publish(store: MilvusStore, collection: str, keep: int) -> Facts:
     for old in store.collections(facts.gallery)[: -max(1, keep)]:
         drop(store, old)
     return facts
+
+
+def _take_index(store: MilvusStore, collection: str, found: Facts, index_type: str) -> None:
+    if found.index_type != index_type:
+        index_types.change_index(store.server, collection, index_types.by_type(index_type))
+        write_facts(store.server, collection, replace(found, index_type=index_type))
 
 
 def _aim(facts: Facts) -> tuple[object, ...]:

@@ -91,6 +91,14 @@ def create_index(server: MilvusServer, collection: str, index: MilvusIndex) -> N
         client.create_index(collection, params, timeout=CALL_S)
 
 
+def change_index(server: MilvusServer, collection: str, index: MilvusIndex) -> None:
+    """Let the server build another index over the rows; the collection is released for it."""
+    with server.client() as client:
+        client.release_collection(collection, timeout=CALL_S)
+        client.drop_index(collection, "descriptor", timeout=CALL_S)
+    create_index(server, collection, index)
+
+
 def built(server: MilvusServer, collection: str) -> dict[str, Any]:
     """Return what the server reports of the index: `index_type`, `state`, rows."""
     with server.client() as client:
@@ -107,7 +115,7 @@ def refuse_other_type(server: MilvusServer, collection: str, index_type: str) ->
     if found != index_type:
         raise BadStoreError(
             f"the server was asked for an index {index_type} and built {found}; "
-            "choose another one with --index"
+            "run: safenet-index build --replace with another --index"
         )
 
 

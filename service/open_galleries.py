@@ -43,6 +43,7 @@ class OpenGalleries:
         self._place, self._store, self._embedder = store, store_at(store), embedder
         self._open: dict[str, _Open] = {}
         self._refused: dict[str, tuple[str, str]] = {}
+        self._away: StoreUnavailableError | None = None
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
 
@@ -59,10 +60,12 @@ class OpenGalleries:
         """
         with self._refreshing:
             changed: dict[str, str | None] = {}
+            away: list[StoreUnavailableError] = []
             try:
                 names = self._store.names()
             except StoreUnavailableError as error:
                 _log.error("the store cannot be reached", extra={"reason": str(error)})
+                self._away = error
                 return changed  # what is open answers again when the server is back
             for name in sorted(self.names() - set(names)):
                 self._put(name, None)
@@ -70,14 +73,15 @@ class OpenGalleries:
             kept = {} if retry else self._refused
             self._refused = {name: why for name, why in kept.items() if name in names}
             for name in names:
-                version = self._load(name)
+                version = self._load(name, away)
                 if version is not None:
                     changed[name] = version
+            self._away = away[0] if away else None
             if changed:
                 release_memory()  # what opening a gallery took for a moment
             return changed
 
-    def _load(self, name: str) -> str | None:
+    def _load(self, name: str, away: list[StoreUnavailableError]) -> str | None:
         try:
             version = self._store.current_version(name)
             with self._lock:
@@ -87,7 +91,8 @@ class OpenGalleries:
             if self._refused.get(name, ("", ""))[0] == version:
                 return None
             gallery = self._store.open(name, embedder=self._embedder)
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
+            away.append(error)
             return None  # the next look tries again
         except Exception as error:  # whatever is wrong with one gallery, the others are served
             if self._is_gone(name):
@@ -145,6 +150,7 @@ class OpenGalleries:
 
         Raises:
             UnknownGalleryError: no such gallery is open.
+            StoreUnavailableError: it is not open, and the store cannot be reached.
             GalleryRefusedError: it is published and does not fit the weights, or its files are
                 found to be damaged while the block runs; then it is no longer served.
         """
@@ -185,15 +191,27 @@ class OpenGalleries:
     def _missing(self, name: str) -> Exception:
         if name in self._refused:
             return GalleryRefusedError(f"gallery {name!r} is refused: {self._refused[name][1]}")
+        self.require_store()
         return UnknownGalleryError(
             f"no gallery {name[:100]!r} is loaded; GET /galleries lists those that are"
         )
+
+    def require_store(self) -> None:
+        """Check that the store answered when it was last looked at.
+
+        Raises:
+            StoreUnavailableError: it did not.
+        """
+        away = self._away
+        if away is not None:
+            raise self._without_server(away)
 
     def choose(self, view: str, default: str | None) -> str:
         """Return the gallery to search when a request names none.
 
         Raises:
             UnknownGalleryError: none holds that view.
+            StoreUnavailableError: none does, and the store cannot be reached.
             ParameterError: several do and no default is set.
         """
         if default is not None:
@@ -201,6 +219,7 @@ class OpenGalleries:
         with self._lock:
             fitting = sorted(n for n, entry in self._open.items() if entry.gallery.view == view)
         if not fitting:
+            self.require_store()
             raise UnknownGalleryError(
                 f"no {view} gallery is loaded; publish one with safenet-index build --view {view}"
             )

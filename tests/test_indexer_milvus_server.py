@@ -175,6 +175,9 @@ def test_a_service_waits_for_its_server_and_outlives_it(
     server.stop()
     with serving(create_app(settings, ColourEmbedder()), settings) as client:
         assert client.get("/healthz").status_code == 200
+        first = client.post("/localize", content=encoded(service_picture(2)), headers=JPEG)
+        assert (first.status_code, first.headers["Retry-After"]) == (503, "1")
+        assert "does not answer" in client.get("/readyz").json()["detail"]
         server.start()
         client.params = {"gallery": "map"}
         assert asked_until(client, 200).json()["matches"][0]["image_id"] == "satellite-002"

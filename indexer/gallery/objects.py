@@ -46,6 +46,7 @@ class ObjectStore:
             self._files, path = import_module("fsspec.core").url_to_fs(root)
         except (ImportError, ValueError) as error:
             raise BadStoreError(f"--objects {root!r} cannot be opened ({error})") from error
+        self._gallery = gallery
         self._root = f"{str(path).rstrip('/')}/{gallery}"
         self._is_folder = "file" in self._files.protocol
         self.url = self._files.unstrip_protocol(path) if not self._is_folder else str(path)
@@ -100,8 +101,8 @@ class ObjectStore:
         for name, path in zip(names, paths, strict=True):
             if len(found.get(path, b"")) != local_bytes:
                 raise StoreError(
-                    f"the local features of picture {name[:16]}… are missing from {self.url}; "
-                    "run: safenet-index rebuild"
+                    f"the local features of picture {name[:16]}… are missing from the objects of "
+                    f"gallery {self._gallery!r}; run: safenet-index rebuild {self._gallery}"
                 )
         return np.stack([np.frombuffer(found[path], dtype=np.int8) for path in paths])
 
@@ -151,12 +152,12 @@ class ObjectStore:
                 raise
             if isinstance(error, PermissionError) or "credential" in str(error).lower():
                 raise StoreAccessError(
-                    f"the object store of {self.url} refuses the credentials, or has none; give "
-                    "them in the environment of its client"
+                    f"the object store of gallery {self._gallery!r} refuses the credentials, or "
+                    "has none; give them in the environment of its client"
                 ) from error
             raise StoreUnavailableError(
-                f"the object store of {self.url} does not answer ({type(error).__name__}); "
-                "start it, or check its address"
+                f"the object store of gallery {self._gallery!r} does not answer "
+                f"({type(error).__name__}); start it, or check its address"
             ) from error
 
     def _picture(self, sha256: str) -> str:

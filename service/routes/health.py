@@ -22,5 +22,6 @@ async def readyz(state: CurrentState, running: RunningService) -> HealthBody:
     if state.is_draining:
         raise NotReadyError("the service is shutting down; use another one")
     if not running.galleries.names():
+        running.galleries.require_store()
         raise NotReadyError("no gallery is loaded; publish one with safenet-index build")
     return HealthBody(status="ready", refused_galleries=len(running.galleries.refused) or None)

@@ -226,6 +226,17 @@ def test_the_services_of_a_scaled_deployment_are_ours_behind_the_balancer() -> N
     assert SCALE["indexer-scale"]["entrypoint"] == ["safenet-index"]
 
 
+def test_a_rolling_restart_behind_the_balancer_always_leaves_one_to_ask() -> None:
+    """A service drains for longer than nginx leaves out the one that was restarted before."""
+    (fail_timeout,) = re.findall(
+        r"fail_timeout=(\d+)s", (ROOT / "docker/proxy/start.sh").read_text()
+    )
+    for name in ("service-1", "service-2"):
+        environment = SCALE[name]["environment"]
+        assert environment["SAFENET_LISTEN_WHEN_READY"] == "true"
+        assert float(environment["SAFENET_DRAIN_S"]) > 2 * float(fail_timeout)
+
+
 def extras() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return set(project["optional-dependencies"])

@@ -34,6 +34,7 @@ from indexer.errors import (
 )
 from indexer.gallery.gallery import Gallery
 from indexer.gallery.milvus.collection import read_facts, write_facts
+from indexer.gallery.milvus.gallery import MilvusGallery
 from indexer.records import Prior
 from indexer.sources.candidate import Source, SourceOptions
 from indexer.sources.detect import open_source
@@ -141,6 +142,22 @@ def test_a_build_whose_server_is_killed_goes_on_where_it_was(
     gallery = server.store().open("killed", embedder=embedder)
     assert (gallery.size, gallery.facts.index_type) == (COUNT - 1, "IVF_SQ8")
     assert verify(server.store(), "killed") == []
+    extent = gallery.extent()
+    assert extent is not None
+    server.stop()
+    server.start()
+    again = opened_again(server, "killed", embedder)
+    assert (again.extent(), again.facts.index_type) == (extent, "IVF_SQ8")
+
+
+def opened_again(server: MilvusProcess, name: str, embedder: LocalEmbedder) -> MilvusGallery:
+    """Open a gallery once a server that was started again lets it through."""
+    until = time.monotonic() + 300
+    while True:
+        try:
+            return server.store().open(name, embedder=embedder)
+        except StoreUnavailableError:
+            assert time.monotonic() < until
 
 
 def finished(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import fsspec
+import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from indexer_samples import LocalEmbedder
@@ -66,13 +67,24 @@ def test_an_object_store_that_fails_is_one_line(
     for call in (
         lambda: objects.read(name),
         lambda: objects.sound(name),
-        lambda: objects.row(name, "xfeat", 4),
+        lambda: objects.matcher_rows([name], "xfeat", 4),
         lambda: objects.local([name], "abc", 4),
         lambda: objects.add(b"another"),
         lambda: objects.write_text("failed.csv", ""),
     ):
         with pytest.raises(named, match=words):
             call()
+
+
+def test_rows_that_are_not_whole_are_missing() -> None:
+    objects = ObjectStore("failing://rows/place", "city")
+    names = [objects.add(data) for data in (b"whole", b"short", b"none")]
+    row_B = np.arange(6, dtype=np.int8)
+    objects.add_row(names[0], "xfeat", row_B)
+    objects.add_row(names[1], "xfeat", row_B[:5])
+    found = objects.matcher_rows(names, "xfeat", 6)
+    assert {name: each.tolist() for name, each in found.items()} == {names[0]: row_B.tolist()}
+    assert objects.matcher_rows([], "xfeat", 6) == {}
 
 
 def test_what_cannot_be_written_is_no_failed_image(tmp_path: Path) -> None:

@@ -41,20 +41,20 @@ class MatcherRows:
             OSError: a picture is missing.
             ImageError: a picture is damaged.
         """
-        return np.stack([self._row(name, matcher, side) for name in picture_names])
-
-    def _row(self, name: str, matcher: Matcher, side: int) -> NDArray[np.int8]:
-        key = (name, matcher.row_format)
+        row_format = matcher.row_format
         with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        row_B = self._pictures.row(name, matcher.row_format, matcher.row_bytes)
-        if row_B is None:
-            image = open_image(self._pictures.read(name))
-            row_B = matcher.describe(to_pixels(image, side)[None])[0]
+            keys = {name: (name, row_format) for name in picture_names}
+            rows = {name: self._cache[key] for name, key in keys.items() if key in self._cache}
+        missing = [name for name in keys if name not in rows]
+        rows |= self._pictures.matcher_rows(missing, row_format, matcher.row_bytes)
+        for name in missing:
+            if name not in rows:
+                image = open_image(self._pictures.read(name))
+                rows[name] = matcher.describe(to_pixels(image, side)[None])[0]
         with self._lock:
-            self._cache[key] = row_B
-            if len(self._cache) > CACHED_ROWS:
+            for name, row_B in rows.items():
+                self._cache[keys[name]] = row_B
+                self._cache.move_to_end(keys[name])
+            while len(self._cache) > CACHED_ROWS:
                 self._cache.popitem(last=False)
-        return row_B
+        return np.stack([rows[name] for name in picture_names])

@@ -76,13 +76,17 @@ class ObjectStore:
         """Store a matcher's row beside a picture."""
         self._write(self._row(sha256, row_format), row_B.tobytes())
 
-    def row(self, sha256: str, row_format: str, row_bytes: int) -> NDArray[np.int8] | None:
-        """Return a matcher's row of a picture; None where there is no whole one."""
-        try:
-            data = self._read(self._row(sha256, row_format))
-        except OSError:
-            return None
-        return np.frombuffer(data, dtype=np.int8) if len(data) == row_bytes else None
+    def matcher_rows(
+        self, names: Sequence[str], row_format: str, row_bytes: int
+    ) -> dict[str, NDArray[np.int8]]:
+        """Return a matcher's rows of pictures by SHA-256; those without a whole one are missing."""
+        found = self._all([self._row(name, row_format) for name in names])
+        rows = {name: found.get(self._row(name, row_format), b"") for name in names}
+        return {
+            name: np.frombuffer(data, dtype=np.int8)
+            for name, data in rows.items()
+            if len(data) == row_bytes
+        }
 
     def add_local(self, sha256: str, weights_sha256: str, local_L: NDArray[np.int8]) -> None:
         """Store the local features of a picture."""
@@ -110,6 +114,8 @@ class ObjectStore:
         """Return the objects that exist, by path; an object store is asked for them together."""
         if self._is_folder:
             return {path: Path(path).read_bytes() for path in paths if Path(path).is_file()}
+        if not paths:
+            return {}
         with self._access():
             found = self._files.cat(sorted({*paths}), on_error="return")
             for data in found.values():

@@ -1,8 +1,9 @@
 """The pictures of a gallery: JPEG files named by the sha256 of their bytes."""
 
+import contextlib
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,8 +42,10 @@ class Pictures(Protocol):
     def add_row(self, sha256: str, row_format: str, row_B: NDArray[np.int8]) -> None:
         """Store a matcher's row beside a picture."""
 
-    def row(self, sha256: str, row_format: str, row_bytes: int) -> NDArray[np.int8] | None:
-        """Return a matcher's row of a picture; None where there is no whole one."""
+    def matcher_rows(
+        self, names: Sequence[str], row_format: str, row_bytes: int
+    ) -> dict[str, NDArray[np.int8]]:
+        """Return a matcher's rows of pictures by SHA-256; those without a whole one are missing."""
 
 
 class PictureStore:
@@ -72,13 +75,17 @@ class PictureStore:
         """Store a matcher's row beside a picture."""
         write_atomically(self._row_path(sha256, row_format), row_B.tobytes(), sync=False)
 
-    def row(self, sha256: str, row_format: str, row_bytes: int) -> NDArray[np.int8] | None:
-        """Return a matcher's row of a picture; None where there is no whole one."""
-        try:
-            data = self._row_path(sha256, row_format).read_bytes()
-        except OSError:
-            return None
-        return np.frombuffer(data, dtype=np.int8) if len(data) == row_bytes else None
+    def matcher_rows(
+        self, names: Sequence[str], row_format: str, row_bytes: int
+    ) -> dict[str, NDArray[np.int8]]:
+        """Return a matcher's rows of pictures by SHA-256; those without a whole one are missing."""
+        found: dict[str, NDArray[np.int8]] = {}
+        for name in names:
+            with contextlib.suppress(OSError):
+                data = self._row_path(name, row_format).read_bytes()
+                if len(data) == row_bytes:
+                    found[name] = np.frombuffer(data, dtype=np.int8)
+        return found
 
     def rows(self, sha256: str) -> list[Path]:
         """Return the files of all matchers' rows of a picture."""

@@ -62,7 +62,7 @@ class Ground:
             self.level_m = float(np.nanpercentile(heights_N, LEVEL_PERCENTILE))
             heights_N = heights_N - self.level_m
         self.positions_N3 = np.column_stack((flat_N2, heights_N))
-        self.keypoints = fine.describe(_pixels(ground_picture(square, best, gallery)))
+        self.keypoints = fine.describe(_pixels(ground_picture(square, best.record, gallery)))
 
     def height_m(self, east_m: float, north_m: float) -> float | None:
         """Return the height of a place above the ground's level; None beyond the square."""
@@ -89,9 +89,9 @@ def compared(
         fine: what compares.
         radius: how far from its expected place a point may lie, sides of the square.
     """
-    laid = fine.describe(_laid(photo.picture, places_N2, fine))
-    photo_C, ground_C = corresponding(laid, ground.keypoints, radius)
-    in_photo_C2 = places_N2[_pixel_of(laid.places_P2[photo_C])]
+    seen = fine.describe(laid(photo.picture, places_N2, fine))
+    photo_C, ground_C = corresponding(seen, ground.keypoints, radius)
+    in_photo_C2 = places_N2[_pixel_of(seen.places_P2[photo_C])]
     on_ground_C3 = ground.positions_N3[_pixel_of(ground.keypoints.places_P2[ground_C])]
     known_C = np.isfinite(in_photo_C2).all(axis=1) & np.isfinite(on_ground_C3).all(axis=1)
     return in_photo_C2[known_C], on_ground_C3[known_C]
@@ -133,7 +133,7 @@ def square_seen(
     )
 
 
-def _laid(
+def laid(
     picture: Image.Image, places_N2: NDArray[np.float64], fine: FinePoints
 ) -> NDArray[np.uint8]:
     """Return the photo at given places, black outside it: `FINE_SIDE` square."""

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from indexer.errors import GalleryMismatchError
 from indexer.gallery.interface import OpenGallery
 from indexer.geo import bounds_around, metres_between
-from indexer.records import ImageRecord, Match
+from indexer.records import ImageRecord
 from model.errors import ImageError
 from model.images import open_image
 
@@ -19,7 +19,7 @@ MOST_TILES = 24
 a photo's ground shows about nine."""
 
 SIMILAR_SIZE = 1.3
-"""Largest ratio of the tiles' sides to the best match's: other sizes show other detail."""
+"""Largest ratio of the tiles' sides to the best one's: other sizes show other detail."""
 
 COVERED = 0.93
 """Share of the picture that is covered well enough."""
@@ -62,8 +62,13 @@ class GroundSquare:
         )
 
 
-def ground_picture(square: GroundSquare, best: Match, gallery: OpenGallery) -> Image.Image:
+def ground_picture(square: GroundSquare, best: ImageRecord, gallery: OpenGallery) -> Image.Image:
     """Return the map in a square; black where no tile covers it.
+
+    Args:
+        square: of the ground.
+        best: the tile that is laid first; others are like it.
+        gallery: with their pictures.
 
     Raises:
         GalleryMismatchError: a picture is missing or damaged.
@@ -112,10 +117,10 @@ def _needed(
         chosen, added = int(np.argmax(gains_N)), max(gains_N)
 
 
-def _around(square: GroundSquare, best: Match, gallery: OpenGallery) -> Iterator[ImageRecord]:
-    """Yield the best match, then similar tiles by their distance from the square's middle."""
-    yield best.record
-    side_m = best.record.ground_m or square.side_m
+def _around(square: GroundSquare, best: ImageRecord, gallery: OpenGallery) -> Iterator[ImageRecord]:
+    """Yield the best tile, then similar tiles by their distance from the square's middle."""
+    yield best
+    side_m = best.ground_m or square.side_m
     reach_m = (square.side_m + side_m) * 0.75
     found = []
     latitude, longitude = square.origin
@@ -123,11 +128,7 @@ def _around(square: GroundSquare, best: Match, gallery: OpenGallery) -> Iterator
     box = bounds_around(latitude, longitude, centre_reach_m)
     for record in gallery.records(within=box, limit=500):
         ground_m = record.ground_m
-        if (
-            record.image_id == best.image_id
-            or ground_m is None
-            or record.source != best.record.source
-        ):
+        if record.image_id == best.image_id or ground_m is None or record.source != best.source:
             continue
         north_m, east_m = metres_between(latitude, longitude, record.latitude, record.longitude)
         away_m = float(np.hypot(north_m - square.north_m, east_m - square.east_m))

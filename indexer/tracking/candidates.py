@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from indexer.geo import offset
 from indexer.records import Position
+from indexer.tracking.place_map import PlaceMap
 
 NORMAL_68 = 1.515
 """Radius that holds 68 % of a circular normal distribution, in standard deviations."""
@@ -51,7 +52,8 @@ class Sighting:
     """What one frame shows: its name, its time (s), its candidates, best first.
 
     `problem` is why there are none, where the frame cannot be read. `none` is the probability
-    that no candidate is right, `area_m2` the area that was searched; None: the whole map.
+    that no candidate is right, `area_m2` the area that was searched; None: the whole map. `maps`
+    compare the photo with the ground around the places that other frames expect it at.
     """
 
     name: str
@@ -62,6 +64,10 @@ class Sighting:
     area_m2: float | None = None
     camera: CameraPlace | None = None
     """None where the field of view is unknown, or the frame does not determine it."""
+    shape: tuple[float, ...] | None = None
+    """How the first candidate puts the photo on the ground, see `laid_photo.Shape`; None where it
+    does not."""
+    maps: tuple[PlaceMap, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values, ready for JSON."""
@@ -72,8 +78,14 @@ class Sighting:
         """Return what `to_dict` gave."""
         candidates = tuple(Candidate(**each) for each in values["candidates"])
         camera = values.get("camera")
-        place = None if camera is None else CameraPlace(**camera)
-        return cls(**{**values, "candidates": candidates, "camera": place})
+        shape = values.get("shape")
+        others = {
+            "candidates": candidates,
+            "camera": None if camera is None else CameraPlace(**camera),
+            "shape": None if shape is None else tuple(shape),
+            "maps": tuple(PlaceMap(**each) for each in values.get("maps", ())),
+        }
+        return cls(**{**values, **others})
 
 
 def position(origin: Position, north_m: float, east_m: float) -> Position:

@@ -16,11 +16,16 @@ from indexer.localization.localize import JUDGED, decode_photo, localize
 from indexer.records import Filters, Position, Prior
 from indexer.tracking.candidates import Sighting
 from indexer.tracking.flight import Flight, FlightFrame
+from indexer.tracking.laid_photo import LaidPhoto
+from indexer.tracking.place_map import PlaceMap
 from indexer.tracking.second_search import Around
 from indexer.tracking.sighting import nearby_sighting, sighting
 from indexer.tracking.work_file import WorkFile
 from model.descriptor_model import DescriptorModel
 from model.errors import ImageError
+
+WORK_FORMAT = "2"
+"""What a work file keeps of a frame; files of another format are begun anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +122,31 @@ def searched_again(
                 continue
             answer = _answer(frame, gallery, embedder, replace(where, prior=arounds[row].circle))
             again = nearby_sighting(found[row], answer, calibration, origin, arounds[row].area_m2)
-            yield row, done.keep(again)
+            maps = _maps(frame, arounds[row], answer, gallery, embedder, origin)
+            yield row, done.keep(replace(again, maps=maps))
     finally:
         done.close()
+
+
+def _maps(
+    frame: FlightFrame,
+    around: Around,
+    answer: Answer,
+    gallery: OpenGallery,
+    embedder: DescriptorModel,
+    origin: Position,
+) -> tuple[PlaceMap, ...]:
+    """Return how well a frame fits the ground around the places that it is expected at."""
+    if around.shape is None or embedder.matcher is None or not answer.matches:
+        return ()
+    photo = decode_photo(frame.photo, embedder.input_size).image
+    compared = LaidPhoto(photo, around.shape, embedder.matcher.fine)
+    tiles = [match.record for match in answer.matches]
+    return tuple(
+        compared.place_map(guess, tiles, gallery, origin)
+        for guess in around.guesses
+        if guess.headings_deg
+    )
 
 
 def _decoded_ahead(frames: Iterator[FlightFrame], input_size: int) -> Iterator[FlightFrame]:
@@ -175,6 +202,7 @@ def _answer(
 
 def _key(flight: Flight, gallery: OpenGallery, embedder: DescriptorModel, where: Where) -> str:
     parts = (
+        WORK_FORMAT,
         str(flight.path.resolve()),
         gallery.name,
         gallery.version,

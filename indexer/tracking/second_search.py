@@ -1,47 +1,57 @@
 """A second search for doubtful frames, around where the sure ones put each."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from indexer.geo import metres_between
 from indexer.records import Position, Prior
-from indexer.tracking.candidates import Candidate, Sighting, position
-from indexer.tracking.fixes import SURE_ALONE
+from indexer.tracking.candidates import Sighting, position
+from indexer.tracking.fixes import SURE_ALONE, Fix
+from indexer.tracking.laid_photo import Guess, Shape
 from indexer.tracking.legs import Expected, Legs
 from indexer.tracking.motion import Motion
-from indexer.tracking.sighting import LEAST_CHANCE
 from indexer.tracking.track import track_of
 
 MARGIN_M = 100.0
 """What is searched beyond the expected places, m: centres of tiles lie off the photo's. Our
 choice."""
 
+SAME_M = 15.0
+"""How far a frame's first candidate may lie from its place on the track. Our choice."""
+
 SURE_TOGETHER = 0.95
 """Probability of a place, given all frames, from which it counts as sure in a flight where less
 than half of the frames are sure by themselves. Our choice."""
-
-UNEXPECTED = 0.1
-"""Share of the frames that are not where the sure ones before and after put them. Our choice."""
-
-HEADING_SIGMA_DEG, STEADY_HEADING = 15.0, 0.9
-"""Standard deviation of the headings of a leg's photos, and the share of the photos that it holds
-for. Our choice."""
-
-ROUNDS = 2
-"""Number of times that frames are weighed by where the sure ones put them: those that become sure
-put the others. Our choice."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Around:
     """Where a doubtful frame is searched for, and the places that it is expected at.
 
-    `is_beyond` is true where there are sure frames on one side only.
+    `is_beyond` is true where there are sure frames on one side only. `shape` is how the nearest
+    sure frame lies on the ground, None where none does; `headings_deg` are those of the sure frames
+    before and after.
     """
 
     circle: Prior
     expected: tuple[Expected, ...]
     is_beyond: bool = False
+    shape: Shape | None = None
+    headings_deg: tuple[float, ...] = ()
+
+    @property
+    def guesses(self) -> list[Guess]:
+        """Return where and at which headings the photo is compared with the map."""
+        return [
+            Guess(
+                north_m=one.north_m,
+                east_m=one.east_m,
+                headings_deg=self.headings_deg if one.heading_deg is None else (one.heading_deg,),
+            )
+            for one in self.expected
+        ]
 
     @property
     def area_m2(self) -> float:
@@ -69,6 +79,7 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
         only_sure[row] = Sighting(name=sightings[row].name, time_s=sightings[row].time_s)
     bridged = track_of(only_sure, motion, origin).fixes
     legs = Legs(bridged, motion, origin)
+    shaped = _shaped(sightings, bridged, origin)
     found = {}
     for row in rows:
         expected = legs.expected(row)
@@ -77,8 +88,42 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
                 circle=_circle(expected, origin),
                 expected=expected,
                 is_beyond=bridged[row].latitude is None,
+                shape=_nearest_shape(shaped, row),
+                headings_deg=tuple(_headings_around(bridged, row)),
             )
     return found
+
+
+def _shaped(
+    sightings: Sequence[Sighting], fixes: Sequence[Fix], origin: Position
+) -> list[tuple[int, Shape]]:
+    """Return the frames that are located where their first candidate is, with its shape."""
+    found = []
+    for row, (seen, fix) in enumerate(zip(sightings, fixes, strict=True)):
+        if seen.shape is None or fix.status != "located":
+            continue
+        assert fix.latitude is not None
+        assert fix.longitude is not None
+        north_m, east_m = metres_between(*origin, fix.latitude, fix.longitude)
+        first = seen.candidates[0]
+        if math.hypot(first.north_m - north_m, first.east_m - east_m) <= SAME_M:
+            found.append((row, seen.shape))
+    return found
+
+
+def _nearest_shape(shaped: Sequence[tuple[int, Shape]], row: int) -> Shape | None:
+    at = bisect_left(shaped, row, key=lambda one: one[0])
+    near = shaped[max(0, at - 1) : at + 1]
+    return min(near, key=lambda one: abs(one[0] - row))[1] if near else None
+
+
+def _headings_around(fixes: Sequence[Fix], row: int) -> Iterator[float]:
+    """Yield the headings of the nearest located frames before and after one."""
+    for rows in (range(row - 1, -1, -1), range(row + 1, len(fixes))):
+        known = (fixes[one].heading_deg for one in rows)
+        heading_deg = next((each for each in known if each is not None), None)
+        if heading_deg is not None:
+            yield heading_deg
 
 
 def _doubtful_rows(sightings: Sequence[Sighting], motion: Motion, origin: Position) -> list[int]:
@@ -96,97 +141,6 @@ def _doubtful_rows(sightings: Sequence[Sighting], motion: Motion, origin: Positi
         for row in rows
         if fixes[row].status != "located" or fixes[row].confidence < SURE_TOGETHER
     ]
-
-
-def weighed(
-    sightings: Sequence[Sighting],
-    nearby: Mapping[int, Sighting],
-    arounds: Mapping[int, Around],
-    motion: Motion,
-    origin: Position,
-) -> list[Sighting]:
-    """Return all frames, the doubtful ones with candidates by where the sure ones put them.
-
-    Args:
-        sightings: the frames as they were found on the whole map, in order of time.
-        nearby: by row, what a search around the place of doubtful ones found.
-        arounds: what `doubtful` returned for the frames.
-        motion: how the drone moves.
-        origin: latitude and longitude that the candidates' metres count from.
-    """
-    found = [nearby.get(row, seen) for row, seen in enumerate(sightings)]
-    for number in range(ROUNDS if nearby else 0):
-        if number:
-            arounds = doubtful(found, motion, origin)
-        for row, around in arounds.items():
-            if row in nearby:
-                found[row] = _weighed(nearby[row], around)
-    return found
-
-
-def _weighed(seen: Sighting, around: Around) -> Sighting:
-    """Return a frame's candidates, those where it is expected more probable than before.
-
-    A candidate and the expected place that fits it best give one position together. Between sure
-    frames, what speaks for none of the candidates speaks for the expected places.
-    """
-    weights, candidates = [], []
-    for each in seen.candidates:
-        densities = [
-            (1 - UNEXPECTED) * one.share * around.area_m2 * _density(each, one)
-            for one in around.expected
-        ]
-        weights.append(each.probability * (UNEXPECTED + sum(densities)))
-        best = max(densities)
-        nearest = around.expected[densities.index(best)]
-        candidates.append(_together(each, nearest) if best > UNEXPECTED else each)
-    none = seen.none
-    if not around.is_beyond:
-        weights += [seen.none * (1 - UNEXPECTED) * one.share for one in around.expected]
-        candidates += [_expected_candidate(one) for one in around.expected]
-        none *= UNEXPECTED
-    total = none + sum(weights)
-    return replace(
-        seen,
-        candidates=tuple(
-            replace(each, probability=max(weight / total, LEAST_CHANCE))
-            for each, weight in zip(candidates, weights, strict=True)
-        ),
-        none=max(none / total, LEAST_CHANCE),
-    )
-
-
-def _expected_candidate(expected: Expected) -> Candidate:
-    return Candidate(
-        north_m=expected.north_m,
-        east_m=expected.east_m,
-        sigma_m=expected.sigma_m,
-        probability=0.0,
-        is_expected=True,
-    )
-
-
-def _density(each: Candidate, expected: Expected) -> float:
-    """Return the density of a candidate's place, 1/m2, times how much likelier its heading is."""
-    variance_m2 = each.sigma_m**2 + expected.sigma_m**2
-    squared_m2 = (each.north_m - expected.north_m) ** 2 + (each.east_m - expected.east_m) ** 2
-    density = math.exp(-squared_m2 / (2 * variance_m2)) / (2 * math.pi * variance_m2)
-    if each.heading_deg is None or expected.heading_deg is None:
-        return density
-    turn_deg = (each.heading_deg - expected.heading_deg + 180.0) % 360.0 - 180.0
-    peak = 360.0 / (math.sqrt(2 * math.pi) * HEADING_SIGMA_DEG)
-    steady = peak * math.exp(-((turn_deg / HEADING_SIGMA_DEG) ** 2) / 2)
-    return density * (STEADY_HEADING * steady + 1 - STEADY_HEADING)
-
-
-def _together(each: Candidate, expected: Expected) -> Candidate:
-    share = expected.sigma_m**2 / (each.sigma_m**2 + expected.sigma_m**2)
-    return replace(
-        each,
-        north_m=share * each.north_m + (1 - share) * expected.north_m,
-        east_m=share * each.east_m + (1 - share) * expected.east_m,
-        sigma_m=each.sigma_m * math.sqrt(share),
-    )
 
 
 def _circle(expected: Sequence[Expected], origin: Position) -> Prior:

@@ -11,6 +11,7 @@ from indexer.localization.estimate import CONSENSUS, Neighbourhood, reach_m
 from indexer.localization.pose import footprint, placement
 from indexer.records import Match, Position
 from indexer.tracking.candidates import NORMAL_68, CameraPlace, Candidate, Sighting
+from indexer.tracking.laid_photo import shape_of
 
 MOST_CANDIDATES = 20
 """Number of places that a frame may be at. Our choice: the right place is rarely further behind."""
@@ -75,6 +76,7 @@ def sighting(
         none=none,
         area_m2=area_m2,
         camera=_camera(answer, origin),
+        shape=shape_of(answer.matches[0]),
     )
 
 

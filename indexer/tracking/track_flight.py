@@ -13,8 +13,9 @@ from indexer.tracking.fixes import Track
 from indexer.tracking.flight import DEFAULT_EVERY_S, open_flight
 from indexer.tracking.localizing import Where, origin_of, searched_again, sightings
 from indexer.tracking.motion import motion_of
-from indexer.tracking.second_search import doubtful, weighed
+from indexer.tracking.second_search import doubtful
 from indexer.tracking.track import track_of
+from indexer.tracking.weighing import weighed
 from model.descriptor_model import DescriptorModel
 
 DEFAULT_MAX_SPEED_M_S = 25.0

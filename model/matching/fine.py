@@ -41,6 +41,14 @@ class FinePoints:
         """
         return self._network(pixels_3SS[None]).keypoints(0, FINE_KEYPOINTS)
 
+    def dense(self, pixels_3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the whitened dense descriptors of an image: unit float32 [S / 8, S / 8, W].
+
+        Raises:
+            CheckpointError: the weights are missing or damaged.
+        """
+        return self._network.whitened(self._network(pixels_3SS[None]).features_NMMD[0])
+
     @property
     def _network(self) -> XFeat:
         with self._lock:

@@ -22,20 +22,24 @@ PERIOD = GRID_SIDE + MOST_SHIFT
 """Cells after which a transform repeats, so that no shift brings an edge round."""
 
 
-def grid_of(
+def whitened(
     features_MMD: NDArray[np.float32],
     mean_D: NDArray[np.float32],
     projection_DW: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return whitened features of unit length on a coarser grid: float32 [M / 2, M / 2, W].
+    """Return whitened features of unit length: float32 [M, M, W].
 
     Args:
         features_MMD: dense unit descriptors.
         mean_D: their mean over many images of the ground.
         projection_DW: their whitening.
     """
-    side = features_MMD.shape[0] // CELL
-    white_MMW = _unit(((features_MMD - mean_D) @ projection_DW).astype(np.float32, copy=False))
+    return _unit(((features_MMD - mean_D) @ projection_DW).astype(np.float32, copy=False))
+
+
+def grid_of(white_MMW: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return whitened features on a coarser grid: unit float32 [M / 2, M / 2, W]."""
+    side = white_MMW.shape[0] // CELL
     blocks = white_MMW.reshape(side, CELL, side, CELL, -1)
     return _unit(blocks.mean(axis=(1, 3)).astype(np.float32))
 

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.errors import CheckpointError
-from model.matching.grid import grid_of
+from model.matching.grid import grid_of, whitened
 from model.matching.keypoints import Keypoints, strongest
 
 SHIPPED_XFEAT = Path(__file__).parents[1] / "weights" / "xfeat.safetensors"
@@ -103,9 +103,13 @@ class XFeat:
         request.infer({0: pixels_N3SS})
         return XFeatMaps(*(request.get_output_tensor(index).data.copy() for index in range(3)))
 
+    def whitened(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return one image's dense descriptors whitened: unit float32 [M, M, W]."""
+        return whitened(features_MMD, self._grid_mean_D, self._grid_projection_DW)
+
     def grid(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the coarse grid of one image's dense descriptors, see `grid_of`."""
-        return grid_of(features_MMD, self._grid_mean_D, self._grid_projection_DW)
+        return grid_of(self.whitened(features_MMD))
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:

@@ -12,9 +12,10 @@ from indexer.localization.confidence import UNCALIBRATED
 from indexer.records import ImageRecord, Match, Pose
 from indexer.tracking.candidates import Candidate, Sighting
 from indexer.tracking.motion import Motion
-from indexer.tracking.second_search import doubtful, weighed
+from indexer.tracking.second_search import doubtful
 from indexer.tracking.sighting import nearby_sighting, sighting
 from indexer.tracking.track import track_of
+from indexer.tracking.weighing import weighed
 from model.matching.interface import Geometry
 
 HOME = (49.5, 17.2)

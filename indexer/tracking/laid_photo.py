@@ -112,8 +112,9 @@ class LaidPhoto:
         tile = min(tiles, key=lambda one: _apart_m(one, middle))
         square = _square(to_ground_T33, self._photo.size, middle, tile.ground_m or REACH_M)
         ground = np.asarray(ground_picture(square, tile, gallery))
-        ground_MM = _whole_cells(ground.max(axis=2) > 0)
-        ground_MMW = self._fine.dense(np.ascontiguousarray(ground.transpose(2, 0, 1)))
+        covered_SS = ground.max(axis=2) > 0
+        ground_MM = _whole_cells(covered_SS)
+        ground_MMW = self._fine.dense(_filled(ground.transpose(2, 0, 1), covered_SS))
         cell_m = square.side_m / ground_MM.shape[0]
         agreed = []
         for to_ground_33 in to_ground_T33:
@@ -127,8 +128,9 @@ class LaidPhoto:
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the descriptors of the photo on the ground, and the cells that it fills."""
         places_N2 = _in_photo(to_ground_33, self._photo.size, square)
-        filled_MM = _whole_cells(np.isfinite(places_N2[:, 0]).reshape(FINE_SIDE, FINE_SIDE))
-        return self._fine.dense(laid(self._photo, places_N2, self._fine)), filled_MM
+        shown_SS = np.isfinite(places_N2[:, 0]).reshape(FINE_SIDE, FINE_SIDE)
+        pixels_3SS = _filled(laid(self._photo, places_N2, self._fine), shown_SS)
+        return self._fine.dense(pixels_3SS), _whole_cells(shown_SS)
 
 
 def _log_ratios(agreed_TRR: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,6 +184,14 @@ def _in_photo(
         & (margin_2 <= square.side_m / 2 - REACH_M).all(axis=1)
     )
     return np.where(inside_N[:, None], places_N2, np.nan)
+
+
+def _filled(pixels_3SS: NDArray[np.uint8], shown_SS: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return an image with its mean colour where it shows nothing: edges of black look alike."""
+    if not shown_SS.any():
+        return np.ascontiguousarray(pixels_3SS)
+    mean_3 = pixels_3SS[:, shown_SS].mean(axis=1).astype(np.uint8)
+    return np.where(shown_SS, pixels_3SS, mean_3[:, None, None])
 
 
 def _whole_cells(pixels_SS: NDArray[np.bool_]) -> NDArray[np.bool_]:

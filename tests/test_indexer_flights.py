@@ -231,7 +231,7 @@ def test_a_photo_that_cannot_be_read_is_named_and_the_rest_is_found(
     (folder / "05.jpg").write_bytes(b"no image")
     found = track(folder, gallery, embedder)
     assert [fix.problem is not None for fix in found.fixes].count(True) == 1
-    assert any(note.startswith("1 frames cannot be read") for note in found.notes)
+    assert any(note.startswith("1 frame cannot be read") for note in found.notes)
 
 
 @pytest.fixture

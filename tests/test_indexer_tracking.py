@@ -203,7 +203,7 @@ def test_a_frame_that_cannot_be_read_is_bridged_and_counted() -> None:
     track = track_of([*sightings[:20], broken, *sightings[21:]], MOTION, ORIGIN)
     assert track.fixes[20].status == "bridged"
     assert errors_m(track, true_T2)[20] < 25
-    assert "1 frames cannot be read, the first: 20.jpg is no image" in track.notes
+    assert "1 frame cannot be read, the first: 20.jpg is no image" in track.notes
 
 
 def test_a_flight_that_leaves_the_map_is_told() -> None:

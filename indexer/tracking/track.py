@@ -216,16 +216,21 @@ def _track(fixes: Sequence[Fix]) -> Track:
 def _notes(fixes: Sequence[Fix]) -> Iterator[str]:
     unread = [fix for fix in fixes if fix.problem is not None]
     if unread:
-        yield f"{len(unread)} frames cannot be read, the first: {unread[0].problem}"
+        yield f"{_frames(len(unread))} cannot be read, the first: {unread[0].problem}"
     for run in _runs(fixes):
         names = run[0].name if len(run) == 1 else f"{run[0].name} to {run[-1].name}"
+        fit = "fits" if len(run) == 1 else "fit"
         yield (
-            f"{len(run)} frames fit no place of the gallery ({names}): "
+            f"{_frames(len(run))} {fit} no place of the gallery ({names}): "
             "the flight may have left the map there"
         )
     breaks = {fix.segment for fix in fixes if fix.segment is not None}
     if len(breaks) > 1:
         yield f"the track has {len(breaks)} parts that no possible movement connects"
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _runs(fixes: Iterable[Fix]) -> Iterator[list[Fix]]:

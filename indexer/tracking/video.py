@@ -55,9 +55,9 @@ def frames(path: Path, every_s: float) -> Iterator[tuple[float, Image.Image]]:
                 yield time_s, frame.to_image()
         except av.FFmpegError as error:
             if first_s is None:
-                raise SourceError(f"{path.name}: no frame can be decoded ({error})") from error
+                raise SourceError(f"{path.name}: no frame can be decoded ({error.strerror})") from error
             raise SourceError(
-                f"{path.name} breaks off {time_s:.1f} s in ({error}); copy it again"
+                f"{path.name} breaks off {time_s:.1f} s in ({error.strerror}); copy it again"
             ) from error
     if first_s is None:
         raise EmptySourceError(f"{path.name} holds no frame; check the file")
@@ -76,7 +76,7 @@ def _opened(av: Any, path: Path) -> Any:
         return av.open(str(path))
     except (av.FFmpegError, OSError) as error:
         raise SourceError(
-            f"{path.name} is no folder, list or video that can be read ({error}); check the path"
+            f"{path.name} is no folder, list or video that can be read ({error.strerror}); check the path"
         ) from error
 
 

@@ -55,7 +55,9 @@ def frames(path: Path, every_s: float) -> Iterator[tuple[float, Image.Image]]:
                 yield time_s, frame.to_image()
         except av.FFmpegError as error:
             if first_s is None:
-                raise SourceError(f"{path.name}: no frame can be decoded ({error.strerror})") from error
+                raise SourceError(
+                    f"{path.name}: no frame can be decoded ({error.strerror})"
+                ) from error
             raise SourceError(
                 f"{path.name} breaks off {time_s:.1f} s in ({error.strerror}); copy it again"
             ) from error
@@ -76,7 +78,8 @@ def _opened(av: Any, path: Path) -> Any:
         return av.open(str(path))
     except (av.FFmpegError, OSError) as error:
         raise SourceError(
-            f"{path.name} is no folder, list or video that can be read ({error.strerror}); check the path"
+            f"{path.name} is no folder, list or video that can be read ({error.strerror}); "
+            "check the path"
         ) from error
 
 

@@ -14,7 +14,7 @@ from model.errors import CheckpointError
 from model.matching.keypoints import Keypoints
 from model.matching.lighterglue import SHIPPED_LIGHTERGLUE, WIDTH, LighterGlue
 from model.matching.xfeat import FEATURES, XFeat
-from model.matching.xfeat_matcher import MIRROR_INLIERS, XFeatMatcher, _Candidates
+from model.matching.xfeat_matcher import CHECKED_INLIERS, XFeatMatcher, _Candidates
 
 
 def keypoints(left: int) -> Keypoints:
@@ -118,4 +118,4 @@ def test_a_photo_that_fits_better_mirrored_has_no_geometry() -> None:
         matcher._views(half_symmetric[None, :, :, ::-1], SIDE), _Candidates(rows, scores)
     ).geometries[0]
     assert agreed is not None
-    assert agreed.inliers >= MIRROR_INLIERS
+    assert agreed.inliers >= CHECKED_INLIERS

@@ -61,3 +61,11 @@ def test_the_network_gives_the_maps_of_kornias_xfeat(
     either = (maps.peaks_NSS > 0.02) | (scores > 0.02)
     assert both.sum() / either.sum() > 0.97  # half precision moves a few peaks
     assert np.abs(maps.peaks_NSS - scores)[both].max() < 0.01
+
+
+def test_in_bf16_descriptors_are_nearly_the_same_and_keypoints_the_same() -> None:
+    pixels = window(ground(1))[None]
+    exact, fast = XFeat(SIDE)(pixels), XFeat(SIDE, bf16=True)(pixels)
+    assert np.array_equal(exact.peaks_NSS, fast.peaks_NSS)
+    alike = (exact.features_NMMD * fast.features_NMMD).sum(axis=3).min()
+    assert alike > 0.99

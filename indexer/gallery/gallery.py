@@ -66,6 +66,7 @@ class Gallery:
         self._matcher_rows = MatcherRows(self._pictures)
         self._index = Searcher(place / "index.faiss", manifest.index_kind, gpu=gpu)
         self._record_cache: dict[int, ImageRecord] = {}
+        self._name_cache: dict[str, str] = {}
         self._extent: Bounds | None = None
 
     @classmethod
@@ -238,14 +239,28 @@ class Gallery:
             UnknownImageError: there is no such image.
             GalleryMismatchError: a picture is missing on disk.
         """
-        names = metadata_search.picture_names(self.database, image_ids)
+        names = self._picture_names(image_ids)
         try:
-            return self._matcher_rows.read([names[each] for each in image_ids], matcher, side)
+            return self._matcher_rows.read(names, matcher, side)
         except OSError as error:
             raise GalleryMismatchError(
                 f"a picture is missing from gallery {self.name!r}; "
                 f"run: safenet-index rebuild {self.name}"
             ) from error
+
+    def _picture_names(self, image_ids: Sequence[str]) -> list[str]:
+        """Return the SHA-256 of images' pictures, from memory where it was read before."""
+        cache = self._name_cache
+        found = {each: cache[each] for each in image_ids if each in cache}
+        unread = [each for each in image_ids if each not in found]
+        if unread:
+            read = metadata_search.picture_names(self.database, unread)
+            found |= read
+            if len(cache) < RECORDS_KEPT:
+                cache.update(read)
+            else:
+                self._name_cache = read
+        return [found[each] for each in image_ids]
 
     def heights(
         self, origin: Position, places_N2: NDArray[np.float64]

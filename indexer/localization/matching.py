@@ -12,7 +12,7 @@ from indexer.records import Match, Pose
 from model.descriptor_model import FusedQuery
 from model.matching.geometry import mapped, shown_share
 from model.matching.interface import Geometry, Matcher
-from model.scoring import COMPARED, compare, uncompared
+from model.scoring import COMPARED, best_first, compare, uncompared
 
 SURE_SHARE = 0.5
 """Least inliers of a photo that surely shows a tile, of the most. Our choice: half."""
@@ -47,18 +47,20 @@ def rerank_by_matcher(
     before_K = np.array([match.score for match in close], dtype=np.float32)
     scores_K, geometries = compare(query, before_K, rows_KB, matcher)
     compared = [
-        replace(match, score=score, geometry=geometry, pose=pose_of(geometry) or match.pose)
-        for match, score, geometry in zip(close, scores_K.tolist(), geometries, strict=True)
-    ]
-    compared.sort(key=lambda match: -match.score)
-    behind_K = np.array([match.score for match in matches[COMPARED:]], dtype=np.float32)
-    rest = [
-        replace(match, score=score)
-        for match, score in zip(
-            matches[COMPARED:], uncompared(behind_K, matcher).tolist(), strict=True
+        replace(
+            close[row],
+            score=float(scores_K[row]),
+            rank=rank,
+            geometry=geometries[row],
+            pose=pose_of(geometries[row]) or close[row].pose,
         )
+        for rank, row in enumerate(best_first(scores_K, len(close)).tolist(), start=1)
     ]
-    return [replace(match, rank=rank) for rank, match in enumerate(compared + rest, start=1)]
+    rest = matches[COMPARED:]
+    behind_K = uncompared(np.array([match.score for match in rest], dtype=np.float32), matcher)
+    return compared + [
+        replace(match, score=score) for match, score in zip(rest, behind_K.tolist(), strict=True)
+    ]
 
 
 def most_shown_first(matches: Sequence[Match]) -> list[Match]:

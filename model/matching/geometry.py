@@ -63,7 +63,11 @@ SQUARE_42 = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 
 
 def homography(
-    query_C2: NDArray[np.float32], candidate_C2: NDArray[np.float32], scale: float = 1.0
+    query_C2: NDArray[np.float32],
+    candidate_C2: NDArray[np.float32],
+    scale: float = 1.0,
+    *,
+    more_than: int = 0,
 ) -> Geometry | None:
     """Return the geometry that most correspondences agree on; None where there is none.
 
@@ -74,12 +78,14 @@ def homography(
         candidate_C2: corresponding positions in the gallery image, which is rotated against the
             query by 30 degrees at most.
         scale: expected size of the query's square in the gallery image, sides.
+        more_than: with so many inliers or fewer it is none.
     """
     near = _around_most_common_shift(query_C2 * np.float32(scale), candidate_C2)
-    if near.sum() < MIN_POINTS:
+    if near.sum() < max(MIN_POINTS, more_than + 1):
         return None
     points_C4 = np.hstack((query_C2[near], candidate_C2[near])).astype(np.float64)
-    return verified(points_C4, TOLERANCE, MOST_ROTATION_DEG, scale)
+    found = verified(points_C4, TOLERANCE, MOST_ROTATION_DEG, scale)
+    return None if found is None or found.inliers <= more_than else found
 
 
 def verified(

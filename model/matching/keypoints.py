@@ -1,6 +1,7 @@
 """Keypoints with descriptors, and which of them correspond.
 
-Shapes: P keypoints, D descriptor length, S side in pixels, M cells a side, C correspondences.
+Shapes: P keypoints, D descriptor length, S side in pixels, M cells a side, C correspondences,
+R likely rows.
 """
 
 from dataclasses import dataclass
@@ -96,8 +97,8 @@ def mutual_best(
     likeness_PQ: NDArray[np.float32], least: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows [C] and columns [C] that are each other's largest, and at least `least`."""
-    nearest_P = likeness_PQ.argmax(axis=1)
-    every_P = np.arange(len(nearest_P))
-    mutual_P = likeness_PQ.argmax(axis=0)[nearest_P] == every_P
-    mutual_P &= likeness_PQ[every_P, nearest_P] >= least
-    return every_P[mutual_P], nearest_P[mutual_P]
+    highest_P = likeness_PQ.max(axis=1)  # far faster than all their places
+    likely_R = np.flatnonzero(highest_P >= least)
+    nearest_R = likeness_PQ[likely_R].argmax(axis=1)
+    mutual_R = likeness_PQ.max(axis=0)[nearest_R] == highest_P[likely_R]
+    return likely_R[mutual_R], nearest_R[mutual_R]

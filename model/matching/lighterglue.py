@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.errors import CheckpointError
+from model.matching.compiling import compiled
 from model.matching.keypoints import Keypoints, mutual_best
 from model.matching.xfeat import FEATURES
 
@@ -40,13 +41,15 @@ NORM_EPSILON = 1e-5
 class LighterGlue:
     """The network, compiled when it is first used; safe to call from several threads."""
 
-    def __init__(self, weights: Path = SHIPPED_LIGHTERGLUE) -> None:
+    def __init__(self, weights: Path = SHIPPED_LIGHTERGLUE, *, bf16: bool = False) -> None:
         """Load nothing yet.
 
         Args:
             weights: a file that `training.learning.lighterglue_weights` made.
+            bf16: compute in bf16 where the processor can.
         """
         self._path = weights
+        self._bf16 = bf16
         self._lock = threading.Lock()
         self._compiled: ov.CompiledModel | None = None
 
@@ -77,9 +80,8 @@ class LighterGlue:
     def _network(self) -> ov.CompiledModel:
         with self._lock:
             if self._compiled is None:
-                hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
                 model = _graph(_Layers(_weights(self._path)))
-                self._compiled = ov.Core().compile_model(model, "CPU", hints)
+                self._compiled = compiled(model, bf16=self._bf16)
             return self._compiled
 
 

@@ -7,6 +7,8 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from model.matching.compiling import compiled
+
 FAR = 9.0
 """A place beyond every image, in its half sides."""
 
@@ -47,6 +49,5 @@ class PixelSampler:
                 ways = {"align_corners": True, "mode": "bilinear", "padding_mode": "zeros"}
                 sampled = ops.convert(ops.grid_sample(image, grid, ways), "u8")
                 model = ov.Model([sampled], [pixels, grid], "sampler")
-                hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-                self._compiled = ov.Core().compile_model(model, "CPU", hints)
+                self._compiled = compiled(model)
             return self._compiled

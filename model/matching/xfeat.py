@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from model.errors import CheckpointError
+from model.matching.compiling import compiled
 from model.matching.grid import grid_of, whitened
 from model.matching.keypoints import Keypoints, strongest
 
@@ -72,13 +73,17 @@ class XFeatMaps:
 class XFeat:
     """The compiled network for one input side; safe to call from many threads."""
 
-    def __init__(self, side: int, weights: Path = SHIPPED_XFEAT, threads: int = 0) -> None:
+    def __init__(
+        self, side: int, weights: Path = SHIPPED_XFEAT, threads: int = 0, *, bf16: bool = False
+    ) -> None:
         """Build and compile the network.
 
         Args:
             side: S, a multiple of 32.
             weights: a file that `training.learning.xfeat_conversion` made.
             threads: number of CPU threads; 0: as many as there are cores.
+            bf16: compute descriptors in bf16 where the processor can; keypoints lie where they
+                would.
 
         Raises:
             CheckpointError: the file is missing or damaged.
@@ -87,21 +92,28 @@ class XFeat:
         if side % 32 or side <= 0:
             raise ValueError(f"side = {side}: XFeat needs a positive multiple of 32")
         tensors = _weights(weights)
-        network = _network(tensors, side)
         self._grid_mean_D = tensors["grid.mean"]
         self._grid_projection_DW = tensors["grid.projection"]
-        core = ov.Core()
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        if threads:
-            hints["INFERENCE_NUM_THREADS"] = str(threads)
-        self._compiled = core.compile_model(network, "CPU", hints)
+        layers = _Layers(tensors)
+        self._dense = compiled(_dense_network(layers, side), bf16=bf16, threads=threads)
+        self._peaks = compiled(_peak_network(layers, side), threads=threads)
         self.side = side
 
     def __call__(self, pixels_N3SS: NDArray[np.uint8]) -> XFeatMaps:
         """Return the maps of images, uint8 [N, 3, S, S]."""
-        request = self._compiled.create_infer_request()
-        request.infer({0: pixels_N3SS})
-        return XFeatMaps(*(request.get_output_tensor(index).data.copy() for index in range(3)))
+        return XFeatMaps(self.peaks(pixels_N3SS), *self.dense(pixels_N3SS))
+
+    def peaks(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the keypoint probabilities alone: [N, S, S], see `XFeatMaps`."""
+        (peaks_NSS,) = _outputs(self._peaks, pixels_N3SS)
+        return peaks_NSS
+
+    def dense(
+        self, pixels_N3SS: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the descriptors' reliability and the descriptors alone, see `XFeatMaps`."""
+        reliability_NMM, features_NMMD = _outputs(self._dense, pixels_N3SS)
+        return reliability_NMM, features_NMMD
 
     def whitened(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return one image's dense descriptors whitened: unit float32 [M, M, W]."""
@@ -110,6 +122,14 @@ class XFeat:
     def grid(self, features_MMD: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the coarse grid of one image's dense descriptors, see `grid_of`."""
         return grid_of(self.whitened(features_MMD))
+
+
+def _outputs(
+    network: ov.CompiledModel, pixels_N3SS: NDArray[np.uint8]
+) -> list[NDArray[np.float32]]:
+    request = network.create_infer_request()
+    request.infer({0: pixels_N3SS})
+    return [tensor.data.copy() for tensor in request.output_tensors]
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -123,21 +143,29 @@ def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
     return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
 
 
-def _network(weights: dict[str, NDArray[np.float32]], side: int) -> ov.Model:
-    """The graph: uint8 [N, 3, S, S] to peaks [N, S, S], reliability [N, M, M], [N, M, M, D]."""
+def _dense_network(layers: "_Layers", side: int) -> ov.Model:
+    """The graph: uint8 [N, 3, S, S] to reliability [N, M, M] and descriptors [N, M, M, D]."""
+    pixels, image = _input(side)
+    features = _features(image, layers)
+    reliability = ops.sigmoid(layers.run(features, "heatmap_head", 3, last_is_linear=True))
+    unit = ops.transpose(ops.normalize_l2(features, [1], 1e-12, "max"), [0, 2, 3, 1])
+    return ov.Model([ops.squeeze(reliability, [1]), unit], [pixels], "xfeat descriptors")
+
+
+def _peak_network(layers: "_Layers", side: int) -> ov.Model:
+    """The graph: uint8 [N, 3, S, S] to peaks [N, S, S]."""
+    pixels, image = _input(side)
+    cells = ops.space_to_depth(image, "blocks_first", CELL)
+    logits = layers.run(cells, "keypoint_head", 4, last_is_linear=True)
+    return ov.Model([ops.squeeze(_peaks(logits), [1])], [pixels], "xfeat keypoints")
+
+
+def _input(side: int) -> tuple[Any, Any]:
+    """Return the parameter uint8 [N, 3, S, S], and the grey image of even brightness from it."""
     pixels = ops.parameter([-1, 3, side, side], ov.Type.u8, name="pixels")
     grey = ops.reduce_mean(ops.convert(pixels, "f32"), [1], keep_dims=True)
     scaled = ops.multiply(grey, np.float32(1 / 255))
-    image = ops.mvn(scaled, [2, 3], True, NORM_EPSILON, "inside_sqrt")
-    layers = _Layers(weights)
-    features = _features(image, layers)
-    reliability = ops.sigmoid(layers.run(features, "heatmap_head", 3, last_is_linear=True))
-    cells = ops.space_to_depth(image, "blocks_first", CELL)
-    logits = layers.run(cells, "keypoint_head", 4, last_is_linear=True)
-    unit = ops.normalize_l2(features, [1], 1e-12, "max")
-    maps = [_peaks(logits), reliability]
-    outputs = [*(ops.squeeze(each, [1]) for each in maps), ops.transpose(unit, [0, 2, 3, 1])]
-    return ov.Model(outputs, [pixels], "xfeat")
+    return pixels, ops.mvn(scaled, [2, 3], True, NORM_EPSILON, "inside_sqrt")
 
 
 def _features(image: Any, layers: "_Layers") -> Any:

@@ -29,7 +29,7 @@ from model.matching.interface import Geometry, Verified
 from model.matching.keypoints import Keypoints
 from model.matching.lighterglue import LighterGlue
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat, XFeatMaps
-from model.matching.xfeat_view import View
+from model.matching.xfeat_view import View, rotated
 
 SIDE = 224
 """Side of the network's input, px: that of the shipped weights, so that nothing is resampled. Our
@@ -52,9 +52,16 @@ no more."""
 VIEWS = 4
 """Largest number of views of one place that are compared, evenly spread over those given."""
 
-MIRROR_INLIERS = 20
-"""Number of inliers from which the query is compared mirrored, too. Our choice: with fewer, the
-shipped calibration calls nothing a match."""
+CHECKED_INLIERS = 20
+"""Number of inliers from which LighterGlue compares the best candidate, and the query is compared
+mirrored. Our choice: with fewer, the shipped calibration calls nothing a match."""
+
+MIRROR_DOUBT = 0.5
+"""Share of the query's inliers from which LighterGlue compares its mirror image, too."""
+
+MIRROR_SHARE = 0.7
+"""Share of the inliers of both comparisons that the mirror image of a photo has at most. Our
+choice: of 157 photos of a rendered map and of NAIP one has more, and is no match without it."""
 
 SMALL_SCALE = 0.75
 """Size of the query's square in the gallery image, sides, below which its mirror image is compared
@@ -95,33 +102,28 @@ class XFeatMatcher:
         """
         self.calibration: Mapping[str, float] = _card(weights)["calibration"]
         self.fine = FinePoints(weights)
-        self._glue = LighterGlue()
+        self._glue = LighterGlue(bf16=True)
         self._weights = weights
         self._lock = threading.Lock()
-        self._compiled: dict[int, XFeat] = {}
+        self._compiled: dict[tuple[int, bool], XFeat] = {}
 
-    def _network(self, side: int) -> XFeat:
+    def _network(self, side: int, *, bf16: bool) -> XFeat:
         """Return the network for an input side, compiled when it is first needed."""
         with self._lock:
-            if side not in self._compiled:
-                self._compiled[side] = XFeat(side, self._weights)
-            return self._compiled[side]
+            if (side, bf16) not in self._compiled:
+                self._compiled[side, bf16] = XFeat(side, self._weights, bf16=bf16)
+            return self._compiled[side, bf16]
 
     def describe(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.int8]:
-        """Return what a gallery keeps of images: int8 [N, B]."""
-        pixels_N3SS = _resized(pixels_N3SS, SIDE)
+        """Return what a gallery keeps of images: int8 [N, B]; the same on every processor."""
+        pixels_N3SS, network = _resized(pixels_N3SS, SIDE), self._network(SIDE, bf16=False)
         rows = [
-            self._row(maps, index)
+            _row(network, maps, index)
             for start in range(0, len(pixels_N3SS), BATCH)
-            for maps in [self._network(SIDE)(pixels_N3SS[start : start + BATCH])]
+            for maps in [network(pixels_N3SS[start : start + BATCH])]
             for index in range(len(maps.peaks_NSS))
         ]
         return np.stack(rows) if rows else np.empty((0, self.row_bytes), np.int8)
-
-    def _row(self, maps: XFeatMaps, index: int) -> NDArray[np.int8]:
-        points = maps.keypoints(index, xfeat_rows.GALLERY_KEYPOINTS)
-        grid_GGW = self._network(SIDE).grid(maps.features_NMMD[index])
-        return xfeat_rows.packed(grid_GGW, points, SIDE)
 
     def verify(
         self,
@@ -133,50 +135,55 @@ class XFeatMatcher:
         step = max(1, -(-len(pixels_N3SS) // VIEWS))
         views_N3SS = pixels_N3SS[::step]
         candidates = _Candidates(rows_KB, scores_K)
-        views = self._views(views_N3SS, SIDE)
-        found = self._compared(views, candidates)
+        sizes = [self._views(views_N3SS, SIDE)]
+        found = self._compared(sizes[0], candidates)
         if len(rows_KB) and found.inliers_K.max() < DECIDED:
-            small = self._views(views_N3SS, SMALL_SIDE)
-            found = found.with_smaller(self._compared(small, candidates))
+            sizes.append(self._views(views_N3SS, SMALL_SIDE))
+            found = found.with_smaller(self._compared(sizes[1], candidates))
         inlier_scores_K = np.minimum(found.inliers_K / ENOUGH_INLIERS, 1)
         matched_K = GRID_SHARE * found.grid_scores_K + (1 - GRID_SHARE) * inlier_scores_K
         geometries = list(found.geometries)
         if len(rows_KB):
             best = int(np.argmax(scores_K + WEIGHT * matched_K))
-            if self._is_mirrored(views_N3SS[0], candidates, best, geometries[best]):
-                geometries[best] = None
-            geometries[best] = self._confirmed(views[0], candidates, best, geometries[best])
+            photo = [views[0] for views in sizes]
+            geometries[best] = self._checked(photo, candidates.only(best), geometries[best])
         return Verified(scores_K=matched_K.astype(np.float32), geometries=geometries)
 
-    def _confirmed(
-        self, view: View, candidates: "_Candidates", best: int, found: Geometry | None
+    def _checked(
+        self, views: list[View], best: "_Candidates", found: Geometry | None
     ) -> Geometry | None:
-        """Return the best candidate's geometry, compared once more by LighterGlue."""
-        return found and view.confirmed(candidates.keypoints(best), found, self._glue)
+        """Return the geometry of the best candidate as other comparisons leave it.
 
-    def _is_mirrored(
-        self,
-        pixels_3SS: NDArray[np.uint8],
-        candidates: "_Candidates",
-        best: int,
-        found: Geometry | None,
-    ) -> bool:
-        """Return whether the mirror image of a query corresponds better to the best candidate.
+        Args:
+            views: the query at the sizes that were needed.
+            best: the candidate alone.
+            found: its geometry.
+        """
+        if found is None or found.inliers < CHECKED_INLIERS:
+            return found
+        confirmed = views[0].confirmed(best.keypoints(0), found, self._glue)
+        size = views[0] if scale_of(found.homography_33) > SMALL_SCALE else views[-1]
+        return None if self._is_mirrored(size, best, confirmed) else confirmed
+
+    def _is_mirrored(self, view: View, best: "_Candidates", found: Geometry) -> bool:
+        """Return whether the mirror image of a query corresponds about as well to the candidate.
 
         Rows of houses and streets look alike in a mirror, so a mirrored photo can correspond too.
         """
-        if found is None or found.inliers < MIRROR_INLIERS:
+        mirrored = view.mirrored()
+        agreed_T = agreement(mirrored.grids_TGGW, best.spectra)[0]
+        other = mirrored.closest(best.keypoints(0), agreed_T)
+        if other is None or other.inliers <= MIRROR_DOUBT * found.inliers:
             return False
-        side = SIDE if scale_of(found.homography_33) > SMALL_SCALE else SMALL_SIDE
-        (mirrored,) = self._views(pixels_3SS[None, :, :, ::-1], side)
-        agreed_T = agreement(mirrored.grids_TGGW, candidates.spectra[:, best : best + 1])[0]
-        other = mirrored.closest(candidates.keypoints(best), agreed_T)
-        return other is not None and other.inliers > found.inliers
+        other = mirrored.confirmed(best.keypoints(0), other, self._glue)
+        both, both_mirrored = (one.inliers + one.confirmed for one in (found, other))
+        return both_mirrored > MIRROR_SHARE * both
 
     def _views(self, pixels_N3SS: NDArray[np.uint8], side: int) -> list[View]:
         """Return a query's images, `side` pixels wide, at every heading."""
-        network = self._network(side)
-        return [View(network, one_3SS, side / SIDE) for one_3SS in _resized(pixels_N3SS, side)]
+        network = self._network(side, bf16=True)
+        images = _resized(pixels_N3SS, side)
+        return [View(network, rotated(image_3SS), side / SIDE) for image_3SS in images]
 
     def _compared(self, views: list[View], candidates: "_Candidates") -> "_Found":
         """Return what corresponds between a query's views and candidates."""
@@ -194,6 +201,12 @@ class XFeatMatcher:
             geometries[candidate] = found[0]
             inliers_K[candidate] = np.mean([0 if one is None else one.inliers for one in found])
         return _Found(grid_scores_K, inliers_K, geometries)
+
+
+def _row(network: XFeat, maps: XFeatMaps, index: int) -> NDArray[np.int8]:
+    """Return what a gallery keeps of one of the images that a network described."""
+    points = maps.keypoints(index, xfeat_rows.GALLERY_KEYPOINTS)
+    return xfeat_rows.packed(network.grid(maps.features_NMMD[index]), points, SIDE)
 
 
 def _card(weights: Path) -> dict[str, Any]:
@@ -217,6 +230,10 @@ class _Candidates:
 
     def keypoints(self, candidate: int) -> Keypoints:
         return xfeat_rows.keypoints(self._rows_KB[candidate], SIDE)
+
+    def only(self, candidate: int) -> "_Candidates":
+        """Return one candidate alone."""
+        return _Candidates(self._rows_KB[[candidate]], self.scores_K[[candidate]])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A query image as the XFeat matcher compares it: rotated to every heading.
 
-Shapes: T headings, S side, G cells of a coarse grid, W features of a cell.
+Shapes: T headings, S side, M dense descriptors of D numbers a side, G cells of a coarse grid, W
+features of a cell.
 """
 
 from dataclasses import replace
@@ -18,7 +19,7 @@ from model.matching.geometry import (
     verified,
 )
 from model.matching.interface import Geometry
-from model.matching.keypoints import Keypoints, mutual_nearest
+from model.matching.keypoints import Keypoints, mutual_nearest, strongest
 from model.matching.lighterglue import LighterGlue
 from model.matching.xfeat import XFeat
 
@@ -31,6 +32,9 @@ QUERY_KEYPOINTS = 400
 COMPARED_HEADINGS = 2
 """Number of headings that are tried for each of them."""
 
+ROUNDED = 32
+"""The number of keypoints that LighterGlue compares is a multiple of it."""
+
 CIRCLE = 0.49
 """Radius about the centre, in sides, within which keypoints count; beyond it a rotated query is
 padding."""
@@ -39,18 +43,25 @@ padding."""
 class View:
     """One query image at every heading."""
 
-    def __init__(self, network: XFeat, pixels_3SS: NDArray[np.uint8], scale: float) -> None:
+    def __init__(self, network: XFeat, pixels_T3SS: NDArray[np.uint8], scale: float) -> None:
         """Describe the image.
 
         Args:
             network: for the image's side.
-            pixels_3SS: the image.
+            pixels_T3SS: the image at every heading, of `rotated`.
             scale: size of what it shows that is looked for, in sides of a gallery image.
         """
+        self._network = network
+        self._pixels_T3SS = pixels_T3SS
         self._scale = scale
-        self._maps = network(rotated(pixels_3SS))
-        self.grids_TGGW = np.stack([network.grid(one) for one in self._maps.features_NMMD])
+        self._reliability_TMM, self._features_TMMD = network.dense(pixels_T3SS)
+        self.grids_TGGW = np.stack([network.grid(one_MMD) for one_MMD in self._features_TMMD])
         self._points: dict[int, Keypoints] = {}
+
+    def mirrored(self) -> "View":
+        """Return the mirror image of the image."""
+        back = -np.arange(HEADINGS) % HEADINGS  # rotated to the right it is that to the left
+        return View(self._network, self._pixels_T3SS[back, :, :, ::-1], self._scale)
 
     def closest(self, candidate: Keypoints, agreed_T: NDArray[np.float32]) -> Geometry | None:
         """Return the geometry of the most inliers at the headings that agree best."""
@@ -59,9 +70,12 @@ class View:
             points = self._keypoints(heading)
             query_C, candidate_C = mutual_nearest(points.descriptors_PD, candidate.descriptors_PD)
             found = homography(
-                points.places_P2[query_C], candidate.places_P2[candidate_C], self._scale
+                points.places_P2[query_C],
+                candidate.places_P2[candidate_C],
+                self._scale,
+                more_than=0 if best is None else best.inliers,
             )
-            if found is not None and (best is None or found.inliers > best.inliers):
+            if found is not None:
                 best = _unrotated(found, heading * 360 / HEADINGS)
         return best
 
@@ -74,7 +88,7 @@ class View:
             glue: the other matcher.
         """
         heading = round(rotation_deg(found.homography_33) * HEADINGS / 360) % HEADINGS
-        points = self._keypoints(heading)
+        points, candidate = _whole(self._keypoints(heading)), _whole(candidate)
         query_C, candidate_C = glue.corresponding(points, candidate)
         points_C4 = np.hstack((points.places_P2[query_C], candidate.places_P2[candidate_C]))
         again = verified(points_C4.astype(np.float64), TOLERANCE, MOST_ROTATION_DEG, self._scale)
@@ -82,7 +96,9 @@ class View:
 
     def _keypoints(self, heading: int) -> Keypoints:
         if heading not in self._points:
-            points = self._maps.keypoints(heading, QUERY_KEYPOINTS)
+            (peaks_SS,) = self._network.peaks(self._pixels_T3SS[[heading]])
+            dense = self._reliability_TMM[heading], self._features_TMMD[heading]
+            points = strongest(peaks_SS, *dense, QUERY_KEYPOINTS)
             inside_P = np.linalg.norm(points.places_P2, axis=1) < CIRCLE
             self._points[heading] = Keypoints(
                 points.places_P2[inside_P], points.descriptors_PD[inside_P]
@@ -97,6 +113,15 @@ def rotated(pixels_3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
     diagonal = upright.rotate(-45, Image.Resampling.BICUBIC, fillcolor=mean)
     both = [pixels_3SS, np.asarray(diagonal).transpose(2, 0, 1)]
     return np.stack([np.rot90(both[step % 2], -(step // 2), (1, 2)) for step in range(HEADINGS)])
+
+
+def _whole(points: Keypoints) -> Keypoints:
+    """Return keypoints without the last ones beyond a multiple of `ROUNDED`.
+
+    OpenVINO makes its functions again for every new number of them.
+    """
+    count = len(points.places_P2) // ROUNDED * ROUNDED
+    return Keypoints(points.places_P2[:count], points.descriptors_PD[:count])
 
 
 def _unrotated(found: Geometry, angle_deg: float) -> Geometry:

@@ -56,8 +56,10 @@ def spectra(grids_NGGW: NDArray[np.float32]) -> NDArray[np.complex64]:
     waves_PG, real_HG, imaginary_HG = (part[:, edge : edge + side] for part in _waves())
     rows_GHX = np.empty((side, len(real_HG), count * width), dtype=np.complex64)
     rows_GHX.real, rows_GHX.imag = real_HG @ grids_GGX, imaginary_HG @ grids_GGX
-    spectra_FNW: NDArray[np.complex64] = waves_PG @ rows_GHX.reshape(side, -1)
-    return spectra_FNW.reshape(-1, count, width)
+    spectra_FX: NDArray[np.complex64] = np.matmul(
+        waves_PG, rows_GHX.reshape(side, -1), dtype=np.complex64
+    )
+    return spectra_FX.reshape(-1, count, width)
 
 
 def agreement(

@@ -115,7 +115,7 @@ def test_a_photo_that_fits_better_mirrored_has_no_geometry() -> None:
     assert found[0] is not None
     assert mirrored[0] is None
     agreed = matcher._compared(
-        matcher._views(half_symmetric[None, :, :, ::-1], SIDE), _Candidates(rows, scores)
+        matcher._views(half_symmetric[None, :, :, ::-1], SIDE), _Candidates(rows, scores), 2
     ).geometries[0]
     assert agreed is not None
     assert agreed.inliers >= CHECKED_INLIERS

@@ -56,8 +56,12 @@ CHECKED_INLIERS = 20
 """Number of inliers from which LighterGlue compares the best candidate, and the query is compared
 mirrored. Our choice: with fewer, the shipped calibration calls nothing a match."""
 
-MIRROR_COMPARED = 4
-"""Number of candidates that the query's mirror image is compared with."""
+MIRROR_COMPARED = 3
+"""Number of candidates that the query's mirror image is compared with. Our choice: with two, one
+more mirrored photo is not noticed, with four none less."""
+
+CHANCE_INLIERS = 15
+"""Number of inliers that the best of several wrong candidates has by chance."""
 
 MIRROR_DOUBT = 0.5
 """Share of the query's inliers from which LighterGlue compares its mirror image, too. Our choice:
@@ -176,7 +180,8 @@ class XFeatMatcher:
         compared = self._compared([mirrored], candidates, MIRROR_COMPARED)
         best = int(compared.inliers_K.argmax())
         other = compared.geometries[best]
-        if other is None or other.inliers <= MIRROR_DOUBT * found.inliers:
+        least = max(CHANCE_INLIERS, MIRROR_DOUBT * found.inliers)
+        if other is None or other.inliers <= least:
             return False
         other = mirrored.confirmed(candidates.keypoints(best), other, self._glue)
         both, both_mirrored = (one.inliers + one.confirmed for one in (found, other))

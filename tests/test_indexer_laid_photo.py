@@ -75,7 +75,9 @@ def test_a_clouded_photo_resembles_the_ground_that_it_shows(
         zip(found.ratios().ravel(), *(each.ravel() for each in found.places()), strict=True)
     )
     assert math.hypot(place[1] - north_m, place[2] - east_m) < 6.0
-    assert ratio_at([found], north_m, east_m) > 10 * ratio_at([found], north_m - 40.0, east_m)
+    assert ratio_at([found], north_m, east_m, 3.0) > 10 * ratio_at(
+        [found], north_m - 40.0, east_m, 3.0
+    )
 
 
 def test_a_match_without_corresponding_keypoints_has_no_shape(
@@ -115,5 +117,5 @@ def test_a_map_of_places_keeps_its_ratios_in_little_room() -> None:
     assert np.log(kept.ratios()) == pytest.approx(log_RR, abs=1 / 32)
     north_RR, east_RR = kept.places()
     assert (north_RR[0, 0], east_RR[0, 0]) == (22.0, -32.0)
-    assert ratio_at([kept], 1000.0, 0.0) == 1.0
+    assert ratio_at([kept], 1000.0, 0.0, 3.0) == 1.0
     assert len(kept.code) < 70

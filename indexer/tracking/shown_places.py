@@ -45,20 +45,23 @@ class _Cells:
     ratio_C: NDArray[np.float64]
 
 
-def ratio_at(maps: Sequence[PlaceMap], north_m: float, east_m: float) -> float:
-    """Return how much likelier the photo is at a position than at an average one; 1 beyond maps."""
-    for each in maps:
-        row = round((each.north_m - north_m) / each.step_m)
-        column = round((east_m - each.east_m) / each.step_m)
-        ratio_RR = each.ratios()
-        half = ratio_RR.shape[0] // 2
-        if max(abs(row), abs(column)) <= half:
-            around_RR = ratio_RR[
-                max(row + half - 1, 0) : row + half + 2,
-                max(column + half - 1, 0) : column + half + 2,
-            ]
-            return float(around_RR.max())
-    return 1.0
+def ratio_at(maps: Sequence[PlaceMap], north_m: float, east_m: float, sigma_m: float) -> float:
+    """Return how much likelier the photo is at a place than at an average one; 1 beyond the maps.
+
+    Args:
+        maps: of the photo.
+        north_m: of the place, from the flight's origin.
+        east_m: of the place.
+        sigma_m: standard deviation of the place on each axis.
+    """
+    if not maps:
+        return 1.0
+    cells = _cells(maps)
+    width_m = max(sigma_m, maps[0].step_m / 2)
+    share_C = _density(cells, north_m, east_m, width_m) * cells.area_C
+    inside = float(share_C.sum())
+    mean = float(share_C @ cells.ratio_C) / max(inside, 1.0)
+    return mean + max(0.0, 1.0 - inside)
 
 
 def shown_places(expected: Sequence[Expected], maps: Sequence[PlaceMap]) -> list[ShownPlace]:
@@ -110,10 +113,16 @@ def _cells(maps: Sequence[PlaceMap]) -> _Cells:
 
 def _prior(one: Expected, cells: _Cells) -> NDArray[np.float64]:
     """Return the probability of an expected place for every cell [C]."""
-    squared_C = (cells.north_C - one.north_m) ** 2 + (cells.east_C - one.east_m) ** 2
-    density_C = np.exp(-squared_C / (2 * one.sigma_m**2)) / (2 * math.pi * one.sigma_m**2)
+    density_C = _density(cells, one.north_m, one.east_m, one.sigma_m)
     prior_C: NDArray[np.float64] = one.share * density_C * cells.area_C
     return prior_C * min(1.0, one.share / max(float(prior_C.sum()), 1e-300))
+
+
+def _density(cells: _Cells, north_m: float, east_m: float, sigma_m: float) -> NDArray[np.float64]:
+    """Return the density of a normal distribution at every cell, 1/m2: [C]."""
+    squared_C = (cells.north_C - north_m) ** 2 + (cells.east_C - east_m) ** 2
+    density_C: NDArray[np.float64] = np.exp(-squared_C / (2 * sigma_m**2))
+    return density_C / (2 * math.pi * sigma_m**2)
 
 
 def _place(

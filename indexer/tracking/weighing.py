@@ -69,7 +69,7 @@ def _weighed(seen: Sighting, around: Around) -> Sighting:
             (1 - UNEXPECTED) * one.share * around.area_m2 * _density(each, one)
             for one in around.expected
         ]
-        ratio = ratio_at(seen.maps, each.north_m, each.east_m)
+        ratio = ratio_at(seen.maps, each.north_m, each.east_m, each.sigma_m)
         weights.append(each.probability * (UNEXPECTED + sum(densities)) * ratio)
         best = max(densities)
         nearest = around.expected[densities.index(best)]

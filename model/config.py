@@ -10,7 +10,7 @@ from model.errors import ConfigError
 Pool = Literal["max", "avg"]
 Partition = Literal["saliency", "rings", "heatmap", "none"]
 Sampler = Literal["bilinear", "nearest"]
-Normalisation = Literal["imagenet", "inception"]
+Normalisation = Literal["imagenet", "inception", "image"]
 
 LOCAL_SIDE = 7
 """Cells along a side of the local features' grid.
@@ -35,7 +35,8 @@ class ModelConfig:
     input_size: int = 256
     """Side of the square input, px (Table V tries 224 to 512)."""
     normalisation: Normalisation = "imagenet"
-    """Pixel mean and standard deviation the backbone was trained with."""
+    """Pixel mean and standard deviation the backbone was trained with; `image`: each image is first
+    brought to the usual ones of overhead imagery, then as `inception`."""
     shared_backbone: bool = True
     """One backbone for both views, or one each."""
     freeze_backbone: bool = False
@@ -155,7 +156,7 @@ class ModelConfig:
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "normalisation": ("imagenet", "inception"),
+    "normalisation": ("imagenet", "inception", "image"),
     "sampler": ("bilinear", "nearest"),
     "partition": ("saliency", "rings", "heatmap", "none"),
     "aggregate_pool": ("max", "avg"),

@@ -113,7 +113,10 @@ def test_the_gallery_is_that_of_an_unbroken_local_build(
     outcome, seen = built(tmp_path / "there", source, 1, monkeypatch)
     assert (outcome.tally, outcome.size) == (local.tally, COUNT - 1)
     assert (seen.total, seen.added) == (COUNT, COUNT - 1)
-    assert seen.notes == ["a worker is lost; its images go to another"]
+    told = [
+        note for note in seen.notes if not note.startswith("waiting for Ray")
+    ]  # when it is slow
+    assert told == ["a worker is lost; its images go to another"]
     pids = {path.name.partition("-")[0] for path in (tmp_path / "there/calls").glob("*-*")}
     assert len(pids) >= 2, "both workers embedded"
     for part in ("descriptors.f16", "index.faiss"):
@@ -144,4 +147,5 @@ def test_a_worker_with_other_weights_or_none_is_refused(
     ):
         workers = RayWorkers(load, wanted, options, Counting())
         with pytest.raises(WorkerError, match=reason):
-            workers.wait([])
+            for _ in range(20):  # a slow start passes the wait by
+                workers.wait([])

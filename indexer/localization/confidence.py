@@ -10,10 +10,6 @@ from indexer.errors import CalibrationError
 MOST_INLIERS = 50
 """Inliers from which more are no further evidence."""
 
-CHANCE_INLIERS = 15
-"""Number of inliers that the best of many wrong matches has. Our choice: the median on real photos;
-it keeps the lead honest in galleries of few places."""
-
 MOST_LEAD = 20
 """The same for the lead."""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from indexer.geo import distance_m, metres_between, offset
 from indexer.localization.camera import CameraEstimate
 from indexer.localization.confidence import (
-    CHANCE_INLIERS,
     MOST_INLIERS,
     MOST_LEAD,
     Calibration,
@@ -16,6 +15,7 @@ from indexer.localization.confidence import (
 )
 from indexer.localization.pose import Placement, placement
 from indexer.records import Match, Ring
+from model.matching.interface import CHANCE_INLIERS
 
 POSED_TEMPERATURE = 0.02
 """Softmax temperature for matches whose pose is known. Our choice: on the map of

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from indexer.gallery.interface import OpenGallery
-from indexer.localization.confidence import CHANCE_INLIERS
 from indexer.records import Match, Pose
 from model.descriptor_model import FusedQuery
 from model.matching.geometry import mapped, shown_share
-from model.matching.interface import Geometry, Matcher
+from model.matching.interface import CHANCE_INLIERS, Geometry, Matcher
 from model.scoring import COMPARED, best_first, compare, uncompared
 
 SURE_SHARE = 0.5

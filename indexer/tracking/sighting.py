@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from indexer.geo import metres_between
 from indexer.localization.answer import Answer
-from indexer.localization.confidence import CHANCE_INLIERS, Calibration
+from indexer.localization.confidence import Calibration
 from indexer.localization.estimate import CONSENSUS, Neighbourhood, reach_m
 from indexer.localization.pose import footprint, placement
 from indexer.records import Match, Position
 from indexer.tracking.candidates import NORMAL_68, CameraPlace, Candidate, Sighting
 from indexer.tracking.laid_photo import shape_of
+from model.matching.interface import CHANCE_INLIERS
 
 MOST_CANDIDATES = 20
 """Number of places that a frame may be at. Our choice: the right place is rarely further behind."""

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 
 from model.matching.fine import FinePoints
 
+CHANCE_INLIERS = 15
+"""Number of inliers that the best of many wrong matches has. Our choice: the median on real photos;
+it keeps the lead honest in galleries of few places."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:

@@ -25,7 +25,7 @@ from model.matching import xfeat_rows
 from model.matching.fine import FinePoints
 from model.matching.geometry import scale_of
 from model.matching.grid import agreement, spectra
-from model.matching.interface import Geometry, Verified
+from model.matching.interface import CHANCE_INLIERS, Geometry, Verified
 from model.matching.keypoints import Keypoints
 from model.matching.lighterglue import LighterGlue
 from model.matching.xfeat import SHIPPED_XFEAT, XFeat, XFeatMaps
@@ -59,9 +59,6 @@ mirrored. Our choice: with fewer, the shipped calibration calls nothing a match.
 MIRROR_COMPARED = 3
 """Number of candidates that the query's mirror image is compared with. Our choice: with two, one
 more mirrored photo is not noticed, with four none less."""
-
-CHANCE_INLIERS = 15
-"""Number of inliers that the best of several wrong candidates has by chance."""
 
 MIRROR_DOUBT = 0.5
 """Share of the query's inliers from which LighterGlue compares its mirror image, too. Our choice:

@@ -1,10 +1,13 @@
 """Photos of a flat map by a known pinhole camera, for tests of poses and footprints."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
@@ -13,6 +16,7 @@ from rasterio import Affine
 from test_indexer_matching import EAST_M, GSD_M, NORTH_M, MatchingEmbedder, ground
 
 from indexer.building.operations import Outcome, build
+from indexer.gallery.gallery import Gallery
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.descriptor_model import Explanation
@@ -105,6 +109,20 @@ def publish_map(
         file.write(np.asarray(picture).transpose(2, 0, 1))
     source = open_source(place, SourceOptions(tile_m=(75.0,), overlap=0.5))
     return build(store, "map", source, embedder, surface_model=surface_model)
+
+
+@contextmanager
+def opened_map(
+    folders: pytest.TempPathFactory,
+    embedder: MatchingEmbedder,
+    picture: Image.Image | None = None,
+) -> Iterator[Gallery]:
+    """Open the gallery that `publish_map` builds in folders of its own."""
+    store = folders.mktemp("store")
+    publish_map(store, folders.mktemp("maps"), embedder, picture=picture)
+    opened = Gallery.open(store, "map", embedder=embedder)
+    yield opened
+    opened.close()
 
 
 def degrees_of(east_m: float, north_m: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from camera_samples import TrueCamera, degrees_of, lopsided_ground, publish_map
+from camera_samples import TrueCamera, degrees_of, lopsided_ground, opened_map
 from PIL import Image, ImageOps
 from test_indexer_matching import GSD_M, MatchingEmbedder
 
@@ -25,12 +25,8 @@ def embedder() -> MatchingEmbedder:
 def gallery(
     tmp_path_factory: pytest.TempPathFactory, embedder: MatchingEmbedder
 ) -> Iterator[Gallery]:
-    store = tmp_path_factory.mktemp("store")
-    maps = tmp_path_factory.mktemp("maps")
-    publish_map(store, maps, embedder, picture=lopsided_ground())
-    opened = Gallery.open(store, "map", embedder=embedder)
-    yield opened
-    opened.close()
+    with opened_map(tmp_path_factory, embedder, lopsided_ground()) as opened:
+        yield opened
 
 
 def noise(spread: float, size: tuple[int, int] = (640, 480)) -> np.ndarray:

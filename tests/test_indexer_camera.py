@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from camera_samples import TrueCamera, degrees_of, publish_map
+from camera_samples import TrueCamera, degrees_of, opened_map, publish_map
 from PIL import Image
 from rasterio import Affine
 from test_indexer_matching import EAST_M, GSD_M, NORTH_M, MatchingEmbedder, ground
@@ -36,11 +36,8 @@ def embedder() -> MatchingEmbedder:
 def gallery(
     tmp_path_factory: pytest.TempPathFactory, embedder: MatchingEmbedder
 ) -> Iterator[Gallery]:
-    store = tmp_path_factory.mktemp("store")
-    publish_map(store, tmp_path_factory.mktemp("maps"), embedder)
-    opened = Gallery.open(store, "map", embedder=embedder)
-    yield opened
-    opened.close()
+    with opened_map(tmp_path_factory, embedder) as opened:
+        yield opened
 
 
 def camera_found(

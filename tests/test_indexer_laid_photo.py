@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from camera_samples import TrueCamera, degrees_of, publish_map
+from camera_samples import TrueCamera, degrees_of, opened_map
 from PIL import Image
 from test_indexer_matching import GSD_M, MatchingEmbedder, ground
 
@@ -35,11 +35,8 @@ def embedder() -> MatchingEmbedder:
 def gallery(
     tmp_path_factory: pytest.TempPathFactory, embedder: MatchingEmbedder
 ) -> Iterator[Gallery]:
-    store = tmp_path_factory.mktemp("store")
-    publish_map(store, tmp_path_factory.mktemp("maps"), embedder)
-    opened = Gallery.open(store, "map", embedder=embedder)
-    yield opened
-    opened.close()
+    with opened_map(tmp_path_factory, embedder) as opened:
+        yield opened
 
 
 def clouded(photo: Image.Image) -> Image.Image:

@@ -83,6 +83,51 @@ def test_photos_with_times_are_ordered_by_them(tmp_path: Path) -> None:
     assert flight.notes == ("names and times are in different orders: the times count",)
 
 
+def test_a_clock_that_jumps_back_in_a_flight_is_counted_on(tmp_path: Path) -> None:
+    for number in range(10):
+        second = 4 * number - (16 if number > 4 else 0)
+        write_photo(tmp_path / f"{number}.jpg", number, f"2026:05:01 10:00:{second:02}")
+    expected = [(f"{number}.jpg", 4.0 * number) for number in range(10)]
+    assert names_and_times(tmp_path) == expected
+    note = "the clock jumps back 1 time, first at 5.jpg: it is counted on from there"
+    assert open_flight(tmp_path).notes == (note,)
+    times = [0.5, 1.0, 1.5, 2.0, 2.5, 1.0, 1.5, 2.0, 2.5, 3.0]
+    listed = tmp_path / "flight.csv"
+    rows = [f"{number}.jpg,{time_s}\n" for number, time_s in enumerate(times)]
+    listed.write_text("file,time\n" + "".join(rows))
+    assert names_and_times(listed) == [(f"{row}.jpg", 0.5 + 0.5 * row) for row in range(10)]
+    assert open_flight(listed).notes == (note,)
+
+
+def test_a_clock_that_jumps_to_another_time_gives_another_order(tmp_path: Path) -> None:
+    listed = tmp_path / "flight.csv"
+    times = [100.0, 102.0, 104.0, 106.0, 0.0, 2.0, 4.0, 6.0]
+    rows = [f"{number}.jpg,{time_s}\n" for number, time_s in enumerate(times)]
+    listed.write_text("file,time\n" + "".join(rows))
+    assert [name for name, _ in names_and_times(listed)][:5] == [
+        "4.jpg", "5.jpg", "6.jpg", "7.jpg", "0.jpg"
+    ]  # fmt: skip
+
+
+def test_photos_of_one_second_are_spread_over_it(tmp_path: Path) -> None:
+    listed = tmp_path / "flight.csv"
+    listed.write_text("file,time\na.jpg,0\nb.jpg,0\nc.jpg,1\nd.jpg,1\n")
+    times = [("a.jpg", 0.0), ("b.jpg", 0.5), ("c.jpg", 1.0), ("d.jpg", 1.5)]
+    assert names_and_times(listed) == times
+    listed.write_text("file,time\na.jpg,0.2\nb.jpg,0.2\n,1.3\n")
+    assert [time_s for _, time_s in names_and_times(listed)] == [0.2, 0.2, 1.3]
+
+
+def test_a_clock_that_stands_still_gives_no_times(tmp_path: Path) -> None:
+    for number in (1, 2):
+        write_photo(tmp_path / f"{number}.jpg", number, "2000:01:01 00:00:00")
+    flight = open_flight(tmp_path, every_s=3.0)
+    assert [time_s for _, time_s in flight.photos] == [0.0, 3.0]
+    assert flight.start is None
+    note = "all photos have one time: they are taken as they are listed, 3 s apart"
+    assert flight.notes == (note,)
+
+
 def test_photos_without_times_are_ordered_by_their_numbers(tmp_path: Path) -> None:
     for number in (1, 2, 10):
         write_photo(tmp_path / f"photo_{number}.jpg", number)

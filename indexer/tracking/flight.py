@@ -1,22 +1,22 @@
 """A flight's frames in order of time: a folder of photos, a list of them, or a video."""
 
-import csv
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image
 
-from indexer.errors import BadTableError, EmptySourceError, SourceError
+from indexer.errors import EmptySourceError, SourceError
 from indexer.localization.localize import DecodedPhoto
 from indexer.sources.listing import image_files
 from indexer.sources.photos.metadata import read_photo_metadata
 from indexer.tracking import video
+from indexer.tracking.clock import counted_on, since_first, spread
+from indexer.tracking.flight_table import read_table
 
 LIST_SUFFIXES = (".txt", ".csv")
 """A list of photos: a path in every line, or a table with the column file and perhaps time."""
@@ -72,7 +72,7 @@ def open_flight(path: Path, *, every_s: float = DEFAULT_EVERY_S) -> Flight:
     """Return the flight in a folder of photos, a list (.txt, .csv) or a video.
 
     Photos are ordered by their EXIF times where all have one, else as the list has them, else by
-    name with `every_s` between them.
+    name with `every_s` between them. A clock that jumps back is counted on.
 
     Args:
         path: folder, list or video.
@@ -97,23 +97,10 @@ def _of_list(path: Path, every_s: float) -> Flight:
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         files = [path.parent / line.strip() for line in lines if line.strip()]
         return _of_photos(path, files, every_s)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or "file" not in rows[0]:
-        raise BadTableError(f"{path.name}: lacks the column file; name each photo in one")
-    files = [path.parent / (row["file"] or "").strip() for row in rows]
-    if "time" not in rows[0]:
-        return _of_photos(path, files, every_s)
-    seconds_or_moments = [
-        _time(row["time"], f"{path.name}, line {number}") for number, row in enumerate(rows, 2)
-    ]
-    moments = [each for each in seconds_or_moments if isinstance(each, datetime)]
-    if not moments:
-        seconds = [each for each in seconds_or_moments if isinstance(each, float)]
-        return _ordered(path, list(zip(files, seconds, strict=True)), None, ())
-    if len(moments) < len(files):
-        raise BadTableError(f"{path.name}: some times are seconds, others moments; write one kind")
-    return _ordered(path, _since_first(files, moments), min(moments), ())
+    table = read_table(path)
+    if table.seconds is None:
+        return _of_photos(path, table.files, every_s)
+    return _timed(path, table.files, table.seconds, every_s, start=table.start)
 
 
 def _of_photos(path: Path, files: Sequence[Path], every_s: float) -> Flight:
@@ -132,29 +119,56 @@ def _of_photos(path: Path, files: Sequence[Path], every_s: float) -> Flight:
                 f"{len(files) - len(known)} of {len(files)} photos have no time: "
                 f"all are taken in order of their names, {every_s:g} s apart"
             )
-        timed = [(file, every_s * number) for number, file in enumerate(files)]
-        return _ordered(path, timed, None, notes)
-    timed = _since_first(files, known)
-    if any(b < a for (_, a), (_, b) in pairwise(timed)):
-        notes.append("names and times are in different orders: the times count")
-    return _ordered(path, timed, min(known), notes)
+        seconds = [every_s * number for number in range(len(files))]
+        return _ordered(path, files, seconds, None, notes)
+    seconds = since_first(known)
+    if len(cameras) > 1:
+        return _ordered(path, files, seconds, min(known), [*notes, *_order_notes(seconds)])
+    return _timed(path, files, seconds, every_s, start=min(known), notes=notes)
 
 
-def _since_first(files: Sequence[Path], moments: Sequence[datetime]) -> list[tuple[Path, float]]:
-    start = min(moments)
-    return [
-        (file, (moment - start).total_seconds())
-        for file, moment in zip(files, moments, strict=True)
-    ]
+def _timed(
+    path: Path,
+    files: Sequence[Path],
+    seconds: Sequence[float],
+    every_s: float,
+    *,
+    start: datetime | None = None,
+    notes: Sequence[str] = (),
+) -> Flight:
+    """Return the flight of photos that one clock timed, as they are listed."""
+    if len(files) > 1 and len(set(seconds)) == 1:
+        note = f"all photos have one time: they are taken as they are listed, {every_s:g} s apart"
+        seconds = [every_s * number for number in range(len(files))]
+        return _ordered(path, files, seconds, None, [*notes, note])
+    seconds, jumps = counted_on(seconds)
+    more = _order_notes(seconds)
+    if jumps:
+        times = "time" if len(jumps) == 1 else "times"
+        more = [
+            f"the clock jumps back {len(jumps)} {times}, first at {files[jumps[0]].name}: "
+            "it is counted on from there"
+        ]
+    flight = _ordered(path, files, seconds, start, [*notes, *more])
+    spread_s = spread([time_s for _, time_s in flight.photos])
+    photos = [photo for photo, _ in flight.photos]
+    return replace(flight, photos=tuple(zip(photos, spread_s, strict=True)))
+
+
+def _order_notes(seconds: Sequence[float]) -> list[str]:
+    if all(a <= b for a, b in pairwise(seconds)):
+        return []
+    return ["names and times are in different orders: the times count"]
 
 
 def _ordered(
     path: Path,
-    timed: Sequence[tuple[Path, float]],
+    files: Sequence[Path],
+    seconds: Sequence[float],
     start: datetime | None,
     notes: Sequence[str],
 ) -> Flight:
-    photos = tuple(sorted(timed, key=lambda one: one[1]))
+    photos = tuple(sorted(zip(files, seconds, strict=True), key=lambda one: one[1]))
     return Flight(path=path, count=len(photos), start=start, notes=tuple(notes), photos=photos)
 
 
@@ -174,25 +188,3 @@ def _natural(path: Path) -> list[tuple[int, int | str]]:
     """Return the sort key that puts photo_9 before photo_10."""
     parts = re.split(r"(\d+)", str(path))
     return [(0, int(part)) if part.isdigit() else (1, part) for part in parts if part]
-
-
-def _time(text: str | None, where: str) -> float | datetime:
-    """Return a number of seconds or an ISO moment; without a zone it is UTC.
-
-    Raises:
-        BadTableError: it is neither.
-    """
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        pass
-    else:
-        if math.isfinite(seconds):
-            return seconds
-    try:
-        moment = datetime.fromisoformat((text or "").strip())
-    except ValueError as error:
-        raise BadTableError(
-            f"{where}: time {text!r} is no number of seconds or ISO time"
-        ) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -76,6 +76,21 @@ def test_poses_of_other_rotations_are_not_one() -> None:
     assert len(seen.candidates) == 2
 
 
+def test_places_that_look_alike_share_the_confidence() -> None:
+    alike = [
+        replace(match(row, (600.0 * row, 0.0), (600.0 * row, 0.0), inliers, 0.0), score=score)
+        for row, (inliers, score) in enumerate([(50, 0.6), (52, 0.596), (44, 0.59)])
+    ]
+    by_chance = replace(match(3, (3000.0, 0.0), (3000.0, 0.0), 12, 0.0), score=0.595)
+    seen = sighting("1", 0.0, answer([*alike, by_chance], 0.98), UNCALIBRATED, HOME)
+    first, second, third, chance = (each.probability for each in seen.candidates)
+    assert first + second + third == pytest.approx(0.98)
+    assert 0.3 < second < first < 0.6
+    assert 0.05 < third < 0.2
+    assert chance < 0.02
+    assert seen.none == pytest.approx(0.016)
+
+
 def test_around_a_known_place_inliers_decide_and_few_of_them_leave_doubt() -> None:
     before = Sighting(name="7", time_s=3.5)
     seen = nearby_sighting(

@@ -1,21 +1,18 @@
 """From a frame's answer to its candidates: where the matches put it, and how likely each is."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from indexer.geo import metres_between
 from indexer.localization.answer import Answer
 from indexer.localization.confidence import Calibration
-from indexer.localization.estimate import CONSENSUS, Neighbourhood, reach_m
-from indexer.localization.pose import footprint, placement
+from indexer.localization.estimate import Neighbourhood, reach_m
+from indexer.localization.pose import footprint
 from indexer.records import Match, Position
 from indexer.tracking.candidates import NORMAL_68, CameraPlace, Candidate, Sighting
 from indexer.tracking.laid_photo import shape_of
+from indexer.tracking.poses import Pose, inliers_of, poses_of
 from model.matching.interface import CHANCE_INLIERS
-
-MOST_CANDIDATES = 20
-"""Number of places that a frame may be at. Our choice: the right place is rarely further behind."""
 
 NONE_OF_THEM = 0.8
 """Share of what the confidence leaves for places other than the first that goes to "none of the
@@ -28,13 +25,14 @@ LEAST_CHANCE = 1e-4
 SUPPORT_SCALE = 3.0
 """Inliers that make a pose likelier by a factor of e than another one at the same place."""
 
+ALIKE_SCORE, ALIKE_INLIERS = 0.01, 8.0
+"""Difference of scores, and of inliers, that makes one of two places that look alike likelier by a
+factor of e. Measured: the best for 125 frames of docs/flights.md over blocks that repeat."""
+
 SUPPORT_OF_NONE = 26.0
 """Inliers of a pose that is as likely right as not, where only one place was searched. Measured on
 the flights of docs/flights.md: of 150 doubtful frames, poses of 23 to 26 inliers are right in half
 of the cases, those of 16 to 18 in one of ten."""
-
-SAME_HEADING_DEG = 30.0
-"""Poses whose headings differ by more are two. Our choice."""
 
 LOOSE = 6
 """Parts of the reach that the deviation is at least where too few keypoints correspond to place the
@@ -51,8 +49,9 @@ def sighting(
 ) -> Sighting:
     """Return the candidates that an answer gives.
 
-    The best match's place has the answer's confidence. Most of what is left is for "none of them",
-    the rest for the other places by the softmax of their scores. Where keypoints put the photo at
+    The best match's place and those that the photo fits about as well share the answer's
+    confidence: it hardly falls where a map repeats. Most of what is left is for "none of them", the
+    rest for the other places by the softmax of their scores. Where keypoints put the photo at
     several positions in one place, its share is divided among them by their inliers.
 
     Args:
@@ -65,7 +64,7 @@ def sighting(
     """
     if not answer.matches:
         return Sighting(name=name, time_s=time_s, area_m2=area_m2)
-    poses = _poses(answer.matches)
+    poses = poses_of(answer.matches)
     chances, none = _chances(poses, answer.confidence, calibration.temperature)
     return Sighting(
         name=name,
@@ -100,7 +99,7 @@ def nearby_sighting(
         origin: latitude and longitude that metres count from.
         area_m2: that was searched.
     """
-    poses = _poses(answer.matches)
+    poses = poses_of(answer.matches)
     weights = [math.exp(pose.support / SUPPORT_SCALE) for pose in poses]
     none = math.exp(SUPPORT_OF_NONE / SUPPORT_SCALE)
     total = none + sum(weights)
@@ -117,81 +116,47 @@ def nearby_sighting(
     )
 
 
-@dataclass(kw_only=True)
-class _Pose:
-    """A position and a rotation on the ground.
-
-    `leader` is the best match that gives it, `support` the inliers of all that do; `place` is the
-    row of the first pose within reach, by the tiles' centres.
-    """
-
-    leader: Match
-    place: int
-    support: int
-
-
-def _poses(matches: Sequence[Match]) -> list[_Pose]:
-    """Return the different poses that the matches give, in order of the best match of each."""
-    poses: list[_Pose] = []
-    for match in matches:
-        same = next((pose for pose in poses if _agree(match, pose.leader)), None)
-        if same is not None:
-            same.support += _inliers(match)
-        elif len(poses) < MOST_CANDIDATES:
-            near = (row for row, pose in enumerate(poses) if _one_place(match, pose.leader))
-            place = next(near, len(poses))
-            place = poses[place].place if place < len(poses) else place
-            poses.append(_Pose(leader=match, place=place, support=_inliers(match)))
-    return poses
-
-
-def _agree(match: Match, leader: Match) -> bool:
-    """Return whether a match gives the same pose, or none of its own at the same place."""
-    if not _inliers(match) or not _inliers(leader):
-        return not _inliers(match) and _one_place(match, leader)
-    one, other = placement(match), placement(leader)
-    north_m, east_m = metres_between(
-        leader.latitude, leader.longitude, match.latitude, match.longitude
-    )
-    apart_m = math.hypot(north_m + one.north_m - other.north_m, east_m + one.east_m - other.east_m)
-    if one.heading_deg is None or other.heading_deg is None:
-        return apart_m <= reach_m(leader) / CONSENSUS
-    turn_deg = abs((one.heading_deg - other.heading_deg + 180.0) % 360.0 - 180.0)
-    return apart_m <= reach_m(leader) / CONSENSUS and turn_deg <= SAME_HEADING_DEG
-
-
-def _one_place(one: Match, other: Match) -> bool:
-    north_m, east_m = metres_between(one.latitude, one.longitude, other.latitude, other.longitude)
-    return math.hypot(north_m, east_m) <= reach_m(other) / 2
-
-
-def _inliers(match: Match) -> int:
-    return 0 if match.geometry is None else match.geometry.inliers
-
-
 def _chances(
-    poses: Sequence[_Pose], confidence: float, temperature: float
+    poses: Sequence[Pose], confidence: float, temperature: float
 ) -> tuple[list[float], float]:
     """Return the probability of each pose, and of none."""
     rest = 1.0 - confidence
     best = poses[0].leader.score
+    places = {row: pose for row, pose in enumerate(poses) if pose.place == row}
+    alike = _alike(places)
     others = {
         row: math.exp((pose.leader.score - best) / temperature)
-        for row, pose in enumerate(poses)
-        if pose.place == row and row
+        for row, pose in places.items()
+        if row not in alike
     }
     share = rest * (1.0 - NONE_OF_THEM) / max(sum(others.values()), 1e-12)
-    places = {0: confidence, **{row: share * weight for row, weight in others.items()}}
+    chances = {row: confidence * weight for row, weight in alike.items()}
+    chances |= {row: share * weight for row, weight in others.items()}
     most = max(pose.support for pose in poses)
     weights = [math.exp((pose.support - most) / SUPPORT_SCALE) for pose in poses]
     totals = dict.fromkeys(places, 0.0)
     for pose, weight in zip(poses, weights, strict=True):
         totals[pose.place] += weight
-    chances = [
-        max(places[pose.place] * weight / max(totals[pose.place], 1e-300), LEAST_CHANCE)
+    shares = [
+        max(chances[pose.place] * weight / max(totals[pose.place], 1e-300), LEAST_CHANCE)
         for pose, weight in zip(poses, weights, strict=True)
     ]
-    return chances, max(rest * (NONE_OF_THEM if others else 1.0), LEAST_CHANCE)
+    return shares, max(rest * (NONE_OF_THEM if others else 1.0), LEAST_CHANCE)
+
+
+def _alike(places: Mapping[int, Pose]) -> dict[int, float]:
+    """Return the shares of the first place and of those that the photo fits about as well."""
+    first = places[0].leader
+    weights = {
+        row: math.exp(
+            (pose.leader.score - first.score) / ALIKE_SCORE
+            + (inliers_of(pose.leader) - inliers_of(first)) / ALIKE_INLIERS
+        )
+        for row, pose in places.items()
+        if row == 0 or inliers_of(pose.leader) >= CHANCE_INLIERS
+    }
+    total = sum(weights.values())
+    return {row: weight / total for row, weight in weights.items()}
 
 
 def _camera(answer: Answer, origin: Position) -> CameraPlace | None:
@@ -211,7 +176,7 @@ def _camera(answer: Answer, origin: Position) -> CameraPlace | None:
 
 
 def _candidate(
-    pose: _Pose,
+    pose: Pose,
     matches: Sequence[Match],
     calibration: Calibration,
     probability: float,

@@ -137,6 +137,14 @@ def test_only_frames_that_are_unsure_by_themselves_are_searched_for_again() -> N
     assert doubtful([sure(0, (0.0, 0.0))], MOTION, HOME) == {}
 
 
+def test_a_sure_frame_that_the_others_refuse_is_searched_for_again() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(7)]
+    flight[3] = sure(3, (900.0, 240.0))
+    arounds = doubtful(flight, MOTION, HOME)
+    assert list(arounds) == [3]
+    assert arounds[3].expected[0].north_m == pytest.approx(0.0, abs=3.0)
+
+
 def test_beyond_the_last_sure_frame_a_straight_leg_is_followed_for_a_short_time() -> None:
     flight = [sure(number, (0.0, 80.0 * number)) for number in range(4)]
     flight += [unsure(number, (0.0, 80.0 * number)) for number in range(4, 14)]
@@ -221,3 +229,18 @@ def test_a_short_part_without_a_sure_frame_is_chance() -> None:
     assert {fix.status for fix in track.fixes[10:]} == {"lost"}
     flight[11] = sure(11, (1500.0, 880.0))
     assert track_of(flight, MOTION, HOME).fixes[11].segment == 2
+
+
+def test_one_sure_frame_of_a_long_part_without_others_is_chance() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in range(10)]
+    flight += [unsure(number, (1500.0, 80.0 * number)) for number in range(10, 17)]
+    flight[12] = sure(12, (1500.0, 960.0))
+    assert {fix.status for fix in track_of(flight, MOTION, HOME).fixes[10:]} == {"lost"}
+    flight[14] = sure(14, (1500.0, 1120.0))
+    assert {fix.segment for fix in track_of(flight, MOTION, HOME).fixes[10:]} == {2}
+
+
+def test_one_sure_frame_is_enough_in_a_flight_of_doubtful_ones() -> None:
+    flight = [unsure(number, (0.0, 80.0 * number)) for number in range(8)]
+    flight[4] = sure(4, (0.0, 320.0))
+    assert {fix.status for fix in track_of(flight, MOTION, HOME).fixes} == {"located"}

@@ -4,7 +4,7 @@ Places that look alike are near each other, so that the drone could fly between 
 frames shows by chance. What such a run lacks is frames that are sure by themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -41,7 +41,7 @@ class Surety:
 
     @property
     def _alone(self) -> int:
-        return sum(self.sightings[row].area_m2 is None for row in self.sure)
+        return sum(self._is_alone(row) for row in self.sure)
 
     @classmethod
     def of(
@@ -62,20 +62,48 @@ class Surety:
             is_inside = before >= 0 and after < len(self.sightings)
             if is_inside and self._elapsed_s(before, after) <= self.longest_s:
                 continue
-            if self._chance(run) < CHANCE_OF_RUN:
+            if self._chance(run, run) < CHANCE_OF_RUN:
                 found.update(run)
         return found
 
-    def is_found(self, part: Sequence[tuple[int, int]]) -> bool:
-        """Return whether a part of a path is no chance."""
-        frames = [frame for frame, _ in part]
-        return not set(frames).isdisjoint(self.sure) or self._chance(frames) >= CHANCE_OF_PART
+    def is_found(self, part: Sequence[tuple[int, int]], lost: Collection[int]) -> bool:
+        """Return whether a part of a path is no chance.
 
-    def _chance(self, frames: Sequence[int]) -> float:
-        """Return the probability that none of some frames on the map is sure."""
-        count = sum(self.sightings[frame].problem is None for frame in frames)
-        others = sum(each.problem is None for each in self.sightings) - count
-        return (1 - min(MOST_SURE, self._alone / max(others, 1))) ** count
+        Several sure frames that the drone could fly between are none. A single one is wrong with
+        the probability that its confidence leaves.
+
+        Args:
+            part: (frame, candidate) of the path.
+            lost: frames that are off the map, whatever the part is.
+        """
+        frames = {frame for frame, _ in part}
+        rows = frames.intersection(self.sure)
+        sure = [node for node in part if node[0] in rows]
+        if len(sure) > 1:
+            return True
+        wrong = max((1 - self._probability(node) for node in sure), default=1.0)
+        return self._chance(frames - rows, frames.union(lost)) >= CHANCE_OF_PART * wrong
+
+    def _chance(self, unsure: Collection[int], aside: Collection[int]) -> float:
+        """Return the probability that none of some frames on the map is sure.
+
+        Args:
+            unsure: the frames.
+            aside: frames by which the share of sure ones is not judged.
+        """
+        count = sum(self.sightings[frame].problem is None for frame in unsure)
+        others = sum(each.problem is None for each in self.sightings)
+        others -= sum(self.sightings[frame].problem is None for frame in aside)
+        sure = set(self.sure).intersection(aside)
+        alone = self._alone - sum(self._is_alone(frame) for frame in sure)
+        return (1 - min(MOST_SURE, alone / max(others, 1))) ** count
+
+    def _is_alone(self, row: int) -> bool:
+        return self.sightings[row].area_m2 is None
+
+    def _probability(self, node: tuple[int, int]) -> float:
+        frame, row = node
+        return self.sightings[frame].candidates[row].probability
 
     def _elapsed_s(self, before: int, after: int) -> float:
         return self.sightings[after].time_s - self.sightings[before].time_s

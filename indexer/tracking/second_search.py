@@ -62,7 +62,8 @@ class Around:
 def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) -> dict[int, Around]:
     """Return, by row, where each doubtful frame is to be searched for.
 
-    A frame is doubtful where no place is sure by itself. The track of the sure frames before and
+    A frame is doubtful where no place is sure by itself, or where the other sure frames refuse its
+    place. The track of the sure frames before and
     after it predicts its place; beyond the last one, where the flight may have left the map, only a
     straight leg does, and not for long.
 
@@ -72,16 +73,17 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
         origin: latitude and longitude that the candidates' metres count from.
     """
     rows = _doubtful_rows(sightings, motion, origin)
-    if not rows:
-        return {}
     only_sure = list(sightings)
     for row in rows:
         only_sure[row] = Sighting(name=sightings[row].name, time_s=sightings[row].time_s)
     bridged = track_of(only_sure, motion, origin).fixes
+    refused = [
+        row for row, fix in enumerate(bridged) if fix.status == "bridged" and fix.problem is None
+    ]
     legs = Legs(bridged, motion, origin)
     shaped = _shaped(sightings, bridged, origin)
     found = {}
-    for row in rows:
+    for row in sorted({*rows, *refused}):
         expected = legs.expected(row)
         if expected:
             found[row] = Around(

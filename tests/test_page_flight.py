@@ -8,8 +8,11 @@ import av
 import numpy as np
 from page_browser import Watched
 from page_world import FLIGHTS, tile
+from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 from service_live import encoded
+
+from indexer.tracking.clock import counted_on, spread
 
 PANEL = "#panel-flight"
 PLACES = FLIGHTS["morning"]
@@ -95,11 +98,65 @@ def test_a_video_is_cut_into_frames_in_the_browser(watched: Watched, tmp_path: P
     expect(page.locator(f"{PANEL} .viewer .facts")).to_contain_text("flight.webm at ")
 
 
+def drop(page: Page, *paths: Path) -> None:
+    """Drop files or folders of this machine, as a file manager does."""
+    zone = page.locator(f"{PANEL} .drop-zone")
+    zone.scroll_into_view_if_needed()
+    box = zone.bounding_box()
+    assert box is not None
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+
+
+def test_a_folder_can_be_dropped_and_its_clock_may_jump_back(
+    watched: Watched, tmp_path: Path
+) -> None:
+    folder, empty = tmp_path / "flight", tmp_path / "empty"
+    for path in (folder / "part", empty):
+        path.mkdir(parents=True)
+    for number in range(8):
+        picture = tile(*PLACES[number % len(PLACES)]).convert("RGB")
+        exif = Image.Exif()
+        second = 2 * number - (6 if number > 3 else 0)
+        exif.get_ifd(0x8769)[0x9003] = f"2026:05:01 10:00:{second:02}"
+        picture.save(folder / "part" / f"{number}.jpg", exif=exif)
+    page = open_flight(watched)
+    drop(page, folder)
+    expect(page.locator(f"{PANEL} .chosen-flight")).to_have_text(
+        "8 photos. The clock jumps back at 4.jpg: it is counted on from there."
+    )
+    page.click(f"{PANEL} button[type=submit]")
+    expect(page.locator(f"{PANEL} .result .status")).to_be_visible()
+    page.locator(f"{PANEL} .viewer input").focus()
+    page.keyboard.press("Home")
+    for number in range(8):
+        expect(page.locator(f"{PANEL} .viewer .facts")).to_contain_text(f"{number}.jpg")
+        page.keyboard.press("ArrowRight")
+    drop(page, empty)
+    expect(page.locator(f"{PANEL} .chosen-flight")).to_have_text("What was dropped holds no file.")
+
+
+def test_times_of_photos_in_the_browser_are_those_of_files_elsewhere(watched: Watched) -> None:
+    page = open_flight(watched)
+    module = "const clock = await import(new URL('static/js/flight_clock.js', location.href));"
+    for times in ([0, 4, 8, 12, 4, 8, 12, 16], [9, 10, 11, 12, 0, 1, 2, 3], [5, 1, 4, 2, 3]):
+        counted = page.evaluate(
+            f"async (times) => {{{module} return clock.countedOn(times)}}", times
+        )
+        assert (counted["times"], counted["jumps"]) == counted_on(times)
+    for times in ([0, 0, 1, 1, 1, 3], [0.5, 0.5, 2]):
+        found = page.evaluate(f"async (times) => {{{module} return clock.spread(times)}}", times)
+        assert found == spread(times)
+
+
 def test_a_flight_without_photos_cannot_be_sent(watched: Watched) -> None:
     page = open_flight(watched)
     text: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"nothing"}
     page.set_input_files(f"{PANEL} .drop-zone input", [text])
     expect(page.locator(f"{PANEL} .chosen-flight")).to_contain_text(
-        "1 files are neither photo nor video and left out"
+        "1 file is neither photo nor video and left out"
     )
     expect(page.locator(f"{PANEL} button[type=submit]")).to_be_disabled()

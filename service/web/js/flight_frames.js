@@ -1,6 +1,7 @@
 // The frames of a flight: photos in order, or pictures taken out of a video in the browser.
 
 import { exifTakenAt } from "./exif.js";
+import { countedOn, spread } from "./flight_clock.js";
 
 const LONGEST_SIDE_PX = 1600;
 const JPEG_QUALITY = 0.9;
@@ -35,18 +36,25 @@ export async function flightOf(files, everyS) {
   const byName = new Intl.Collator("en", { numeric: true });
   photos.sort((a, b) => byName.compare(pathOf(a), pathOf(b)));
   const taken = await Promise.all(photos.map(exifTakenAt));
-  const known = photos.length > 0 && taken.every((time) => time !== null);
-  const first = known ? Math.min(...taken) : 0;
-  const frames = photos.map((file, i) => ({
-    file,
-    time: known ? taken[i] - first : i * everyS,
-  }));
+  const timed = taken.every((time) => time !== null);
+  const stands = timed && photos.length > 1 && new Set(taken).size === 1;
+  const known = timed && !stands;
+  const clock = known ? countedOn(taken) : { times: photos.map((_, i) => i * everyS), jumps: [] };
+  const frames = photos.map((file, i) => ({ file, time: clock.times[i] }));
   frames.sort((a, b) => a.time - b.time);
+  const times = spread(frames.map(({ time }) => time - frames[0].time));
   const left = files.length - photos.length;
   const notes = [];
-  if (!known && photos.length) notes.push(`Photos without times are taken ${everyS} s apart.`);
-  if (left) notes.push(`${left} files are neither photo nor video and left out.`);
-  return { photos: frames, note: notes.join(" ") };
+  if (!timed) notes.push(`Photos without times are taken ${everyS} s apart.`);
+  if (stands) notes.push(`All photos have one time: they are taken ${everyS} s apart.`);
+  for (const row of clock.jumps) {
+    notes.push(`The clock jumps back at ${photos[row].name}: it is counted on from there.`);
+  }
+  if (left) {
+    const files = left === 1 ? "1 file is" : `${left} files are`;
+    notes.push(`${files} neither photo nor video and left out.`);
+  }
+  return { photos: frames.map(({ file }, i) => ({ file, time: times[i] })), note: notes.join(" ") };
 }
 
 function pathOf(file) {

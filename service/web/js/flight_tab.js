@@ -45,7 +45,9 @@ export class FlightTab {
     }
     form.addEventListener("drop", async (event) => {
       event.preventDefault();
-      this.choose(await droppedFiles(event.dataTransfer));
+      const files = await droppedFiles(event.dataTransfer);
+      await this.choose(files);
+      if (!files.length) this.controls.chosen.textContent = "What was dropped holds no file.";
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-from page_browser import Watched
+from page_browser import READY, Watched
 from page_world import FLIGHTS, tile
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 from service_live import encoded
 
 from indexer.tracking.clock import counted_on, spread
@@ -150,6 +150,34 @@ def test_times_of_photos_in_the_browser_are_those_of_files_elsewhere(watched: Wa
     for times in ([0, 0, 1, 1, 1, 3], [0.5, 0.5, 2]):
         found = page.evaluate(f"async (times) => {{{module} return clock.spread(times)}}", times)
         assert found == spread(times)
+
+
+def test_a_video_without_a_picture_is_refused(watched: Watched, tmp_path: Path) -> None:
+    sound = tmp_path / "sound.webm"
+    with av.open(str(sound), "w") as container:
+        stream = container.add_stream("libopus", rate=48000)
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 48000), np.int16), format="s16", layout="mono"
+        )
+        frame.sample_rate = 48000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    page = open_flight(watched)
+    page.set_input_files(f"{PANEL} .drop-zone input", sound)
+    page.click(f"{PANEL} button[type=submit]")
+    expect(page.locator(f"{PANEL} .result")).to_contain_text("sound.webm holds no picture.")
+
+
+def test_a_tab_that_is_chosen_before_the_page_has_loaded_stays(watched: Watched) -> None:
+    page = watched.page
+    held: list[Route] = []
+    page.route("**/galleries", lambda route: held.append(route))
+    with page.expect_request("**/galleries"):
+        page.goto(watched.origin, wait_until="domcontentloaded")
+    page.click("#tab-flight")
+    held[0].continue_()
+    page.wait_for_selector(READY, state="attached")
+    expect(page.locator(PANEL)).to_be_visible()
 
 
 def test_a_flight_without_photos_cannot_be_sent(watched: Watched) -> None:

@@ -107,7 +107,8 @@ class App {
     const { state, problem } = this.readLink();
     const first = galleries.find((gallery) => gallery.view === "satellite");
     const wanted = state?.base ?? first?.name;
-    this.tabs.select(state?.tab === "navigate" ? "navigate" : "localize");
+    const linked = state?.tab === "navigate" ? "navigate" : "localize";
+    this.tabs.select(state ? linked : this.tabs.selected); // may be chosen before galleries came
     await Promise.all([this.showBase(wanted), this.offerSamples()]);
     if (problem) this.active.fail(problem);
     if (state) await this.active.restore(state).catch((error) => this.active.fail(error));

@@ -73,6 +73,7 @@ export async function* framesOf(flight, everyS) {
   player.src = URL.createObjectURL(flight.video);
   try {
     await happens(player, "loadeddata", `${flight.video.name} cannot be played by this browser.`);
+    if (!player.videoWidth) throw new Error(`${flight.video.name} holds no picture.`);
     const canvas = pictureSize(player);
     for (let time = 0; time < Math.max(player.duration, 1e-3); time += everyS) {
       player.currentTime = time;

@@ -9,6 +9,11 @@ export class Tabs {
     list.addEventListener("keydown", (event) => this.move(event));
   }
 
+  /** Name of the tab that is shown. */
+  get selected() {
+    return this.tabs.find((tab) => tab.getAttribute("aria-selected") === "true").dataset.name;
+  }
+
   select(name) {
     for (const tab of this.tabs) {
       const on = tab.dataset.name === name;

@@ -152,7 +152,10 @@ def test_beyond_the_last_sure_frame_a_straight_leg_is_followed_for_a_short_time(
     assert list(arounds) == [4, 5, 6, 7, 8], "20 s after the last one"
     assert arounds[5].expected[0].east_m == pytest.approx(400.0, abs=3.0)
     bent = [*flight[:3], sure(3, (60.0, 180.0)), *flight[4:]]
-    assert doubtful(bent, MOTION, HOME) == {}
+    around = doubtful(bent, MOTION, HOME)
+    assert list(around) == [4, 5], "without a leg it may be anywhere near for 10 s"
+    assert around[5].expected[0].east_m == pytest.approx(180.0, abs=1.0)
+    assert around[5].circle.radius_m == pytest.approx(300.0)
 
 
 def test_beyond_the_last_sure_frame_a_photo_that_shows_nothing_there_has_no_place() -> None:

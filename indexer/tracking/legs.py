@@ -35,6 +35,10 @@ LONGEST_BEYOND_S = 20.0
 """How long such a leg is followed, s. Our choice."""
 
 
+LONGEST_AROUND_S = 10.0
+"""How long a drone may fly on from a sure frame without a leg, s. Our choice: half of that."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expected:
     """A place that the sure frames expect another one at, in the flight's metres.
@@ -105,12 +109,20 @@ class Legs:
                 yield expected
 
     def _beyond(self, row: int) -> tuple[Expected, ...]:
-        """Return where the leg that ends before a frame, or begins after it, puts it."""
+        """Return where the leg that ends before a frame, or begins after it, puts it.
+
+        Where that is none, the frame is expected around the nearest sure one.
+        """
         for rows in self._around(row):
             if rows and self._elapsed_s(row, rows[0]) <= LONGEST_BEYOND_S:
                 expected = self._extended(row, rows, LEAST_LEG)
                 if expected is not None:
                     return (expected,)
+        for rows in self._around(row):
+            if rows and 0 < self._elapsed_s(row, rows[0]) <= LONGEST_AROUND_S:
+                north_m, east_m = self._place(rows[0])
+                reach_m = self._motion.max_speed_m_s * self._elapsed_s(row, rows[0])
+                return (Expected(north_m=north_m, east_m=east_m, sigma_m=reach_m / 2),)
         return ()
 
     def _around(self, row: int) -> tuple[list[int], list[int]]:

@@ -45,6 +45,7 @@ def weighed(
         origin: latitude and longitude that the candidates' metres count from.
     """
     found = [nearby.get(row, seen) for row, seen in enumerate(sightings)]
+    searched = arounds
     for number in range(ROUNDS if nearby else 0):
         if number:
             arounds = doubtful(found, motion, origin)
@@ -52,7 +53,7 @@ def weighed(
             if row in nearby:
                 found[row] = _weighed(nearby[row], around)
                 if around.is_beyond:
-                    found[row] = _or_elsewhere(found[row], sightings[row], around)
+                    found[row] = _or_elsewhere(found[row], sightings[row], searched[row])
     return found
 
 
@@ -93,14 +94,14 @@ def _weighed(seen: Sighting, around: Around) -> Sighting:
     )
 
 
-def _or_elsewhere(near: Sighting, first: Sighting, around: Around) -> Sighting:
+def _or_elsewhere(near: Sighting, first: Sighting, searched: Around) -> Sighting:
     """Return a frame that may also be where the whole map put it: the leg may have ended."""
-    centre = around.expected[0]
+    centre = searched.expected[0]
     elsewhere = tuple(
         each
         for each in first.candidates
         if math.hypot(each.north_m - centre.north_m, each.east_m - centre.east_m)
-        > around.circle.radius_m
+        > searched.circle.radius_m
     )
     rest = max(0.0, 1.0 - sum(each.probability for each in elsewhere))
     nearby = tuple(

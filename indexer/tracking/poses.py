@@ -64,6 +64,12 @@ def _one_place(one: Match, other: Match) -> bool:
     return math.hypot(north_m, east_m) <= reach_m(other) / 2
 
 
+def is_near(one: Match, other: Match) -> bool:
+    """Return whether a match lies within another one's reach, by the tiles' centres."""
+    north_m, east_m = metres_between(one.latitude, one.longitude, other.latitude, other.longitude)
+    return math.hypot(north_m, east_m) <= reach_m(other)
+
+
 def inliers_of(match: Match) -> int:
     """Return the number of keypoints that correspond."""
     return 0 if match.geometry is None else match.geometry.inliers

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from indexer.geo import metres_between
 from indexer.localization.answer import Answer
-from indexer.localization.confidence import Calibration
+from indexer.localization.confidence import Calibration, confidence
 from indexer.localization.estimate import Neighbourhood, reach_m
 from indexer.localization.pose import footprint
 from indexer.records import Match, Position
 from indexer.tracking.candidates import NORMAL_68, CameraPlace, Candidate, Sighting
 from indexer.tracking.laid_photo import shape_of
-from indexer.tracking.poses import Pose, inliers_of, poses_of
+from indexer.tracking.poses import Pose, inliers_of, is_near, poses_of
 from model.matching.interface import CHANCE_INLIERS
 
 NONE_OF_THEM = 0.8
@@ -28,6 +28,9 @@ SUPPORT_SCALE = 3.0
 ALIKE_SCORE, ALIKE_INLIERS = 0.01, 8.0
 """Difference of scores, and of inliers, that makes one of two places that look alike likelier by a
 factor of e. Measured: the best for 125 frames of docs/flights.md over blocks that repeat."""
+
+ALIKE = 0.1
+"""How likely another place is at least, in parts of the first, that counts as alike. Our choice."""
 
 SUPPORT_OF_NONE = 26.0
 """Inliers of a pose that is as likely right as not, where only one place was searched. Measured on
@@ -49,10 +52,11 @@ def sighting(
 ) -> Sighting:
     """Return the candidates that an answer gives.
 
-    The best match's place and those that the photo fits about as well share the answer's
-    confidence: it hardly falls where a map repeats. Most of what is left is for "none of them", the
-    rest for the other places by the softmax of their scores. Where keypoints put the photo at
-    several positions in one place, its share is divided among them by their inliers.
+    The best match's place and those that the photo fits about as well share the confidence that the
+    answer has without the latter: that the photo shows one of them. Most of what is left is for
+    "none of them", the rest for the other places by the softmax of their scores. Where keypoints
+    put the photo at several positions in one place, its share is divided among them by their
+    inliers.
 
     Args:
         name: of the frame.
@@ -65,7 +69,8 @@ def sighting(
     if not answer.matches:
         return Sighting(name=name, time_s=time_s, area_m2=area_m2)
     poses = poses_of(answer.matches)
-    chances, none = _chances(poses, answer.confidence, calibration.temperature)
+    sure = max(answer.confidence, _confidence_without_alike(poses, answer, calibration))
+    chances, none = _chances(poses, sure, calibration.temperature)
     return Sighting(
         name=name,
         time_s=time_s,
@@ -116,21 +121,19 @@ def nearby_sighting(
     )
 
 
-def _chances(
-    poses: Sequence[Pose], confidence: float, temperature: float
-) -> tuple[list[float], float]:
+def _chances(poses: Sequence[Pose], sure: float, temperature: float) -> tuple[list[float], float]:
     """Return the probability of each pose, and of none."""
-    rest = 1.0 - confidence
+    rest = 1.0 - sure
     best = poses[0].leader.score
     places = {row: pose for row, pose in enumerate(poses) if pose.place == row}
-    alike = _alike(places)
+    alike, unseen = _alike(places)
     others = {
         row: math.exp((pose.leader.score - best) / temperature)
         for row, pose in places.items()
         if row not in alike
     }
     share = rest * (1.0 - NONE_OF_THEM) / max(sum(others.values()), 1e-12)
-    chances = {row: confidence * weight for row, weight in alike.items()}
+    chances = {row: sure * weight for row, weight in alike.items()}
     chances |= {row: share * weight for row, weight in others.items()}
     most = max(pose.support for pose in poses)
     weights = [math.exp((pose.support - most) / SUPPORT_SCALE) for pose in poses]
@@ -141,11 +144,34 @@ def _chances(
         max(chances[pose.place] * weight / max(totals[pose.place], 1e-300), LEAST_CHANCE)
         for pose, weight in zip(poses, weights, strict=True)
     ]
-    return shares, max(rest * (NONE_OF_THEM if others else 1.0), LEAST_CHANCE)
+    none = sure * unseen + rest * (NONE_OF_THEM if others else 1.0)
+    return shares, max(none, LEAST_CHANCE)
 
 
-def _alike(places: Mapping[int, Pose]) -> dict[int, float]:
-    """Return the shares of the first place and of those that the photo fits about as well."""
+def _confidence_without_alike(
+    poses: Sequence[Pose], answer: Answer, calibration: Calibration
+) -> float:
+    """Return the confidence if the places that the photo fits about as well were not in the map."""
+    shares, _ = _alike({row: pose for row, pose in enumerate(poses) if pose.place == row})
+    alike = [poses[row].leader for row, share in shares.items() if share >= ALIKE * shares[0]]
+    if answer.evidence is None or len(alike) < 2:
+        return answer.confidence
+    first, *others = alike
+    left = [
+        match
+        for match in answer.matches
+        if is_near(match, first) or not any(is_near(match, other) for other in others)
+    ]
+    around = Neighbourhood(left)
+    evidence = around.evidence(answer.evidence.steadiness, calibration.temperature)
+    return confidence(evidence, calibration)
+
+
+def _alike(places: Mapping[int, Pose]) -> tuple[dict[int, float], float]:
+    """Return the shares of the first place and of those that the photo fits about as well.
+
+    The second value is the share of one more that was not compared, as likely as the last alike.
+    """
     first = places[0].leader
     weights = {
         row: math.exp(
@@ -155,8 +181,10 @@ def _alike(places: Mapping[int, Pose]) -> dict[int, float]:
         for row, pose in places.items()
         if row == 0 or inliers_of(pose.leader) >= CHANCE_INLIERS
     }
-    total = sum(weights.values())
-    return {row: weight / total for row, weight in weights.items()}
+    likely = [weight for weight in weights.values() if weight >= ALIKE * weights[0]]
+    unseen = min(likely) if len(likely) > 1 else 0.0
+    total = sum(weights.values()) + unseen
+    return {row: weight / total for row, weight in weights.items()}, unseen / total
 
 
 def _camera(answer: Answer, origin: Position) -> CameraPlace | None:

@@ -133,6 +133,9 @@ def test_photos_without_times_are_ordered_by_their_numbers(tmp_path: Path) -> No
         write_photo(tmp_path / f"photo_{number}.jpg", number)
     expected = [("photo_1.jpg", 0.0), ("photo_2.jpg", 2.0), ("photo_10.jpg", 4.0)]
     assert names_and_times(tmp_path, 2.0) == expected
+    assert open_flight(tmp_path, every_s=2.0).notes == (
+        "3 of 3 photos have no time: all are taken as they are listed, 2 s apart",
+    )
 
 
 def test_photos_of_which_some_have_no_time_and_two_cameras_are_noted(tmp_path: Path) -> None:
@@ -140,7 +143,7 @@ def test_photos_of_which_some_have_no_time_and_two_cameras_are_noted(tmp_path: P
     write_photo(tmp_path / "b.jpg", 2, None, "M2EA")
     assert open_flight(tmp_path).notes == (
         "photos of 2 cameras are one flight here: FC6310 (1), M2EA (1)",
-        "1 of 2 photos have no time: all are taken in order of their names, 1 s apart",
+        "1 of 2 photos have no time: all are taken as they are listed, 1 s apart",
     )
 
 

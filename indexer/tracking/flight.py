@@ -114,10 +114,10 @@ def _of_photos(path: Path, files: Sequence[Path], every_s: float) -> Flight:
         named = ", ".join(f"{name} ({count})" for name, count in cameras.most_common())
         notes.append(f"photos of {len(cameras)} cameras are one flight here: {named}")
     if len(known) < len(files):
-        if known:
+        if len(files) > 1:
             notes.append(
                 f"{len(files) - len(known)} of {len(files)} photos have no time: "
-                f"all are taken in order of their names, {every_s:g} s apart"
+                f"all are taken as they are listed, {every_s:g} s apart"
             )
         seconds = [every_s * number for number in range(len(files))]
         return _ordered(path, files, seconds, None, notes)

@@ -97,6 +97,13 @@ def test_what_the_photo_says_nothing_about_stays_as_the_neighbours_expect_it() -
         assert [place.expected.north_m for place in places] == [0.0, 40.0]
 
 
+def test_what_lies_beyond_the_maps_stays_as_the_neighbours_expect_it() -> None:
+    far = Expected(north_m=400.0, east_m=0.0, sigma_m=6.0)
+    compared = PlaceMap.of(0.0, 0.0, 5.0, np.zeros((25, 25)))
+    (place,) = shown_places([far], [compared])
+    assert (place.expected, place.weight, place.is_shown) == (far, 1.0, False)
+
+
 def test_a_place_that_the_photo_shows_near_the_expected_one_is_taken() -> None:
     log_RR = np.full((25, 25), -1.0)
     log_RR[12 - 3, 12 + 2] = 5.0  # 15 m north, 10 m east

@@ -83,8 +83,8 @@ def shown_places(expected: Sequence[Expected], maps: Sequence[PlaceMap]) -> list
             np.hypot(cells.north_C - cells.north_C[at], cells.east_C - cells.east_C[at]) <= PLACE_M
         )
         weight_C = np.where(here_C, after_EC.sum(axis=0), 0.0)
-        if weight_C.sum() < SHOWN * before_EC[:, here_C].sum():
-            break
+        if weight_C.sum() <= SHOWN * before_EC[:, here_C].sum():
+            break  # both are zero where no expected place lies on the maps
         nearest = expected[int(after_EC[:, here_C].sum(axis=1).argmax())]
         found.append(_place(weight_C, cells, nearest, is_shown=True))
         after_EC[:, here_C] = 0.0

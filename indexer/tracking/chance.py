@@ -4,7 +4,7 @@ Places that look alike are near each other, so that the drone could fly between 
 frames shows by chance. What such a run lacks is frames that are sure by themselves.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,32 +16,28 @@ CHANCE_OF_RUN = 1e-4
 choice."""
 
 CHANCE_OF_PART = 0.2
-"""The same for a part of its own, which an impossible step leads to. Our choice."""
+"""The same for a part of its own, which an impossible step or a long gap leads to. Our choice."""
 
 MOST_SURE = 0.9
 """Share of sure frames that is expected at most: bad weather comes in runs. Our choice."""
 
+Part = Sequence[tuple[int, int]]
+"""(frame, candidate) of the nodes of a path between two breaks."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Surety:
-    """Frames of a path that are sure by themselves, in order of time, and how many could be read.
+    """Frames of a path that are sure by themselves, in order of time.
 
-    `longest_s` is the longest time between two sure frames that the movement bridges.
+    `alone` are those that are sure on the whole map, `readable` is the number of frames that can be
+    read, `longest_s` the longest time between two sure frames that the movement bridges.
     """
 
     sightings: Sequence[Sighting]
     sure: tuple[int, ...]
+    alone: frozenset[int]
+    readable: int
     longest_s: float
-
-    @property
-    def share(self) -> float:
-        """Return the share of the frames that can be read which are sure on the whole map."""
-        readable = sum(each.problem is None for each in self.sightings)
-        return self._alone / max(readable, 1)
-
-    @property
-    def _alone(self) -> int:
-        return sum(self._is_alone(row) for row in self.sure)
 
     @classmethod
     def of(
@@ -49,7 +45,13 @@ class Surety:
     ) -> Self:
         """Return that of a path of (frame, candidate)."""
         sure = tuple(frame for frame, row in path if is_sure(sightings[frame], row))
-        return cls(sightings=sightings, sure=sure, longest_s=longest_s)
+        return cls(
+            sightings=sightings,
+            sure=sure,
+            alone=frozenset(frame for frame in sure if sightings[frame].area_m2 is None),
+            readable=sum(each.problem is None for each in sightings),
+            longest_s=longest_s,
+        )
 
     def chance_runs(self) -> set[int]:
         """Return the frames of runs without a sure frame that are too long to be on the map.
@@ -62,51 +64,62 @@ class Surety:
             is_inside = before >= 0 and after < len(self.sightings)
             if is_inside and self._elapsed_s(before, after) <= self.longest_s:
                 continue
-            if self._chance(run, run) < CHANCE_OF_RUN:
+            count = self._count(run)
+            if _chance(count, len(self.alone), self.readable - count) < CHANCE_OF_RUN:
                 found.update(run)
         return found
 
-    def is_found(self, part: Sequence[tuple[int, int]], lost: Collection[int]) -> bool:
-        """Return whether a part of a path is no chance.
+    def found_parts(self, parts: Iterable[Part], lost: Collection[int]) -> list[Part]:
+        """Return the parts of a path that are on the map.
 
-        Several sure frames that the drone could fly between are none. A single one is wrong with
+        Args:
+            parts: of the path.
+            lost: frames off the map, in none of the parts.
+        """
+        readable = self.readable - self._count(lost)
+        return [part for part in parts if self._is_found(part, readable)]
+
+    def _is_found(self, part: Part, readable: int) -> bool:
+        """Return whether a part is on the map.
+
+        With several sure frames that the drone could fly between it is. A single one is wrong with
         the probability that its confidence leaves.
 
         Args:
-            part: (frame, candidate) of the path.
-            lost: frames that are off the map, whatever the part is.
+            part: of the path.
+            readable: number of frames that can be read and are not lost.
         """
-        frames = {frame for frame, _ in part}
-        rows = frames.intersection(self.sure)
-        sure = [node for node in part if node[0] in rows]
+        frames = [frame for frame, _ in part]
+        sure = [
+            self.sightings[frame].candidates[row]
+            for frame, row in part
+            if is_sure(self.sightings[frame], row)
+        ]
         if len(sure) > 1:
             return True
-        wrong = max((1 - self._probability(node) for node in sure), default=1.0)
-        return self._chance(frames - rows, frames.union(lost)) >= CHANCE_OF_PART * wrong
+        wrong = 1 - sure[0].probability if sure else 1.0
+        count = self._count(frames)
+        alone = len(self.alone) - len(self.alone.intersection(frames))
+        chance = _chance(count - len(sure), alone, readable - count)
+        return chance >= CHANCE_OF_PART * wrong
 
-    def _chance(self, unsure: Collection[int], aside: Collection[int]) -> float:
-        """Return the probability that none of some frames on the map is sure.
-
-        Args:
-            unsure: the frames.
-            aside: frames by which the share of sure ones is not judged.
-        """
-        count = sum(self.sightings[frame].problem is None for frame in unsure)
-        others = sum(each.problem is None for each in self.sightings)
-        others -= sum(self.sightings[frame].problem is None for frame in aside)
-        sure = set(self.sure).intersection(aside)
-        alone = self._alone - sum(self._is_alone(frame) for frame in sure)
-        return (1 - min(MOST_SURE, alone / max(others, 1))) ** count
-
-    def _is_alone(self, row: int) -> bool:
-        return self.sightings[row].area_m2 is None
-
-    def _probability(self, node: tuple[int, int]) -> float:
-        frame, row = node
-        return self.sightings[frame].candidates[row].probability
+    def _count(self, frames: Iterable[int]) -> int:
+        """Return the number of frames that can be read."""
+        return sum(self.sightings[frame].problem is None for frame in frames)
 
     def _elapsed_s(self, before: int, after: int) -> float:
         return self.sightings[after].time_s - self.sightings[before].time_s
+
+
+def _chance(unsure: int, alone: int, others: int) -> float:
+    """Return the probability that none of some frames on the map is sure.
+
+    Args:
+        unsure: number of these frames.
+        alone: number of the other frames that are sure on the whole map.
+        others: number of the other frames.
+    """
+    return (1 - min(MOST_SURE, alone / max(others, 1))) ** unsure
 
 
 def is_sure(sighting: Sighting, row: int) -> bool:

@@ -59,7 +59,7 @@ def track_of(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     nodes = [
         node for node in path if chances[node[0]] >= LEAST_PROBABILITY and node[0] not in refused
     ]
-    parts = [part for part in segments(chain, nodes) if surety.is_found(part, refused)]
+    parts = surety.found_parts(segments(chain, nodes), refused)
     fixes = [
         Fix(
             name=each.name,

@@ -176,6 +176,18 @@ def test_beyond_the_last_sure_frame_a_straight_leg_is_followed_for_a_short_time(
     assert around[5].circle.radius_m == pytest.approx(300.0)
 
 
+def test_between_two_parts_a_frame_is_expected_around_the_nearest_sure_one() -> None:
+    flight = [sure(number, (0.0, 80.0 * number)) for number in (0, 1)]
+    flight += [unsure(number, (0.0, 0.0)) for number in (2, 3)]
+    flight += [sure(number, (5000.0, 80.0 * number)) for number in (4, 5)]
+    around = doubtful(flight, MOTION, HOME)
+    north_m = [around[row].expected[0].north_m for row in (2, 3)]
+    assert north_m == pytest.approx([0.0, 5000.0], abs=3.0)
+    flight += [replace(unsure(6, (5000.0, 400.0)), time_s=20.0)]
+    (at_once,) = doubtful(flight, MOTION, HOME)[6].expected
+    assert at_once.sigma_m == 8.0, "the gimbal moves"
+
+
 def test_beyond_the_last_sure_frame_a_photo_that_shows_nothing_there_has_no_place() -> None:
     flight = [sure(number, (0.0, 80.0 * number)) for number in range(4)]
     flight += [unsure(4, (2.0, 318.0)), unsure(5, (90.0, 300.0))]

@@ -34,9 +34,9 @@ Our choice: two give no direction that can be trusted."""
 LONGEST_BEYOND_S = 20.0
 """How long such a leg is followed, s. Our choice."""
 
-
 LONGEST_AROUND_S = 10.0
-"""How long a drone may fly on from a sure frame without a leg, s. Our choice: half of that."""
+"""How far from the nearest sure frame, s, a frame without a leg is expected around that one. Our
+choice: half of the time for which a leg is followed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,8 @@ class Legs:
     def expected(self, row: int) -> tuple[Expected, ...]:
         """Return the places that a frame is expected at; their shares sum to one.
 
-        A lost frame is expected where the nearest leg goes on, if that is near enough.
+        A lost frame is expected where a leg goes on to it, else around the nearest sure frame;
+        nowhere where both are too long ago.
         """
         if self._fixes[row].latitude is None:
             return self._beyond(row)
@@ -111,19 +112,22 @@ class Legs:
     def _beyond(self, row: int) -> tuple[Expected, ...]:
         """Return where the leg that ends before a frame, or begins after it, puts it.
 
-        Where that is none, the frame is expected around the nearest sure one.
+        Without such a leg, the frame is expected around the nearest sure one.
         """
-        for rows in self._around(row):
-            if rows and self._elapsed_s(row, rows[0]) <= LONGEST_BEYOND_S:
+        around = [rows for rows in self._around(row) if rows]
+        for rows in around:
+            if self._elapsed_s(row, rows[0]) <= LONGEST_BEYOND_S:
                 expected = self._extended(row, rows, LEAST_LEG)
                 if expected is not None:
                     return (expected,)
-        for rows in self._around(row):
-            if rows and 0 < self._elapsed_s(row, rows[0]) <= LONGEST_AROUND_S:
-                north_m, east_m = self._place(rows[0])
-                reach_m = self._motion.max_speed_m_s * self._elapsed_s(row, rows[0])
-                return (Expected(north_m=north_m, east_m=east_m, sigma_m=reach_m / 2),)
-        return ()
+        if not around:
+            return ()
+        elapsed_s, nearest = min((self._elapsed_s(row, rows[0]), rows[0]) for rows in around)
+        if elapsed_s > LONGEST_AROUND_S:
+            return ()
+        north_m, east_m = self._place(nearest)
+        sigma_m = max(self._motion.max_speed_m_s * elapsed_s / 2, LEG_SIGMA_M)
+        return (Expected(north_m=north_m, east_m=east_m, sigma_m=sigma_m),)
 
     def _around(self, row: int) -> tuple[list[int], list[int]]:
         """Return the sure frames before and after one, nearest first."""

@@ -63,9 +63,8 @@ def doubtful(sightings: Sequence[Sighting], motion: Motion, origin: Position) ->
     """Return, by row, where each doubtful frame is to be searched for.
 
     A frame is doubtful where no place is sure by itself, or where the other sure frames refuse its
-    place. The track of the sure frames before and
-    after it predicts its place; beyond the last one, where the flight may have left the map, only a
-    straight leg does, and not for long.
+    place. The track of the sure frames before and after it predicts its place; beyond the last one,
+    where the flight may have left the map, a straight leg or the last place does, for a short time.
 
     Args:
         sightings: the frames in order of time.

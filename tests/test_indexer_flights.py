@@ -114,7 +114,7 @@ def test_photos_of_one_second_are_spread_over_it(tmp_path: Path) -> None:
     listed.write_text("file,time\na.jpg,0\nb.jpg,0\nc.jpg,1\nd.jpg,1\n")
     times = [("a.jpg", 0.0), ("b.jpg", 0.5), ("c.jpg", 1.0), ("d.jpg", 1.5)]
     assert names_and_times(listed) == times
-    listed.write_text("file,time\na.jpg,0.2\nb.jpg,0.2\n,1.3\n")
+    listed.write_text("file,time\na.jpg,0.2\nb.jpg,0.2\nc.jpg,1.3\n")
     assert [time_s for _, time_s in names_and_times(listed)] == [0.2, 0.2, 1.3]
 
 
@@ -170,6 +170,15 @@ def test_bad_lists_and_paths_are_refused_in_one_line(tmp_path: Path) -> None:
         open_flight(bad)
     bad.write_text("file,time\na.jpg,1\nb.jpg,2026-05-01\n")
     with pytest.raises(BadTableError, match="some times are seconds, others moments"):
+        open_flight(bad)
+    bad.write_text("file,time\na.jpg,1\n,2\n")
+    with pytest.raises(BadTableError, match="line 3: names no photo"):
+        open_flight(bad)
+    bad.write_bytes("file,time\nä.jpg,1\n".encode("latin-1"))
+    with pytest.raises(BadTableError, match="save it as CSV in UTF-8"):
+        open_flight(bad)
+    bad.write_text("file,time\n")
+    with pytest.raises(EmptySourceError, match="names no photo"):
         open_flight(bad)
     with pytest.raises(EmptySourceError, match="does not exist"):
         open_flight(tmp_path / "nothing")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.errors import BadTableError
+from indexer.errors import BadTableError, EmptySourceError
 from indexer.tracking.clock import since_first
 
 
@@ -26,13 +26,21 @@ def read_table(path: Path) -> FlightTable:
     """Return what a CSV with the column `file`, and perhaps `time`, says.
 
     Raises:
-        BadTableError: a column is missing, or a time cannot be read.
+        EmptySourceError: there is no line below the header.
+        BadTableError: a column is missing, a line names no photo, or a time cannot be read.
     """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or "file" not in rows[0]:
+    rows = _rows(path)
+    if not rows:
+        raise EmptySourceError(f"{path} names no photo; check what it holds")
+    if "file" not in rows[0]:
         raise BadTableError(f"{path.name}: lacks the column file; name each photo in one")
-    files = tuple(path.parent / (row["file"] or "").strip() for row in rows)
+    names = [(row["file"] or "").strip() for row in rows]
+    if not all(names):
+        line = names.index("") + 2
+        raise BadTableError(
+            f"{path.name}, line {line}: names no photo; name one or delete the line"
+        )
+    files = tuple(path.parent / name for name in names)
     if "time" not in rows[0]:
         return FlightTable(files=files)
     times = [
@@ -45,6 +53,21 @@ def read_table(path: Path) -> FlightTable:
     if len(moments) < len(files):
         raise BadTableError(f"{path.name}: some times are seconds, others moments; write one kind")
     return FlightTable(files=files, seconds=tuple(since_first(moments)), start=min(moments))
+
+
+def _rows(path: Path) -> list[dict[str, str | None]]:
+    """Return the lines of a CSV by column.
+
+    Raises:
+        BadTableError: it is no text.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return list(csv.DictReader(stream))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadTableError(
+            f"{path.name}: cannot be read as CSV; save it as CSV in UTF-8"
+        ) from error
 
 
 def _time(text: str | None, where: str) -> float | datetime:

@@ -109,6 +109,18 @@ def test_a_clock_that_jumps_to_another_time_gives_another_order(tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_a_photo_with_another_name_does_not_move_the_times_of_the_others(tmp_path: Path) -> None:
+    for number in range(10):
+        name = "best" if number == 7 else f"photo_{number}"
+        write_photo(tmp_path / f"{name}.jpg", number, f"2026:05:01 10:00:{2 * number:02}")
+    assert names_and_times(tmp_path)[6:9] == [
+        ("photo_6.jpg", 12.0), ("best.jpg", 14.0), ("photo_8.jpg", 16.0)
+    ]  # fmt: skip
+    assert open_flight(tmp_path).notes == (
+        "names and times are in different orders: the times count",
+    )
+
+
 def test_photos_of_one_second_are_spread_over_it(tmp_path: Path) -> None:
     listed = tmp_path / "flight.csv"
     listed.write_text("file,time\na.jpg,0\nb.jpg,0\nc.jpg,1\nd.jpg,1\n")

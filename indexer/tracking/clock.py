@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import pairwise
 
 SHORTEST_RUN = 4
-"""Least mean number of photos between two jumps of a clock: where times go back more often, the
-photos are listed in another order than that of time. Our choice."""
+"""Least number of photos between two jumps of a clock: where times rise for fewer, the photos are
+listed in another order than that of time. Our choice."""
 
 
 def since_first(moments: Sequence[datetime]) -> list[float]:
@@ -20,14 +20,16 @@ def counted_on(times_s: Sequence[float]) -> tuple[list[float], list[int]]:
     """Return times, s, in which a clock that jumped back goes on, and the rows where it jumped.
 
     A clock that jumps back gives photos that were taken one after the other the same times. Where
-    runs of rising times do not overlap, or are too short to be a clock's, nothing is changed.
+    runs of rising times do not overlap, or one is too short to be a clock's, nothing is changed: a
+    single photo with another name must not move the times of all others.
 
     Args:
         times_s: of the photos in the order that they are listed in.
     """
     jumps = [row for row, (a, b) in enumerate(pairwise(times_s), start=1) if b < a]
     bounds = list(pairwise([0, *jumps, len(times_s)]))
-    if len(times_s) < SHORTEST_RUN * len(bounds) or not _overlap(times_s, bounds):
+    shortest = min(end - first for first, end in bounds)
+    if shortest < SHORTEST_RUN or not _overlap(times_s, bounds):
         return list(times_s), []
     steps = sorted(b - a for a, b in pairwise(times_s) if b > a)
     usual_s = steps[len(steps) // 2] if steps else 0.0

@@ -1,14 +1,15 @@
 // The times of a flight's photos where their clock jumped back, or has whole seconds only: as
 // indexer/tracking/clock.py, which reads flights from files.
 
-const SHORTEST_RUN = 4; // where times go back more often, names are in another order than times
+const SHORTEST_RUN = 4; // where times rise for fewer, names are in another order than times
 
 /** Times, in the order of the names, in which a clock that jumped back goes on; and the jumps. */
 export function countedOn(times) {
   const jumps = [...times.keys()].filter((row) => row > 0 && times[row] < times[row - 1]);
   const starts = [0, ...jumps];
   const runs = starts.map((start, i) => times.slice(start, starts[i + 1]));
-  if (times.length < SHORTEST_RUN * runs.length || !overlap(runs)) return { times, jumps: [] };
+  const isShort = runs.some((run) => run.length < SHORTEST_RUN);
+  if (isShort || !overlap(runs)) return { times, jumps: [] };
   const steps = times.slice(1).map((time, i) => time - times[i]).filter((step) => step > 0);
   const usual = steps.sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 0;
   const found = [];

@@ -43,18 +43,24 @@ export async function flightOf(files, everyS) {
   const frames = photos.map((file, i) => ({ file, time: clock.times[i] }));
   frames.sort((a, b) => a.time - b.time);
   const times = spread(frames.map(({ time }) => time - frames[0].time));
-  const left = files.length - photos.length;
   const notes = [];
   if (!timed) notes.push(`Photos without times are taken ${everyS} s apart.`);
   if (stands) notes.push(`All photos have one time: they are taken ${everyS} s apart.`);
-  for (const row of clock.jumps) {
-    notes.push(`The clock jumps back at ${photos[row].name}: it is counted on from there.`);
-  }
-  if (left) {
-    const files = left === 1 ? "1 file is" : `${left} files are`;
-    notes.push(`${files} neither photo nor video and left out.`);
-  }
+  notes.push(...jumpNotes(clock.jumps, photos), ...leftNotes(files.length - photos.length));
   return { photos: frames.map(({ file }, i) => ({ file, time: times[i] })), note: notes.join(" ") };
+}
+
+function jumpNotes(jumps, photos) {
+  if (!jumps.length) return [];
+  const times = jumps.length === 1 ? "1 time" : `${jumps.length} times`;
+  const first = photos[jumps[0]].name;
+  return [`The clock jumps back ${times}, first at ${first}: it is counted on from there.`];
+}
+
+function leftNotes(count) {
+  if (!count) return [];
+  const files = count === 1 ? "1 file is" : `${count} files are`;
+  return [`${files} neither photo nor video and left out.`];
 }
 
 function pathOf(file) {

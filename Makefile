@@ -11,10 +11,12 @@ BENCH ?=
 # A machine with a GPU has its own PyTorch: make gpu-check GPU_PYTHON=python3
 GPU_PYTHON ?= $(BIN)/python
 PORT ?= 8000
+SERVICE := test_service_* test_project_*
+INDEX := test_console_* test_indexer_* test_model_*
 SLOW := test_page_* *_kill.py *_fuzz.py *_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-serving test-training test-plain test-milvus lint check demo demo-check demo-stop screenshots coverage docs bench gpu-check constraints lock clean
+.PHONY: help setup test test-serving test-training test-plain test-plain-service test-plain-index test-milvus lint check demo demo-check demo-stop screenshots coverage docs bench gpu-check constraints lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +52,13 @@ test-training: $(STAMP) ## the half of training and the rendered world
 
 test-plain: $(PLAIN_STAMP) ## the quick tests of index, search and service in an install without PyTorch
 	$(BIN)/python -c 'import importlib.util as i, sys; sys.exit(i.find_spec("torch") and "error: PyTorch is in this environment")'
-	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%') $(SLOW:%='--ignore-glob=*/%')
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-plain-service test-plain-index
+
+test-plain-service: $(PLAIN_STAMP) ## of those, the service's and the project's
+	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%') $(SLOW:%='--ignore-glob=*/%') $(INDEX:%='--ignore-glob=*/%')
+
+test-plain-index: $(PLAIN_STAMP) ## of those, the rest
+	$(BIN)/pytest -q $(TORCH:tests/%='--ignore-glob=*/%') $(SLOW:%='--ignore-glob=*/%') $(SERVICE:%='--ignore-glob=*/%')
 
 $(PLAIN_STAMP): $(DEMO_STAMP)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'

@@ -1,6 +1,7 @@
 """Matching in a search: rows beside pictures or on demand, positions from keypoints, evidence."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +15,19 @@ from rasterio import Affine
 from indexer.building.compact import compact
 from indexer.building.operations import build, remove
 from indexer.gallery.gallery import Gallery
-from indexer.geo import distance_m, offset
+from indexer.geo import distance_m, offset, square_corners
 from indexer.localization.answer import Answer
-from indexer.localization.confidence import Calibration, Evidence, confidence
+from indexer.localization.confidence import MOST_MARGIN, Calibration, Evidence, confidence
+from indexer.localization.estimate import Neighbourhood
 from indexer.localization.localize import localize
 from indexer.localization.matching import pose_of
+from indexer.records import ImageRecord, Match
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 from model.errors import ConfigError
 from model.matching.choice import load_matcher
 from model.matching.geometry import outline, rotation
-from model.matching.interface import Geometry, Matcher
+from model.matching.interface import CHANCE_INLIERS, Geometry, Matcher
 from model.matching.xfeat_matcher import XFeatMatcher
 from model.preprocessing import to_pixels
 
@@ -45,8 +48,6 @@ class MatchingEmbedder(ColourEmbedder):
         return super().embed_pixels(pixels_N3SS[:, :, 7::14, 7::14])
 
     def embed_query_pixels(self, pixels_N3SS):  # type: ignore[no-untyped-def]
-        from dataclasses import replace
-
         found = super().embed_query_pixels(pixels_N3SS)
         pairs = zip(found, pixels_N3SS, strict=True)
         return [replace(one, pixels_3SS=pixels if self.matcher else None) for one, pixels in pairs]
@@ -244,6 +245,43 @@ def test_a_pose_is_that_of_the_homography() -> None:
     assert corners[0] == pytest.approx((cos * x - sin * y + 0.1, sin * x + cos * y - 0.2))
     matrix_33[2] = 0, 3, 1
     assert outline(geometry, 0.5, 0.5) is None
+
+
+def test_overlapping_tiles_that_put_the_photo_at_one_place_support_each_other() -> None:
+    def placed(rank: int, east_m: float, right: float, inliers: int) -> Match:
+        latitude, longitude = offset(50.0, 8.0, 0.0, east_m)
+        matrix_33 = np.eye(3)
+        matrix_33[0, 2] = right
+        geometry = Geometry(
+            homography_33=matrix_33,
+            inliers=inliers,
+            spread=0.5,
+            points_I4=np.zeros((inliers, 4)),
+        )
+        record = ImageRecord(
+            image_id=str(rank),
+            view="satellite",
+            latitude=latitude,
+            longitude=longitude,
+            corners=square_corners(latitude, longitude, 60.0, 60.0),
+        )
+        pose = pose_of(geometry)
+        return Match(record=record, score=1 - rank / 10, rank=rank, pose=pose, geometry=geometry)
+
+    best = placed(1, 0.0, 0.25, 18)  # the photo lies 15 m east of the tile's middle
+    agrees = placed(2, 30.0, -0.25, 12)  # 30 - 15 m: there, too
+    differs = placed(3, 30.0, 0.25, 14)  # 45 m
+    elsewhere = placed(4, 900.0, 0.25, 13)
+    also_elsewhere = placed(5, 930.0, -0.25, 9)
+
+    def lead(*matches: Match) -> float:
+        return Neighbourhood(matches).evidence(0.9, 0.05).lead
+
+    assert lead(best, differs, elsewhere) == 18 - CHANCE_INLIERS
+    assert lead(best, agrees, differs, elsewhere) == 18 + 12 - CHANCE_INLIERS
+    assert lead(best, agrees, elsewhere, also_elsewhere) == 18 + 12 - (13 + 9)
+    assert lead(replace(best, geometry=None), agrees) == -CHANCE_INLIERS
+    assert Neighbourhood([best, elsewhere]).evidence(0.9, 0.05).margin == MOST_MARGIN
 
 
 def test_calibrations_without_keypoints_are_read_and_ignore_them() -> None:

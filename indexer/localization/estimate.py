@@ -10,6 +10,7 @@ from indexer.localization.camera import CameraEstimate
 from indexer.localization.confidence import (
     MOST_INLIERS,
     MOST_LEAD,
+    MOST_MARGIN,
     Calibration,
     Evidence,
 )
@@ -117,22 +118,23 @@ class Neighbourhood:
             temperature: of the softmax over scores.
         """
         weights = self._weights(temperature)
-        inliers = [_inliers(match) for match in self._matches]
+        inliers = self._place_inliers()
         inliers_elsewhere = max(
             (n for n, near in zip(inliers, self._near, strict=True) if not near), default=0
         )
-        inliers_elsewhere = max(inliers_elsewhere, CHANCE_INLIERS)
-        lead = _inliers(self.best) - inliers_elsewhere
-        elsewhere = [
+        lead = inliers[0] - max(inliers_elsewhere, CHANCE_INLIERS)
+        others = [
             match.score for match, near in zip(self._matches, self._near, strict=True) if not near
         ]
+        margin = self.best.score - max(others, default=self._matches[-1].score)
+        most = MOST_MARGIN if any(inliers) else math.inf
         confirmed = max(
             _confirmed(match) for match, near in zip(self._matches, self._near, strict=True) if near
         )
         near_weight = sum(w for w, near in zip(weights, self._near, strict=True) if near)
         return Evidence(
             score=self.best.score,
-            margin=self.best.score - max(elsewhere, default=self._matches[-1].score),
+            margin=min(margin, most),
             agreement=near_weight / sum(weights),
             steadiness=steadiness,
             inliers=min(_inliers(self.best), MOST_INLIERS),
@@ -141,6 +143,28 @@ class Neighbourhood:
             share=0.0 if self.best.geometry is None else self.best.geometry.share,
             confirmed=min(confirmed, MOST_INLIERS),
         )
+
+    def _place_inliers(self) -> list[int]:
+        """Return each match's inliers, with those of others that put the query at its position.
+
+        Tiles that overlap support a right match; keypoints that correspond by chance hardly ever
+        put the photo at one position twice.
+        """
+        placed = [
+            (self._implied(match)[:2], _inliers(match))
+            for match in self._matches
+            if match.geometry is not None
+        ]
+        return [
+            0
+            if match.geometry is None
+            else sum(
+                count
+                for there, count in placed
+                if math.dist(there, self._implied(match)[:2]) <= self._same_m
+            )
+            for match in self._matches
+        ]
 
     def fuse(self, temperature: float) -> FusedPosition:
         """Return the weighted mean of the positions that the near matches imply.

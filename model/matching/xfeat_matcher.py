@@ -52,7 +52,7 @@ no more."""
 VIEWS = 4
 """Largest number of views of one place that are compared, evenly spread over those given."""
 
-CHECKED_INLIERS = 20
+CHECKED_INLIERS = CHANCE_INLIERS
 """Number of inliers from which LighterGlue compares the best candidate, and the query is compared
 mirrored. Our choice: with fewer, the shipped calibration calls nothing a match."""
 

@@ -79,4 +79,5 @@ def _tiles(photo: Image.Image, name: str, pose: _Pose) -> Iterator[Shown]:
                 place=f"{name}_{row}_{column}",
                 position=offset(*pose.position, -row * step * gsd_m, column * step * gsd_m),
                 pixels=north_up.resize((SIDE_PX,) * 2, Image.Resampling.BICUBIC, box=box),
+                ground_m=TILE_M,
             )

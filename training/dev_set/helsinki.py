@@ -50,6 +50,7 @@ def _tiles(ortho: Image.Image, name: str, middle: tuple[float, float]) -> Iterat
                 place=f"{name}_{north_m:.0f}_{east_m:.0f}",
                 position=offset(*middle, north_m, east_m),
                 pixels=ortho.resize((SIDE_PX,) * 2, Image.Resampling.BICUBIC, box=box),
+                ground_m=TILE_M,
             )
 
 

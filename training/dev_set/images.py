@@ -12,7 +12,7 @@ from PIL import Image
 SEED = 7001
 SIDE_PX = 256
 """Side of tiles and of rendered views, pixels."""
-_FIELDS = ("path", "id", "view", "latitude", "longitude")
+_FIELDS = ("path", "id", "view", "latitude", "longitude", "ground_m")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class Shown:
     position: tuple[float, float]
     """Latitude, longitude; degrees WGS 84."""
     pixels: NDArray[np.uint8] | Image.Image
+    ground_m: float | None = None
+    """Side of the ground that a tile shows, m; None where tiles do not lie side by side."""
 
 
 def write_part(folder: Path, images: Iterable[Shown]) -> int:
@@ -37,7 +39,7 @@ def write_part(folder: Path, images: Iterable[Shown]) -> int:
         picture = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
         picture.convert("RGB").save(folder / path, quality=92)
         latitude, longitude = shown.position
-        where = (f"{latitude:.8f}", f"{longitude:.8f}")
+        where = (f"{latitude:.8f}", f"{longitude:.8f}", shown.ground_m or "")
         lines.append((path.as_posix(), shown.place, shown.view, *where))
     with (folder / "gps.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([_FIELDS, *lines])

@@ -60,7 +60,13 @@ def morava(folder: Path) -> Iterator[Shown]:
                 pixels, covered = source.photo(*at, step_m, MORAVA_TILE_M / SIDE_PX)
                 if covered > _COVERED:
                     place = f"{row}_{column}"
-                    yield Shown(view="satellite", place=place, position=at, pixels=pixels)
+                    yield Shown(
+                        view="satellite",
+                        place=place,
+                        position=at,
+                        pixels=pixels,
+                        ground_m=MORAVA_TILE_M,
+                    )
     with (folder / "queries.csv").open(newline="") as stream:
         for line in csv.DictReader(stream):
             with Image.open(folder / "queries" / line["file"]) as photo:

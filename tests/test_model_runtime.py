@@ -89,7 +89,7 @@ def test_bf16_gives_nearly_the_descriptors_of_fp32(shipped: tuple[Embedder, Embe
     found, expected = (
         embedder.embed_gallery_pixels(pixels).descriptors_ND for embedder in (quick, shipped[0])
     )
-    assert np.median((found * expected).sum(axis=1)) >= 0.998
+    assert np.median((found * expected).sum(axis=1)) >= 0.995
 
 
 def test_bf16_is_refused_in_one_line_where_the_processor_lacks_it(

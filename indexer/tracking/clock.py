@@ -29,7 +29,9 @@ def counted_on(times_s: Sequence[float]) -> tuple[list[float], list[int]]:
     jumps = [row for row, (a, b) in enumerate(pairwise(times_s), start=1) if b < a]
     bounds = list(pairwise([0, *jumps, len(times_s)]))
     shortest = min(end - first for first, end in bounds)
-    if shortest < SHORTEST_RUN or not _overlap(times_s, bounds):
+    if shortest < SHORTEST_RUN or any(_is_single(times_s, row) for row in jumps):
+        return list(times_s), []
+    if not _overlap(times_s, bounds):
         return list(times_s), []
     steps = sorted(b - a for a, b in pairwise(times_s) if b > a)
     usual_s = steps[len(steps) // 2] if steps else 0.0
@@ -55,6 +57,12 @@ def spread(times_s: Sequence[float]) -> list[float]:
         found.append(time_s + seen[time_s] / counts[time_s])
         seen[time_s] += 1
     return found
+
+
+def _is_single(times_s: Sequence[float], row: int) -> bool:
+    """Return whether times go back at a row because one photo alone is out of order there."""
+    before_s, after_s = times_s[row - 1], times_s[row + 1]
+    return after_s >= before_s or times_s[row] >= times_s[row - 2]
 
 
 def _overlap(times_s: Sequence[float], bounds: Sequence[tuple[int, int]]) -> bool:

@@ -9,7 +9,8 @@ export function countedOn(times) {
   const starts = [0, ...jumps];
   const runs = starts.map((start, i) => times.slice(start, starts[i + 1]));
   const isShort = runs.some((run) => run.length < SHORTEST_RUN);
-  if (isShort || !overlap(runs)) return { times, jumps: [] };
+  const isOther = isShort || jumps.some((row) => isSingle(times, row));
+  if (isOther || !overlap(runs)) return { times, jumps: [] };
   const steps = times.slice(1).map((time, i) => time - times[i]).filter((step) => step > 0);
   const usual = steps.sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 0;
   const found = [];
@@ -27,6 +28,11 @@ export function spread(times) {
     const first = times.indexOf(time);
     return time + (i - first) / (times.lastIndexOf(time) - first + 1);
   });
+}
+
+/** Whether times go back at a row because one photo alone is out of order there. */
+function isSingle(times, row) {
+  return times[row + 1] >= times[row - 1] || times[row] >= times[row - 2];
 }
 
 function overlap(runs) {

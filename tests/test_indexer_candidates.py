@@ -106,6 +106,18 @@ def test_places_that_look_alike_do_not_make_the_look_doubtful() -> None:
     assert shares == pytest.approx([alone.confidence / 4] * 3), "one more may not be compared"
 
 
+def test_a_better_place_that_is_not_alike_is_likelier_than_a_worse_one() -> None:
+    places = [
+        replace(match(row, (600.0 * row, 0.0), (600.0 * row, 0.0), inliers, 0.0), score=score)
+        for row, (inliers, score) in enumerate([(20, 0.6), (18, 0.55), (10, 0.5)])
+    ]
+    seen = sighting("1", 0.0, answer(places, 0.5), UNCALIBRATED, HOME)
+    first, second, third = (each.probability for each in seen.candidates)
+    assert first > second > 2 * third
+    assert first + second + third == pytest.approx(0.6), "the confidence and a fifth of the rest"
+    assert seen.none == pytest.approx(0.4)
+
+
 def test_around_a_known_place_inliers_decide_and_few_of_them_leave_doubt() -> None:
     before = Sighting(name="7", time_s=3.5)
     seen = nearby_sighting(

@@ -130,11 +130,10 @@ def _chances(poses: Sequence[Pose], sure: float, temperature: float) -> tuple[li
     others = {
         row: math.exp((pose.leader.score - best) / temperature)
         for row, pose in places.items()
-        if row not in alike
+        if alike.get(row, 0.0) < ALIKE * alike[0]
     }
     share = rest * (1.0 - NONE_OF_THEM) / max(sum(others.values()), 1e-12)
-    chances = {row: sure * weight for row, weight in alike.items()}
-    chances |= {row: share * weight for row, weight in others.items()}
+    chances = {row: sure * alike.get(row, 0.0) + share * others.get(row, 0.0) for row in places}
     most = max(pose.support for pose in poses)
     weights = [math.exp((pose.support - most) / SUPPORT_SCALE) for pose in poses]
     totals = dict.fromkeys(places, 0.0)

@@ -37,9 +37,8 @@ def poses_of(matches: Sequence[Match]) -> list[Pose]:
         if same is not None:
             same.support += inliers_of(match)
         elif len(poses) < MOST_CANDIDATES:
-            near = (row for row, pose in enumerate(poses) if _one_place(match, pose.leader))
+            near = (pose.place for pose in poses if _one_place(match, pose.leader))
             place = next(near, len(poses))
-            place = poses[place].place if place < len(poses) else place
             poses.append(Pose(leader=match, place=place, support=inliers_of(match)))
     return poses
 
@@ -60,14 +59,18 @@ def _agree(match: Match, leader: Match) -> bool:
 
 
 def _one_place(one: Match, other: Match) -> bool:
-    north_m, east_m = metres_between(one.latitude, one.longitude, other.latitude, other.longitude)
-    return math.hypot(north_m, east_m) <= reach_m(other) / 2
+    return _apart_m(one, other) <= reach_m(other) / 2
 
 
 def is_near(one: Match, other: Match) -> bool:
     """Return whether a match lies within another one's reach, by the tiles' centres."""
+    return _apart_m(one, other) <= reach_m(other)
+
+
+def _apart_m(one: Match, other: Match) -> float:
+    """Return the distance between the tiles' centres, m."""
     north_m, east_m = metres_between(one.latitude, one.longitude, other.latitude, other.longitude)
-    return math.hypot(north_m, east_m) <= reach_m(other)
+    return math.hypot(north_m, east_m)
 
 
 def inliers_of(match: Match) -> int:

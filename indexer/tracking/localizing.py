@@ -24,7 +24,7 @@ from indexer.tracking.work_file import WorkFile
 from model.descriptor_model import DescriptorModel
 from model.errors import ImageError
 
-WORK_FORMAT = "2"
+WORK_FORMAT = "3"
 """What a work file keeps of a frame; files of another format are begun anew."""
 
 

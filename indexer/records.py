@@ -124,6 +124,11 @@ class Match:
         return self.record.image_id
 
     @property
+    def inliers(self) -> int:
+        """Number of keypoints that its geometry explains; 0 where nothing was matched."""
+        return 0 if self.geometry is None else self.geometry.inliers
+
+    @property
     def latitude(self) -> float:
         """Latitude of the matched image, degrees."""
         return self.record.latitude

@@ -137,7 +137,7 @@ class Neighbourhood:
             margin=min(margin, most),
             agreement=near_weight / sum(weights),
             steadiness=steadiness,
-            inliers=min(_inliers(self.best), MOST_INLIERS),
+            inliers=min(self.best.inliers, MOST_INLIERS),
             lead=max(-MOST_LEAD, min(lead, MOST_LEAD)),
             spread=0.0 if self.best.geometry is None else self.best.geometry.spread,
             share=0.0 if self.best.geometry is None else self.best.geometry.share,
@@ -151,19 +151,18 @@ class Neighbourhood:
         put the photo at one position twice.
         """
         placed = [
-            (self._implied(match)[:2], _inliers(match))
+            None if match.geometry is None else (self._implied(match)[:2], match.inliers)
             for match in self._matches
-            if match.geometry is not None
         ]
         return [
             0
-            if match.geometry is None
+            if one is None
             else sum(
-                count
-                for there, count in placed
-                if math.dist(there, self._implied(match)[:2]) <= self._same_m
+                other[1]
+                for other in placed
+                if other is not None and math.dist(other[0], one[0]) <= self._same_m
             )
-            for match in self._matches
+            for one in placed
         ]
 
     def fuse(self, temperature: float) -> FusedPosition:
@@ -175,7 +174,7 @@ class Neighbourhood:
         posed = placement(self.best).heading_deg is not None
         matched = posed and self.best.geometry is not None
         if matched:
-            weights = [float(_inliers(match)) ** INLIER_POWER for match in self._matches]
+            weights = [float(match.inliers) ** INLIER_POWER for match in self._matches]
         else:
             weights = self._weights(POSED_TEMPERATURE if posed else temperature)
         near = [
@@ -218,10 +217,6 @@ def reach_m(match: Match) -> float:
     """Return how far from a match another one may lie and still show the same place, m."""
     ground_m = match.record.ground_m
     return DEFAULT_REACH_M if ground_m is None else REACH_SIDES * ground_m
-
-
-def _inliers(match: Match) -> int:
-    return 0 if match.geometry is None else match.geometry.inliers
 
 
 def _confirmed(match: Match) -> int:

@@ -71,7 +71,7 @@ def most_shown_first(matches: Sequence[Match]) -> list[Match]:
     Args:
         matches: in the order of `rerank_by_matcher`.
     """
-    inliers = [0 if match.geometry is None else match.geometry.inliers for match in matches]
+    inliers = [match.inliers for match in matches]
     least = max(CHANCE_INLIERS, max(inliers, default=0) * SURE_SHARE)
     rows = [row for row, count in enumerate(inliers) if count >= least]
     verified = [matches[row] for row in rows]

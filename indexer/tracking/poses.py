@@ -35,18 +35,18 @@ def poses_of(matches: Sequence[Match]) -> list[Pose]:
     for match in matches:
         same = next((pose for pose in poses if _agree(match, pose.leader)), None)
         if same is not None:
-            same.support += inliers_of(match)
+            same.support += match.inliers
         elif len(poses) < MOST_CANDIDATES:
             near = (pose.place for pose in poses if _one_place(match, pose.leader))
             place = next(near, len(poses))
-            poses.append(Pose(leader=match, place=place, support=inliers_of(match)))
+            poses.append(Pose(leader=match, place=place, support=match.inliers))
     return poses
 
 
 def _agree(match: Match, leader: Match) -> bool:
     """Return whether a match gives the same pose, or none of its own at the same place."""
-    if not inliers_of(match) or not inliers_of(leader):
-        return not inliers_of(match) and _one_place(match, leader)
+    if not match.inliers or not leader.inliers:
+        return not match.inliers and _one_place(match, leader)
     one, other = placement(match), placement(leader)
     north_m, east_m = metres_between(
         leader.latitude, leader.longitude, match.latitude, match.longitude
@@ -71,8 +71,3 @@ def _apart_m(one: Match, other: Match) -> float:
     """Return the distance between the tiles' centres, m."""
     north_m, east_m = metres_between(one.latitude, one.longitude, other.latitude, other.longitude)
     return math.hypot(north_m, east_m)
-
-
-def inliers_of(match: Match) -> int:
-    """Return the number of keypoints that correspond."""
-    return 0 if match.geometry is None else match.geometry.inliers

@@ -11,7 +11,7 @@ from indexer.localization.pose import footprint
 from indexer.records import Match, Position
 from indexer.tracking.candidates import NORMAL_68, CameraPlace, Candidate, Sighting
 from indexer.tracking.laid_photo import shape_of
-from indexer.tracking.poses import Pose, inliers_of, is_near, poses_of
+from indexer.tracking.poses import Pose, is_near, poses_of
 from model.matching.interface import CHANCE_INLIERS
 
 NONE_OF_THEM = 0.8
@@ -175,10 +175,10 @@ def _alike(places: Mapping[int, Pose]) -> tuple[dict[int, float], float]:
     weights = {
         row: math.exp(
             (pose.leader.score - first.score) / ALIKE_SCORE
-            + (inliers_of(pose.leader) - inliers_of(first)) / ALIKE_INLIERS
+            + (pose.leader.inliers - first.inliers) / ALIKE_INLIERS
         )
         for row, pose in places.items()
-        if row == 0 or inliers_of(pose.leader) >= CHANCE_INLIERS
+        if row == 0 or pose.leader.inliers >= CHANCE_INLIERS
     }
     likely = [weight for weight in weights.values() if weight >= ALIKE * weights[0]]
     unseen = min(likely) if len(likely) > 1 else 0.0

@@ -54,7 +54,7 @@ VIEWS = 4
 
 CHECKED_INLIERS = CHANCE_INLIERS
 """Number of inliers from which LighterGlue compares the best candidate, and the query is compared
-mirrored. Our choice: with fewer, the shipped calibration calls nothing a match."""
+mirrored. Our choice: with fewer, the shipped calibration calls hardly anything a match."""
 
 MIRROR_COMPARED = 3
 """Number of candidates that the query's mirror image is compared with. Our choice: with two, one

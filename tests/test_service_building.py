@@ -95,9 +95,10 @@ def test_what_cannot_be_built_is_said_and_leaves_nothing(
     client, store = builder
     before = set(store.iterdir())
     job = begin(client, "nowhere")
-    client.put(f"{job}/files/a.jpg", content=encoded(picture(1)))
-    client.put(f"{job}/files/b.jpg", content=encoded(picture(2)))
-    client.post(f"{job}/build")
+    for number, name in enumerate(("a.jpg", "b.jpg")):
+        sent = client.put(f"{job}/files/{name}", content=encoded(picture(number)))
+        assert sent.status_code == 200, sent.text
+    assert client.post(f"{job}/build").status_code == 202
     failed = settled(client, job)
     assert failed["state"] == "failed"
     assert str(store) not in str(failed["error"])

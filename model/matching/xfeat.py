@@ -80,7 +80,7 @@ class XFeat:
 
         Args:
             side: S, a multiple of 32.
-            weights: a file that `training.learning.xfeat_conversion` made.
+            weights: a file that `training.learning.xfeat_weights` made.
             threads: number of CPU threads; 0: as many as there are cores.
             bf16: compute descriptors in bf16 where the processor can; keypoints lie where they
                 would.

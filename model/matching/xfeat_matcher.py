@@ -42,6 +42,9 @@ the tile's side, so that both together reach from 0.4 to 1.4."""
 DECIDED = 30
 """Number of inliers from which there is no second time."""
 
+SMALL_GAIN = 1.2
+"""Factor of the grid's agreement the second time: that of fewer cells is smaller."""
+
 COMPARED = 8
 """Number of candidates whose keypoints are compared. Our choice: 6 lose one or two points, 30 find
 no more."""
@@ -72,9 +75,14 @@ GRID_WEIGHT = 0.8
 """Weight of the grid's agreement beside the score before, where the candidates whose keypoints are
 compared are chosen. Our choice: from 0.3 to 1.2 a point less is found."""
 
+GRID_SHARE = 2 / 3
+"""Weight of the grid's agreement in the matcher's score where no candidate has more inliers than
+chance reaches. Our choice: everywhere it loses photos of every source but one, as wrong tiles agree
+by chance."""
+
 WEIGHT = 0.3
-"""Weight of the matcher's score beside the score before. Our choice: 0.2 and 0.4 find a point less.
-With the grid's agreement in the score fewer photos are found of every source but one."""
+"""Weight of the matcher's score beside the score before. Our choice: 0.2 and 0.4 find a point
+less."""
 
 BATCH = 16
 """Number of gallery images in one call of the network."""
@@ -138,13 +146,13 @@ class XFeatMatcher:
         if len(rows_KB) and found.inliers_K.max() < DECIDED:
             sizes.append(self._views(views_N3SS, SMALL_SIDE))
             found = found.with_smaller(self._compared(sizes[1], candidates, COMPARED))
-        matched_K = np.minimum(found.inliers_K / ENOUGH_INLIERS, 1)
+        matched_K = found.scores()
         geometries = list(found.geometries)
         if len(rows_KB):
             best = int(np.argmax(scores_K + WEIGHT * matched_K))
             photo = [views[0] for views in sizes]
             geometries[best] = self._checked(photo, candidates, best, geometries[best])
-        return Verified(scores_K=matched_K.astype(np.float32), geometries=geometries)
+        return Verified(scores_K=matched_K, geometries=geometries)
 
     def _checked(
         self, views: list[View], candidates: "_Candidates", best: int, found: Geometry | None
@@ -201,7 +209,7 @@ class XFeatMatcher:
             ]
             geometries[candidate] = found[0]
             inliers_K[candidate] = np.mean([0 if one is None else one.inliers for one in found])
-        return _Found(inliers_K, geometries)
+        return _Found(grid_scores_K, inliers_K, geometries)
 
 
 def _row(network: XFeat, maps: XFeatMaps, index: int) -> NDArray[np.int8]:
@@ -235,15 +243,24 @@ class _Candidates:
 
 @dataclass(frozen=True)
 class _Found:
-    """Inliers and geometry of K candidates with a query at one of its sizes."""
+    """Agreement and geometry of K candidates with a query at one of its sizes, or at both."""
 
+    grid_scores_K: NDArray[np.float32]
     inliers_K: NDArray[np.float32]
     geometries: list[Geometry | None]
+
+    def scores(self) -> NDArray[np.float32]:
+        """Return the matcher's scores, 0..1: float32 [K]."""
+        scores_K = np.minimum(self.inliers_K / ENOUGH_INLIERS, 1)
+        if self.inliers_K.max(initial=0) < CHANCE_INLIERS:
+            scores_K = scores_K + GRID_SHARE * self.grid_scores_K
+        return scores_K.astype(np.float32)
 
     def with_smaller(self, smaller: "_Found") -> "_Found":
         """Return what the better of both sizes found of each candidate."""
         better_K = smaller.inliers_K > self.inliers_K
         return _Found(
+            np.maximum(self.grid_scores_K, SMALL_GAIN * smaller.grid_scores_K),
             np.maximum(self.inliers_K, smaller.inliers_K),
             [
                 there if better else here

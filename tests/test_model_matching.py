@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from indexer_samples import picture
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
@@ -215,6 +216,17 @@ def test_a_candidate_scores_by_its_inliers_alone(matcher: XFeatMatcher) -> None:
     inliers = [0 if one is None else one.inliers for one in found.geometries]
     assert inliers[0] > inliers[1] > inliers[2]
     assert found.scores_K.tolist() == pytest.approx([min(1, n / 50) for n in inliers])
+
+
+def test_where_no_keypoints_correspond_the_grid_decides(matcher: XFeatMatcher) -> None:
+    tiles = np.stack([tile(picture(seed, SIDE)) for seed in (1, 2, 3)])  # blobs without corners
+    scene = picture(2, 2 * SIDE).rotate(70, Image.Resampling.BICUBIC)
+    photo = tile(scene.crop((119, 119, 329, 329)))
+
+    found = matcher.verify(photo[None], matcher.describe(tiles), np.zeros(3, np.float32))
+
+    assert found.geometries == [None, None, None]
+    assert found.scores_K.argmax() == 1
 
 
 def test_images_without_texture_correspond_to_nothing(matcher: XFeatMatcher) -> None:

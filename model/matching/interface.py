@@ -47,7 +47,7 @@ class Verified:
     """What a matcher found about K candidates."""
 
     scores_K: NDArray[np.float32]
-    """0..1, to be added to a candidate's score with `weight`; 0 where nothing matches."""
+    """0..1, to be added to a candidate's score with `weight`; 0 where nothing agrees."""
     geometries: Sequence[Geometry | None]
     """None for candidates without enough correspondences."""
 

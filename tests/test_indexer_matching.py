@@ -247,27 +247,29 @@ def test_a_pose_is_that_of_the_homography() -> None:
     assert outline(geometry, 0.5, 0.5) is None
 
 
-def test_overlapping_tiles_that_put_the_photo_at_one_place_support_each_other() -> None:
-    def placed(rank: int, east_m: float, right: float, inliers: int) -> Match:
-        latitude, longitude = offset(50.0, 8.0, 0.0, east_m)
-        matrix_33 = np.eye(3)
-        matrix_33[0, 2] = right
-        geometry = Geometry(
-            homography_33=matrix_33,
-            inliers=inliers,
-            spread=0.5,
-            points_I4=np.zeros((inliers, 4)),
-        )
-        record = ImageRecord(
-            image_id=str(rank),
-            view="satellite",
-            latitude=latitude,
-            longitude=longitude,
-            corners=square_corners(latitude, longitude, 60.0, 60.0),
-        )
-        pose = pose_of(geometry)
-        return Match(record=record, score=1 - rank / 10, rank=rank, pose=pose, geometry=geometry)
+def placed(rank: int, east_m: float, right: float, inliers: int) -> Match:
+    """A 60 m tile so far east that shows the photo so many sides right of its middle."""
+    latitude, longitude = offset(50.0, 8.0, 0.0, east_m)
+    matrix_33 = np.eye(3)
+    matrix_33[0, 2] = right
+    geometry = Geometry(
+        homography_33=matrix_33,
+        inliers=inliers,
+        spread=0.5,
+        points_I4=np.zeros((inliers, 4)),
+    )
+    record = ImageRecord(
+        image_id=str(rank),
+        view="satellite",
+        latitude=latitude,
+        longitude=longitude,
+        corners=square_corners(latitude, longitude, 60.0, 60.0),
+    )
+    pose = pose_of(geometry)
+    return Match(record=record, score=1 - rank / 10, rank=rank, pose=pose, geometry=geometry)
 
+
+def test_overlapping_tiles_that_put_the_photo_at_one_place_support_each_other() -> None:
     best = placed(1, 0.0, 0.25, 18)  # the photo lies 15 m east of the tile's middle
     agrees = placed(2, 30.0, -0.25, 12)  # 30 - 15 m: there, too
     differs = placed(3, 30.0, 0.25, 14)  # 45 m
@@ -282,6 +284,25 @@ def test_overlapping_tiles_that_put_the_photo_at_one_place_support_each_other() 
     assert lead(best, agrees, elsewhere, also_elsewhere) == 18 + 12 - (13 + 9)
     assert lead(replace(best, geometry=None), agrees) == -CHANCE_INLIERS
     assert Neighbourhood([best, elsewhere]).evidence(0.9, 0.05).margin == MOST_MARGIN
+
+
+def test_how_the_mirror_image_compares_counts_where_the_first_candidate_is_near() -> None:
+    def checked(match: Match) -> Match:
+        assert match.geometry is not None
+        return replace(match, geometry=replace(match.geometry, confirmed=30, mirror_lead=-0.1))
+
+    def evidence(*matches: Match) -> Evidence:
+        return Neighbourhood(matches).evidence(0.9, 0.05)
+
+    best, near, elsewhere = (
+        placed(1, 0.0, 0.25, 18),
+        placed(2, 30.0, 0.0, 17),
+        placed(3, 900.0, 0.0, 16),
+    )
+    for matches in ((checked(best), near, elsewhere), (best, checked(near), elsewhere)):
+        assert (evidence(*matches).confirmed, evidence(*matches).mirror_lead) == (30, -0.1)
+    moved = evidence(best, near, checked(elsewhere))
+    assert (moved.confirmed, moved.mirror_lead) == (0, 0)
 
 
 def test_calibrations_without_keypoints_are_read_and_ignore_them() -> None:

@@ -92,6 +92,25 @@ def test_the_best_candidate_is_confirmed_where_it_shows_the_place_and_not_where_
     assert all(each is None or each.confirmed < 10 for each in mirrored)
 
 
+def test_the_photo_agrees_better_than_its_mirror_image_only_with_a_tile_of_its_place() -> None:
+    matcher = XFeatMatcher()
+    rows = matcher.describe(np.stack([window(ground(seed)) for seed in range(4)]))
+    scores = np.full(4, 0.5, np.float32)
+
+    found = matcher.verify(window(ground(2))[None], rows, scores).geometries
+
+    leads = [0.0 if each is None else each.mirror_lead for each in found]
+    assert [lead > 0.2 for lead in leads] == [False, False, True, False]
+    assert leads.count(0) == 3, "only the best candidate is compared"
+    alike = matcher._views(window(ground(2))[None], SIDE)
+    candidates = _Candidates(rows, scores)
+    own, mirrored = (
+        matcher._compared([view], candidates, 1).grid_scores_K
+        for view in (alike[0], alike[0].mirrored())
+    )
+    assert leads[2] == pytest.approx(own[2] - mirrored.max(), abs=1e-4)
+
+
 def test_the_weights_are_small_and_damaged_ones_are_refused(tmp_path: Path) -> None:
     assert SHIPPED_LIGHTERGLUE.stat().st_size < 4_000_000
     assert "Apache License 2.0" in SHIPPED_LIGHTERGLUE.with_suffix(".md").read_text()

@@ -45,7 +45,7 @@ MATCHED_PRECISION_OF_ALL = 0.99
 MATCH_CONFIDENCE = 0.9
 """Least confidence of a `match`, however right the more confident answers are. Our choice."""
 
-MATCHED_EVIDENCE = ("margin", "lead", "share", "confirmed")
+MATCHED_EVIDENCE = ("margin", "lead", "confirmed", "mirror_lead")
 """Evidence that a confidence with a matcher is fitted on. Our choice: the level of the other values
 differs from one pair of sources to the next."""
 

@@ -45,6 +45,9 @@ class Evidence:
     confirmed: float = 0.0
     """Inliers of the second comparison of the match that the matcher put first, where that lies at
     the best match's place, at most MOST_INLIERS."""
+    mirror_lead: float = 0.0
+    """By how much that match agrees better with the photo than any candidate does with the photo's
+    mirror image, -1..1; 0 where that was not compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,7 @@ class Calibration:
     spread: float = 0.0
     share: float = 0.0
     confirmed: float = 0.0
+    mirror_lead: float = 0.0
     match_lead: float = -1000.0
     """Least lead of a `match`; what a matcher does not find is never called so."""
 

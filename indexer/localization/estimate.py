@@ -128,9 +128,12 @@ class Neighbourhood:
         ]
         margin = self.best.score - max(others, default=self._matches[-1].score)
         most = MOST_MARGIN if any(inliers) else math.inf
-        confirmed = max(
-            _confirmed(match) for match, near in zip(self._matches, self._near, strict=True) if near
-        )
+        geometries = [
+            match.geometry
+            for match, near in zip(self._matches, self._near, strict=True)
+            if near and match.geometry is not None
+        ]
+        confirmed = max((geometry.confirmed for geometry in geometries), default=0)
         near_weight = sum(w for w, near in zip(weights, self._near, strict=True) if near)
         return Evidence(
             score=self.best.score,
@@ -142,6 +145,7 @@ class Neighbourhood:
             spread=0.0 if self.best.geometry is None else self.best.geometry.spread,
             share=0.0 if self.best.geometry is None else self.best.geometry.share,
             confirmed=min(confirmed, MOST_INLIERS),
+            mirror_lead=sum(geometry.mirror_lead for geometry in geometries),  # one is not 0
         )
 
     def _place_inliers(self) -> list[int]:
@@ -217,10 +221,6 @@ def reach_m(match: Match) -> float:
     """Return how far from a match another one may lie and still show the same place, m."""
     ground_m = match.record.ground_m
     return DEFAULT_REACH_M if ground_m is None else REACH_SIDES * ground_m
-
-
-def _confirmed(match: Match) -> int:
-    return 0 if match.geometry is None else match.geometry.confirmed
 
 
 def _centre(match: Match) -> tuple[float, float]:

@@ -1,20 +1,23 @@
 """LighterGlue in OpenVINO gives the correspondences of kornia's, and confirms right tiles only."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from kornia.feature import LightGlue
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from test_model_matching import SIDE, ground, window
 
 from model.errors import CheckpointError
+from model.matching.interface import Geometry
 from model.matching.keypoints import Keypoints
 from model.matching.lighterglue import SHIPPED_LIGHTERGLUE, WIDTH, LighterGlue
 from model.matching.xfeat import FEATURES, XFeat
-from model.matching.xfeat_matcher import CHECKED_INLIERS, XFeatMatcher, _Candidates
+from model.matching.xfeat_matcher import CHECKED_INLIERS, XFeatMatcher, _Candidates, _Found
 
 
 def keypoints(left: int) -> Keypoints:
@@ -92,7 +95,7 @@ def test_the_best_candidate_is_confirmed_where_it_shows_the_place_and_not_where_
     assert all(each is None or each.confirmed < 10 for each in mirrored)
 
 
-def test_the_photo_agrees_better_than_its_mirror_image_only_with_a_tile_of_its_place() -> None:
+def test_the_best_candidate_alone_gets_the_lead_over_the_mirror_image() -> None:
     matcher = XFeatMatcher()
     rows = matcher.describe(np.stack([window(ground(seed)) for seed in range(4)]))
     scores = np.full(4, 0.5, np.float32)
@@ -102,11 +105,11 @@ def test_the_photo_agrees_better_than_its_mirror_image_only_with_a_tile_of_its_p
     leads = [0.0 if each is None else each.mirror_lead for each in found]
     assert [lead > 0.2 for lead in leads] == [False, False, True, False]
     assert leads.count(0) == 3, "only the best candidate is compared"
-    alike = matcher._views(window(ground(2))[None], SIDE)
+    views = matcher._views(window(ground(2))[None], SIDE)
     candidates = _Candidates(rows, scores)
     own, mirrored = (
         matcher._compared([view], candidates, 1).grid_scores_K
-        for view in (alike[0], alike[0].mirrored())
+        for view in (views[0], views[0].mirrored())
     )
     assert leads[2] == pytest.approx(own[2] - mirrored.max(), abs=1e-4)
 
@@ -118,6 +121,25 @@ def test_the_weights_are_small_and_damaged_ones_are_refused(tmp_path: Path) -> N
     damaged.write_bytes(SHIPPED_LIGHTERGLUE.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=r"lighterglue\.safetensors: no readable"):
         LighterGlue(damaged).probabilities(keypoints(100), keypoints(120))
+
+
+def test_every_candidate_with_enough_inliers_can_show_that_a_photo_is_mirrored() -> None:
+    matcher = XFeatMatcher()
+    rows = matcher.describe(np.stack([window(ground(seed)) for seed in (3, 2)]))
+    (photo,) = matcher._views(window(ground(2))[None, :, :, ::-1], SIDE)
+
+    def is_mirrored(rows: NDArray[np.int8]) -> bool:
+        found = [
+            Geometry(homography_33=np.eye(3), inliers=count, spread=0.5, points_I4=np.empty((0, 4)))
+            for count in (40, 30)
+        ]
+        compared = _Found(np.zeros(2, np.float32), np.array([40, 30], np.float32), [*found])
+        own = replace(found[0], inliers=50)
+        candidates = _Candidates(rows, np.zeros(2, np.float32))
+        return matcher._mirror_fits_better(photo.mirrored(), candidates, compared, own)
+
+    assert is_mirrored(rows)  # the second candidate shows the place, the first has more inliers
+    assert not is_mirrored(rows[[0, 0]])
 
 
 def test_a_photo_that_fits_better_mirrored_has_no_geometry() -> None:

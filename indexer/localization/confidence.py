@@ -47,7 +47,7 @@ class Evidence:
     the best match's place, at most MOST_INLIERS."""
     mirror_lead: float = 0.0
     """By how much that match agrees better with the photo than any candidate does with the photo's
-    mirror image, -1..1; 0 where that was not compared."""
+    mirror image, about -1..1; 0 where that was not compared."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,7 +145,7 @@ class Neighbourhood:
             spread=0.0 if self.best.geometry is None else self.best.geometry.spread,
             share=0.0 if self.best.geometry is None else self.best.geometry.share,
             confirmed=min(confirmed, MOST_INLIERS),
-            mirror_lead=sum(geometry.mirror_lead for geometry in geometries),  # one is not 0
+            mirror_lead=sum(geometry.mirror_lead for geometry in geometries),  # one alone has it
         )
 
     def _place_inliers(self) -> list[int]:

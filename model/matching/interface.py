@@ -37,8 +37,8 @@ class Geometry:
     """Number of inliers of a second, independent comparison, which only the best candidate gets."""
     mirror_lead: float = 0.0
     """By how much the coarse agreement with the query exceeds the most that the query's mirror
-    image has with any candidate, -1..1. The mirror image shows what chance reaches for this query
-    and these candidates. 0 where it was not compared; only the best candidate gets it."""
+    image has with any candidate, about -1..1. The mirror image shows what chance reaches for this
+    query and these candidates. 0 where it was not compared; only the best candidate gets it."""
 
     @property
     def share(self) -> float:

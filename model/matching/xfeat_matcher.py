@@ -4,8 +4,8 @@ XFeat's descriptors survive a rotation of some 25 degrees, so the query is descr
 headings. The agreement of coarse grids, which costs little, selects the candidates and the two
 headings of each whose keypoints are compared; it counts only where no keypoints correspond. Where
 few do, the same follows with a smaller query: they survive a scale of some 1.4 only, and the photo
-may show a part of a tile. For the confidence LighterGlue compares the best candidate once more, and
-so is the query's mirror image: what that reaches is chance.
+may show a part of a tile. For the confidence, LighterGlue compares the best candidate once more.
+The query's mirror image is compared, too: what it reaches is chance.
 
 Shapes: N views, T headings, S side, K candidates, B bytes of a row.
 """
@@ -174,12 +174,12 @@ class XFeatMatcher:
         size = views[0] if scale_of(geometry.homography_33) > SMALL_SCALE else views[-1]
         mirrored = size.mirrored()
         compared = self._compared([mirrored], candidates, MIRROR_COMPARED)
-        if self._fits_better(mirrored, candidates, compared, geometry):
+        if self._mirror_fits_better(mirrored, candidates, compared, geometry):
             return None
         lead = found.grid_scores_K[best] - compared.grid_scores_K.max()
         return replace(geometry, mirror_lead=float(lead))
 
-    def _fits_better(
+    def _mirror_fits_better(
         self, mirrored: View, candidates: "_Candidates", compared: "_Found", found: Geometry
     ) -> bool:
         """Return whether the mirror image of a query corresponds better to a candidate.

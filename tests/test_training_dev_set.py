@@ -1,6 +1,7 @@
 """The development set: its parts' positions and its scores."""
 
 import csv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from indexer.geo import distance_m
 from training.dev_set.build import PARTS, build_part
 from training.dev_set.chia import chia
-from training.dev_set.helsinki import TILE_M, helsinki
+from training.dev_set.helsinki import TILE_M, WIDE_TILE_M, helsinki, helsinki_75
 from training.dev_set.images import Shown, write_part
 from training.dev_set.scores import PartScore, place_interval, selecting_mean
 from training.errors import DataError
@@ -61,24 +62,44 @@ def test_a_cloud_of_another_form_is_refused(tmp_path: Path, bytes_kept: int) -> 
         PointCloud.read(tmp_path / "c.ply")
 
 
-def test_helsinki_views_and_the_tile_below_them_show_the_same_ground(tmp_path: Path) -> None:
-    """East half red, west half blue in both sources."""
+def write_halves(folder: Path) -> None:
+    """Write a place whose east half is red and whose west half is blue, in both sources."""
     points = [
         (x, y, z, *((200, 0, 0) if x > 0 else (0, 0, 200))) for x, y, z, *_ in grid((0, 0, 0))
     ]
-    write_cloud(tmp_path / "a_cloud.ply", points)
+    write_cloud(folder / "a_cloud.ply", points)
     ortho = np.zeros((500, 500, 3), np.uint8)
     ortho[:, :250], ortho[:, 250:] = (0, 0, 200), (200, 0, 0)
-    Image.fromarray(ortho).save(tmp_path / "a_ortho.jpg", quality=95)
-    shown = list(helsinki(tmp_path))
-    tiles = [one for one in shown if one.view == "satellite"]
-    views = [one for one in shown if one.view == "drone"]
-    assert len(tiles) == 49
-    for view in views:
-        nearest = min(tiles, key=lambda tile: distance_m(*tile.position, *view.position))
-        assert distance_m(*nearest.position, *view.position) < TILE_M / 2
+    Image.fromarray(ortho).save(folder / "a_ortho.jpg", quality=95)
+
+
+@pytest.mark.parametrize(
+    ("part", "tile_m", "tiles", "views"),
+    [(helsinki, TILE_M, 49, 30), (helsinki_75, WIDE_TILE_M, 36, 24)],
+)
+def test_helsinki_views_and_the_tile_below_them_show_the_same_ground(
+    tmp_path: Path,
+    part: Callable[[Path], Iterator[Shown]],
+    tile_m: float,
+    tiles: int,
+    views: int,
+) -> None:
+    write_halves(tmp_path)
+    shown = list(part(tmp_path))
+    maps = [one for one in shown if one.view == "satellite"]
+    flown = [one for one in shown if one.view == "drone"]
+    assert (len(maps), len(flown)) == (tiles, views)
+    assert {tile.ground_m for tile in maps} == {tile_m}
+    for view in flown:
+        nearest = min(maps, key=lambda tile: distance_m(*tile.position, *view.position))
+        assert distance_m(*nearest.position, *view.position) < tile_m / 2
         reds = [np.asarray(one.pixels)[96:160, 96:160, 0].mean() for one in (view, nearest)]
         assert (min(reds) > 100) or (max(reds) < 100) or abs(view.position[1] - 25.0) < 4e-4
+
+
+def test_parts_of_one_city_are_left_out_of_a_fit_together() -> None:
+    assert PARTS["helsinki"].city == PARTS["helsinki-75"].city
+    assert len({part.city for part in PARTS.values()}) == len(PARTS) - 1
 
 
 def test_a_photo_without_a_pose_is_refused(tmp_path: Path) -> None:

@@ -103,11 +103,11 @@ def test_answers_to_a_part_are_also_judged_where_its_place_is_not_in_the_map(
     write_part(tmp_path / "part", shown)
     embedder = Embedder.load(weights, matcher="xfeat")
 
-    found = part_answers(tmp_path / "part", 30.0, embedder, tmp_path / "out")
+    found = part_answers(tmp_path / "part", 30.0, embedder, tmp_path / "out", city="a town")
 
     assert found.recall1 == 100.0
     assert (found.confidence.first_right, found.confidence.answered_out_of_map) == (1.0, 0.0)
     assert (found.confidence.queries, found.confidence.out_of_map) == (12, 6)
     kept = read_samples(tmp_path / "out" / "part.jsonl")
     assert [item.in_map for item in kept] == [True, False] * 6
-    assert {item.source for item in kept} == {"part"}
+    assert {item.source for item in kept} == {"a town"}

@@ -119,7 +119,12 @@ def _answers(
         folder = out / "answers" / f"{embedder.sha256[:12]}-{matcher}"
         found = {
             name: part_answers(
-                build_part(name, data, out), PARTS[name].within_m, embedder, folder, every
+                build_part(name, data, out),
+                PARTS[name].within_m,
+                embedder,
+                folder,
+                every=every,
+                city=PARTS[name].city,
             )
             for name in names
         }

@@ -4,7 +4,7 @@ Unlike `scores`, this is the whole served path: a gallery on disk, re-ranking, t
 confidence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.building.operations import build
@@ -31,12 +31,19 @@ class PartAnswers:
 
 
 def part_answers(
-    folder: Path, within_m: float, embedder: Embedder, out: Path, every: int = 1
+    folder: Path,
+    within_m: float,
+    embedder: Embedder,
+    out: Path,
+    *,
+    every: int = 1,
+    city: str | None = None,
 ) -> PartAnswers:
     """Return the answers to every N-th drone image, each with and without its place in the map.
 
     The gallery is built below `out` once; the evidence of every answer is written there too, for
-    `safenet-index calibrate --join`.
+    `safenet-index calibrate --join`, under the name of its city (default: the part's), as one fit
+    leaves a city out.
 
     Raises:
         SourceError: the part's table or an image cannot be read.
@@ -48,7 +55,8 @@ def part_answers(
     truth = read_truth(folder / "gps.csv", files)
     gallery = Gallery.open(out / "galleries", name, embedder=embedder)
     try:
-        found = list(samples(gallery, embedder, files, truth, remove_m=REMOVED_M))
+        answered = samples(gallery, embedder, files, truth, remove_m=REMOVED_M)
+        found = [replace(item, source=city or name) for item in answered]
     finally:
         gallery.close()
     write_samples(out / f"{name}.jsonl", found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.dev_set.chia import chia
-from training.dev_set.helsinki import helsinki
+from training.dev_set.helsinki import helsinki, helsinki_75
 from training.dev_set.images import Shown, write_part
 from training.dev_set.overhead import flown_over, morava
 
@@ -24,6 +24,8 @@ class Part:
     """Distance up to which the first match is a hit: half a tile, or the same place (1)."""
     selects: bool
     """Whether weights are selected by it; otherwise it only guards against losses."""
+    city: str
+    """Name under which its answers fit a confidence; those of one city count as one source."""
     images: Callable[[Path, Path], Iterator[Shown]]
     """Makes the images from the source's folder; the second folder is for scratch files."""
 
@@ -34,18 +36,53 @@ def _flights(word: str) -> Callable[[Path, Path], Iterator[Shown]]:
 
 PARTS: dict[str, Part] = {
     "helsinki": Part(
-        source="helsinki", within_m=30.0, selects=True, images=lambda source, _: helsinki(source)
+        source="helsinki",
+        within_m=30.0,
+        selects=True,
+        city="helsinki",
+        images=lambda source, _: helsinki(source),
+    ),
+    "helsinki-75": Part(
+        source="helsinki",
+        within_m=50.0,
+        selects=False,
+        city="helsinki",
+        images=lambda source, _: helsinki_75(source),
     ),
     "naip-claremont": Part(
-        source="overhead", within_m=1.0, selects=True, images=_flights("claremont")
+        source="overhead",
+        within_m=1.0,
+        selects=True,
+        city="claremont",
+        images=_flights("claremont"),
     ),
     "naip-riverside": Part(
-        source="overhead", within_m=1.0, selects=True, images=_flights("riverside")
+        source="overhead",
+        within_m=1.0,
+        selects=True,
+        city="riverside",
+        images=_flights("riverside"),
     ),
-    "chia": Part(source="chia", within_m=25.0, selects=True, images=lambda source, _: chia(source)),
-    "kumamoto": Part(source="orthos", within_m=1.0, selects=False, images=_flights("kumamoto")),
+    "chia": Part(
+        source="chia",
+        within_m=25.0,
+        selects=True,
+        city="chia",
+        images=lambda source, _: chia(source),
+    ),
+    "kumamoto": Part(
+        source="orthos",
+        within_m=1.0,
+        selects=False,
+        city="kumamoto",
+        images=_flights("kumamoto"),
+    ),
     "morava": Part(
-        source="morava", within_m=50.0, selects=False, images=lambda source, _: morava(source)
+        source="morava",
+        within_m=50.0,
+        selects=False,
+        city="morava",
+        images=lambda source, _: morava(source),
     ),
 }
 

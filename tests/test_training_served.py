@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from evaluation_samples import university_test
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from indexer import Gallery, localize
 from indexer.building import operations
@@ -22,7 +22,7 @@ from model.matching.choice import NONE
 from model.matching.xfeat_matcher import XFeatMatcher
 from model.network import SafeNet
 from training.data.layouts import read_benchmark
-from training.dev_set.answers import part_answers
+from training.dev_set.answers import MirroredAnswers, part_answers
 from training.dev_set.images import Shown, write_part
 from training.evaluation.descriptor_cache import DescriptorCache
 from training.evaluation.embedding import EmbeddingOptions, ImageSetEmbedder
@@ -111,3 +111,23 @@ def test_answers_to_a_part_are_also_judged_where_its_place_is_not_in_the_map(
     kept = read_samples(tmp_path / "out" / "part.jsonl")
     assert [item.in_map for item in kept] == [True, False] * 6
     assert {item.source for item in kept} == {"a town"}
+    assert found.mirrored is None
+
+
+def test_mirrored_views_that_are_a_match_are_counted_by_place(
+    weights: Path, tmp_path: Path
+) -> None:
+    """The view of place 0 shows its tile mirrored, that of place 1 the tile of place 2."""
+    tiles = [speckle(place) for place in range(6)]
+    views = [ImageOps.mirror(tiles[0]), ImageOps.mirror(tiles[2]), *tiles[2:5]]
+    shown = [
+        Shown(view=view, place=str(place), position=(40.0 + place, 8.0), pixels=pixels)
+        for view, pictures in (("satellite", tiles), ("drone", views))
+        for place, pixels in enumerate(pictures)
+    ]
+    write_part(tmp_path / "part", shown)
+    embedder = Embedder.load(weights, matcher="xfeat")
+
+    found = part_answers(tmp_path / "part", 30.0, embedder, tmp_path / "out", mirrored=True)
+
+    assert found.mirrored == MirroredAnswers(queries=5, matches=2, elsewhere=1)

@@ -48,6 +48,13 @@ def dev_set_command(
     every: Annotated[
         int, typer.Option(min=1, help="With --matcher: search for every N-th view only.")
     ] = 1,
+    mirrored: Annotated[
+        bool,
+        typer.Option(
+            "--mirrored",
+            help="With --matcher: search for every view's mirror image, too, which shows no place.",
+        ),
+    ] = False,
 ) -> None:
     """Print R@1 of drone views of one source on tiles of another, without re-ranking.
 
@@ -61,7 +68,7 @@ def dev_set_command(
             raise typer.BadParameter(f"{name!r}: choose from {', '.join(PARTS)}")
     if matcher is not None:
         with one_line_errors():
-            _answers(names, data, out, weights, matcher, every, json_file)
+            _answers(names, data, out, weights, matcher, every, json_file, mirrored=mirrored)
         return
     with one_line_errors():
         results: dict[str, dict[str, PartScore]] = {}
@@ -107,9 +114,13 @@ def _answers(
     matcher: str,
     every: int,
     json_file: Path | None,
+    *,
+    mirrored: bool,
 ) -> None:
     table = Table(title=f"answers in percent, --matcher {matcher}")
-    headings = ("R@1", "answered", "right", "refused", "answered elsewhere", "refused elsewhere")
+    headings = ["R@1", "answered", "right", "refused", "answered elsewhere", "refused elsewhere"]
+    if mirrored:
+        headings += ["mirrored: matches of", "with another place"]
     for heading in ("weights", "part", *headings):
         table.add_column(heading)
     results: dict[str, dict[str, PartAnswers]] = {}
@@ -125,6 +136,7 @@ def _answers(
                 folder,
                 every=every,
                 city=PARTS[name].city,
+                mirrored=mirrored,
             )
             for name in names
         }
@@ -133,7 +145,10 @@ def _answers(
             of = one.confidence
             shares = [of.answered, of.answered_right, of.in_map_refused]
             shares += [of.answered_out_of_map, of.out_of_map_refused]
-            row = (f"{one.recall1:.1f}", *(f"{100 * share:.1f}" for share in shares))
+            row = [f"{one.recall1:.1f}", *(f"{100 * share:.1f}" for share in shares)]
+            if one.mirrored is not None:
+                row.append(f"{one.mirrored.matches} of {one.mirrored.queries}")
+                row.append(str(one.mirrored.elsewhere))
             table.add_row(str(file or embedder.name), name, *row)
     print_table(table)
     if json_file is not None:

@@ -12,10 +12,9 @@ from PIL import ImageOps
 
 from indexer.building.operations import build
 from indexer.gallery.gallery import Gallery
-from indexer.geo import distance_m
+from indexer.localization.calibration import sample
 from indexer.localization.calibration_report import Report, report
 from indexer.localization.confidence import calibration_of
-from indexer.localization.estimate import reach_m
 from indexer.localization.evaluation import read_truth, samples
 from indexer.localization.localize import localize
 from indexer.localization.sample_files import write_samples
@@ -104,8 +103,6 @@ def mirrored_answers(
     for file in files:
         answer = localize(ImageOps.mirror(open_image(file)), gallery, embedder)
         if answer.status == "match":
-            best = answer.matches[0]
-            away_m = distance_m(*truth[file], best.record.latitude, best.record.longitude)
             matches += 1
-            elsewhere += away_m > reach_m(best)
+            elsewhere += not sample(answer, truth[file], in_map=True).correct
     return MirroredAnswers(queries=len(files), matches=matches, elsewhere=elsewhere)

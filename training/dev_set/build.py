@@ -30,8 +30,15 @@ class Part:
     """Makes the images from the source's folder; the second folder is for scratch files."""
 
 
-def _flights(word: str) -> Callable[[Path, Path], Iterator[Shown]]:
-    return lambda source, scratch: flown_over(source, word, scratch, views=3)
+def _flown(source: str, city: str, *, selects: bool) -> Part:
+    """Return the part of the overhead images whose path contains a city's name."""
+    return Part(
+        source=source,
+        within_m=1.0,
+        selects=selects,
+        city=city,
+        images=lambda folder, scratch: flown_over(folder, city, scratch, views=3),
+    )
 
 
 PARTS: dict[str, Part] = {
@@ -49,20 +56,8 @@ PARTS: dict[str, Part] = {
         city="helsinki",
         images=lambda source, _: helsinki_75(source),
     ),
-    "naip-claremont": Part(
-        source="overhead",
-        within_m=1.0,
-        selects=True,
-        city="claremont",
-        images=_flights("claremont"),
-    ),
-    "naip-riverside": Part(
-        source="overhead",
-        within_m=1.0,
-        selects=True,
-        city="riverside",
-        images=_flights("riverside"),
-    ),
+    "naip-claremont": _flown("overhead", "claremont", selects=True),
+    "naip-riverside": _flown("overhead", "riverside", selects=True),
     "chia": Part(
         source="chia",
         within_m=25.0,
@@ -70,13 +65,7 @@ PARTS: dict[str, Part] = {
         city="chia",
         images=lambda source, _: chia(source),
     ),
-    "kumamoto": Part(
-        source="orthos",
-        within_m=1.0,
-        selects=False,
-        city="kumamoto",
-        images=_flights("kumamoto"),
-    ),
+    "kumamoto": _flown("orthos", "kumamoto", selects=False),
     "morava": Part(
         source="morava",
         within_m=50.0,

@@ -56,7 +56,10 @@ def helsinki(folder: Path) -> Iterator[Shown]:
 
 
 def helsinki_75(folder: Path) -> Iterator[Shown]:
-    """Yield tiles of 75 m and views that show 64 to 84 m, as many from each of four pitches."""
+    """Yield tiles of 75 m and views that show 64 to 84 m, as many from each of four pitches.
+
+    They are from 60 to 90 m above ground, at the places of `helsinki`.
+    """
     test = _Test(tile_m=WIDE_TILE_M, step_m=WIDE_STEP_M, cameras=_wide_cameras, stream=2)
     yield from _shown(folder, test)
 

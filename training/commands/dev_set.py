@@ -66,6 +66,16 @@ def dev_set_command(
     for name in names:
         if name not in PARTS:
             raise typer.BadParameter(f"{name!r}: choose from {', '.join(PARTS)}")
+    if matcher is None and (every > 1 or mirrored):
+        raise typer.BadParameter(
+            "They need --matcher, as in --matcher xfeat; the descriptor alone takes all views.",
+            param_hint="--every and --mirrored",
+        )
+    if matcher is not None and (turns is not None or input_size is not None):
+        raise typer.BadParameter(
+            "They need the descriptor alone, without --matcher; a search takes the weights' own.",
+            param_hint="--turns and --input-size",
+        )
     if matcher is not None:
         with one_line_errors():
             _answers(names, data, out, weights, matcher, every, json_file, mirrored=mirrored)

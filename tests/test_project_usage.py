@@ -35,6 +35,7 @@ from training.world.cli import app as world_app
         (eval_app, "dev-set data --out dev --mirrored", "--mirrored: They need --matcher"),
         (eval_app, "dev-set data --out dev --every 4", "--every and --mirrored: They need"),
         (eval_app, "dev-set a --out b --matcher xfeat --turns 1", "--turns and --input-size: They"),
+        (eval_app, "dev-set a --out b --matcher none --input-size 256", "--input-size: They need"),
         (eval_app, "tables --workers many", "Invalid value for '--workers': "),
         (eval_app, "tables --which XX", "--which XX: choose from"),
         (eval_app, "figures --frob", "No such option: --frob; see: "),

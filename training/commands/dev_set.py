@@ -29,10 +29,16 @@ def dev_set_command(
     ] = None,
     turns: Annotated[
         int | None,
-        typer.Option(help="Quarter turns averaged on both sides: 1, 2, 4; default: the weights'."),
+        typer.Option(
+            help="Without --matcher: quarter turns averaged on both sides: 1, 2, 4; "
+            "default: the weights'."
+        ),
     ] = None,
     input_size: Annotated[
-        int | None, typer.Option(min=64, max=1024, help="Another input side than trained, px.")
+        int | None,
+        typer.Option(
+            min=64, max=1024, help="Without --matcher: another input side than trained, px."
+        ),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the figures here.")

@@ -14,6 +14,7 @@ from rasterio import Affine
 
 from indexer.building.compact import compact
 from indexer.building.operations import build, remove
+from indexer.building.repair import rebuild
 from indexer.gallery.gallery import Gallery
 from indexer.geo import distance_m, offset, square_corners
 from indexer.localization.answer import Answer
@@ -130,6 +131,18 @@ def test_keypoints_place_a_photo_to_a_metre_and_its_heading(
     assert found.evidence is not None
     assert found.evidence.inliers >= 30
     assert found.evidence.lead > 5
+
+
+def test_rebuild_makes_the_rows_that_a_gallery_lacks(
+    tmp_path: Path, folder: Path, matching: MatchingEmbedder
+) -> None:
+    source = open_source(folder, SourceOptions(tile_m=(75.0,), overlap=0.5))
+    build(tmp_path, "earlier", source, MatchingEmbedder(None))
+
+    first, second = (rebuild(tmp_path, "earlier", matching) for _ in range(2))
+
+    assert first.matcher_rows == first.size == len(rows(tmp_path, "earlier"))
+    assert second.matcher_rows == 0
 
 
 def test_a_gallery_without_rows_gives_the_same_answer(

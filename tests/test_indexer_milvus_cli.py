@@ -46,7 +46,9 @@ def test_a_gallery_is_built_searched_described_and_exported(run, tmp_path: Path)
         assert "9 footprints" in run("export", "map", "out.geojson", *at).output
         assert "1 STAC items" in run("export", "map", "stac", "--stac", *at).output
         assert "map: 10 images, version 000004" in run("update", "map", *at).output
-        assert "0 pictures made again" in run("rebuild", "map", *at).output
+        assert (
+            "0 pictures and 0 rows for the matcher made again" in run("rebuild", "map", *at).output
+        )
         wrong = run("search", "map", "query.png", "--source", "none", *at, ok=False)
         assert "choose from: more, tiles" in wrong.stderr
         again = run("build", "map", "tiles", "--objects", "objects", *at, ok=False)

@@ -141,17 +141,19 @@ def test_a_grid_agrees_fully_with_itself_and_with_its_shifted_copy_where_they_ov
 def test_a_row_keeps_grid_and_keypoints() -> None:
     chance = np.random.default_rng(6)
     grid = chance.uniform(-0.5, 0.5, (GRID_SIDE, GRID_SIDE, xfeat_rows.GRID_WIDTH))
-    places = (np.array([[0, 0], [223, 100], [5, 223]], np.float32) + 0.5) / SIDE - 0.5
+    places = (np.array([[0, 0], [255, 100], [5, 255]], np.float32) + 0.5) / 256 - 0.5
     descriptors = chance.uniform(-0.5, 0.5, (3, 64)).astype(np.float32)
 
-    row = xfeat_rows.packed(grid.astype(np.float32), Keypoints(places, descriptors), SIDE)
-    back = xfeat_rows.keypoints(row, SIDE)
+    own, enlarged = Keypoints(places, descriptors), Keypoints(places[:2], descriptors[1:])
+    row = xfeat_rows.packed(grid.astype(np.float32), own, enlarged)
 
     assert row.shape == (xfeat_rows.ROW_BYTES,)
     assert row.dtype == np.int8
     assert np.abs(xfeat_rows.grids(row[None])[0] - grid).max() < 0.005
-    assert np.allclose(back.places_P2, places, atol=1e-6)
-    assert np.abs(back.descriptors_PD - descriptors).max() < 0.005
+    read = xfeat_rows.keypoints(row), xfeat_rows.enlarged_keypoints(row)
+    for back, put in zip(read, (own, enlarged), strict=True):
+        assert np.allclose(back.places_P2, put.places_P2, atol=1e-6)
+        assert np.abs(back.descriptors_PD - put.descriptors_PD).max() < 0.005
 
 
 def test_rotated_views_are_clockwise_steps_of_45_degrees() -> None:
@@ -203,6 +205,8 @@ def test_a_photo_that_shows_half_of_a_tile_is_placed_on_it(matcher: XFeatMatcher
     middle, right = mapped(geometry.homography_33, np.array([[0.0, 0.0], [0.1, 0.0]]))
     assert np.abs(middle - (np.array(centre) - 224) / 448).max() < 0.01
     assert np.linalg.norm(right - middle) == pytest.approx(0.05, rel=0.1)
+    assert geometry.inliers > 60
+    assert geometry.confirmed > 60
 
 
 def test_a_candidate_scores_by_its_inliers_alone(matcher: XFeatMatcher) -> None:

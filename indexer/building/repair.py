@@ -1,7 +1,8 @@
 """Finds inconsistencies in a gallery and repairs them from what is intact.
 
 The database is the source of truth. A descriptor that does not match its check sum is computed
-again from the stored picture, a missing picture is read from the source, the index is rebuilt.
+again from the stored picture, so is a matcher's row that is missing or that an earlier version
+made, a missing picture is read from the source, the index is rebuilt.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.building.checks import refuse_unfinished, require
+from indexer.building.embedding import complete_matcher_row
 from indexer.building.progress import Progress, Silent
 from indexer.building.publish import KEEP, publish
 from indexer.building.work_folder import faults, restore_lost
@@ -92,6 +94,7 @@ class Repair:
 
     descriptors: int
     pictures: int
+    matcher_rows: int
     lost: tuple[str, ...]
     version: str
     size: int
@@ -122,7 +125,7 @@ def rebuild(
                 f"gallery {name!r} was made with weights {row.weights_name}, these are "
                 f"{embedder.name}; use those"
             )
-        descriptors, pictures, lost = _repair_images(writer, embedder)
+        descriptors, pictures, matcher_rows, lost = _repair_images(writer, embedder)
         writer.database.delete_lost(lost)
         writer.database.place_again()
         writer.database.set_index_kind(index_kind or row.index_kind)
@@ -130,22 +133,26 @@ def rebuild(
         return Repair(
             descriptors=descriptors,
             pictures=pictures,
+            matcher_rows=matcher_rows,
             lost=tuple(lost),
             version=version,
             size=writer.database.count(),
         )
 
 
-def _repair_images(writer: Writer, embedder: DescriptorModel) -> tuple[int, int, list[str]]:
+def _repair_images(writer: Writer, embedder: DescriptorModel) -> tuple[int, int, int, list[str]]:
     row = writer.row
     writer.progress.start(writer.database.count())
     path = writer.folder.descriptors(row.generation)
     rows = DescriptorFile(path, row.descriptor_dim, row.local_bytes, writable=True)
     pictures, lost = _repair_pictures(writer)
-    descriptors = 0
+    descriptors = matcher_rows = 0
     for image in writer.database.stored():
         writer.progress.advance(added=0, skipped=0, failed=0, unchanged=1)
-        if image.record.image_id in lost or rows.sound(image.slot, image.descriptor_crc32):
+        if image.record.image_id in lost:
+            continue
+        matcher_rows += complete_matcher_row(embedder, writer.pictures, image.picture_sha256)
+        if rows.sound(image.slot, image.descriptor_crc32):
             continue
         picture = open_image(writer.pictures.read(image.picture_sha256))
         pixels_1 = embedder.preprocess(picture)[None]
@@ -155,7 +162,7 @@ def _repair_images(writer: Writer, embedder: DescriptorModel) -> tuple[int, int,
     rows.reach(row.next_slot)
     rows.close()
     writer.progress.stop()
-    return descriptors, pictures, lost
+    return descriptors, pictures, matcher_rows, lost
 
 
 def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:

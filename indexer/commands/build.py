@@ -235,8 +235,9 @@ def rebuild(
             )
         report.result(gallery=name, **asdict(done))
         print(
-            f"{name}: {done.size} images, version {done.version} ({done.descriptors} descriptors "
-            f"and {done.pictures} pictures made again, {len(done.lost)} images lost)"
+            f"{name}: {done.size} images, version {done.version} ({done.descriptors} descriptors, "
+            f"{done.pictures} pictures and {done.matcher_rows} rows for the matcher made again, "
+            f"{len(done.lost)} images lost)"
         )
         for image_id in done.lost:
             print(f"lost: {image_id}")

@@ -3,9 +3,9 @@
 XFeat's descriptors survive a rotation of some 25 degrees, so the query is described at eight
 headings. The agreement of coarse grids, which costs little, selects the candidates and the two
 headings of each whose keypoints are compared; it counts only where no keypoints correspond. Where
-few do, the same follows with a smaller query: they survive a scale of some 1.4 only, and the photo
-may show a part of a tile. For the confidence, LighterGlue compares the best candidate once more.
-The query's mirror image is compared, too: what it reaches is chance.
+few do, the same follows as if the photo showed a part of a tile, with keypoints of enlarged gallery
+images: they survive a scale of some 1.4 only. For the confidence, LighterGlue compares the best
+candidate once more. The query's mirror image is compared, too: what it reaches is chance.
 
 Shapes: N views, T headings, S side, K candidates, B bytes of a row.
 """
@@ -29,22 +29,27 @@ from model.matching.grid import agreement, spectra
 from model.matching.interface import CHANCE_INLIERS, Geometry, Verified
 from model.matching.keypoints import Keypoints
 from model.matching.lighterglue import LighterGlue
-from model.matching.xfeat import SHIPPED_XFEAT, XFeat, XFeatMaps
-from model.matching.xfeat_view import View, rotated
+from model.matching.xfeat import SHIPPED_XFEAT, XFeat
+from model.matching.xfeat_view import Headings, View, rotated
 
 SIDE = 224
 """Side of the network's input, px: that of the shipped weights, so that nothing is resampled. Our
 choice: 320 and 448 find no more."""
 
 SMALL_SIDE = 128
-"""Side of the query the second time, px. Our choice: the photo is compared as if it showed 4/7 of
-the tile's side, so that both together reach from 0.4 to 1.4."""
+"""Side of the query whose grids are compared the second time, px. Our choice: the photo is compared
+as if it showed 4/7 of the tile's side, so that both together reach from 0.4 to 1.4."""
+
+ENLARGED_SIDE = 384
+"""Side of gallery images whose keypoints are compared the second time, px: so enlarged that a photo
+of 4/7 of the tile's side has about their scale. Our choice: enlarged tiles have three times the
+keypoints of smaller photos."""
 
 DECIDED = 30
 """Number of inliers from which there is no second time."""
 
 SMALL_GAIN = 1.2
-"""Factor of the grid's agreement the second time: that of fewer cells is smaller."""
+"""Factor of the grid's agreement the second time: that of fewer cells is part."""
 
 COMPARED = 8
 """Number of candidates whose keypoints are compared. Our choice: 6 lose one or two points, 30 find
@@ -67,7 +72,7 @@ with 0.7 one more mirrored photo of NAIP is not noticed."""
 
 SMALL_SCALE = 0.75
 """Size of the query's square in the gallery image, sides, below which its mirror image is compared
-at the smaller size. Our choice: between 1 and 4/7. Compared at both sizes, and with SMALL_GAIN, its
+as a part of a tile. Our choice: between 1 and 4/7. Compared both ways, and with SMALL_GAIN, its
 agreement by chance is so large that it tells right and wrong answers less well apart."""
 
 ENOUGH_INLIERS = 50
@@ -97,7 +102,7 @@ class XFeatMatcher:
     row_bytes = xfeat_rows.ROW_BYTES
     weight = WEIGHT
 
-    row_format = "xfeat-1"
+    row_format = "xfeat-2"
 
     def __init__(self, weights: Path = SHIPPED_XFEAT) -> None:
         """Read the calibration; the network is compiled when it is first used.
@@ -124,14 +129,26 @@ class XFeatMatcher:
 
     def describe(self, pixels_N3SS: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Return what a gallery keeps of images: int8 [N, B]; the same on every processor."""
-        pixels_N3SS, network = _resized(pixels_N3SS, SIDE), self._network(SIDE, bf16=False)
         rows = [
-            _row(network, maps, index)
+            row_B
             for start in range(0, len(pixels_N3SS), BATCH)
-            for maps in [network(pixels_N3SS[start : start + BATCH])]
-            for index in range(len(maps.peaks_NSS))
+            for row_B in self._rows(pixels_N3SS[start : start + BATCH])
         ]
         return np.stack(rows) if rows else np.empty((0, self.row_bytes), np.int8)
+
+    def _rows(self, pixels_N3SS: NDArray[np.uint8]) -> list[NDArray[np.int8]]:
+        """Return what a gallery keeps of a batch of images."""
+        network, enlarging = (self._network(side, bf16=False) for side in (SIDE, ENLARGED_SIDE))
+        maps = network(_resized(pixels_N3SS, SIDE))
+        enlarged = enlarging(_resized(pixels_N3SS, ENLARGED_SIDE))
+        return [
+            xfeat_rows.packed(
+                network.grid(maps.features_NMMD[index]),
+                maps.keypoints(index, xfeat_rows.GALLERY_KEYPOINTS),
+                enlarged.keypoints(index, xfeat_rows.ENLARGED_KEYPOINTS),
+            )
+            for index in range(len(pixels_N3SS))
+        ]
 
     def verify(
         self,
@@ -143,11 +160,13 @@ class XFeatMatcher:
         step = max(1, -(-len(pixels_N3SS) // VIEWS))
         views_N3SS = pixels_N3SS[::step]
         candidates = _Candidates(rows_KB, scores_K)
-        sizes = [self._views(views_N3SS, SIDE)]
+        images = self._headings(views_N3SS, SIDE)
+        sizes = [[View(image) for image in images]]
         found = self._compared(sizes[0], candidates, COMPARED)
         if len(rows_KB) and found.inliers_K.max() < DECIDED:
-            sizes.append(self._views(views_N3SS, SMALL_SIDE))
-            found = found.with_smaller(self._compared(sizes[1], candidates, COMPARED))
+            small = self._headings(views_N3SS, SMALL_SIDE)
+            sizes.append([View(*both) for both in zip(images, small, strict=True)])
+            found = found.with_part(self._compared(sizes[1], candidates, COMPARED))
         matched_K = found.scores()
         geometries = list(found.geometries)
         if len(rows_KB):
@@ -162,7 +181,7 @@ class XFeatMatcher:
         """Return the geometry of the best candidate as other comparisons leave it.
 
         Args:
-            views: the query at the sizes that were needed.
+            views: the query as the whole, and, where that was needed, as a part of a tile.
             candidates: all of them.
             best: which is the best.
             found: what corresponds between them and the query.
@@ -170,9 +189,9 @@ class XFeatMatcher:
         geometry = found.geometries[best]
         if geometry is None or geometry.inliers < CHECKED_INLIERS:
             return geometry
-        geometry = views[0].confirmed(candidates.keypoints(best), geometry, self._glue)
-        size = views[0] if scale_of(geometry.homography_33) > SMALL_SCALE else views[-1]
-        mirrored = size.mirrored()
+        view = views[0] if scale_of(geometry.homography_33) > SMALL_SCALE else views[-1]
+        geometry = view.confirmed(candidates.keypoints(best, view), geometry, self._glue)
+        mirrored = view.mirrored()
         compared = self._compared([mirrored], candidates, MIRROR_COMPARED)
         if self._mirror_fits_better(mirrored, candidates, compared, geometry):
             return None
@@ -197,16 +216,17 @@ class XFeatMatcher:
         for candidate in np.nonzero(compared.inliers_K > least)[0].tolist():
             other = compared.geometries[candidate]
             assert other is not None
-            other = mirrored.confirmed(candidates.keypoints(candidate), other, self._glue)
+            points = candidates.keypoints(candidate, mirrored)
+            other = mirrored.confirmed(points, other, self._glue)
             if other.inliers + other.confirmed > found.inliers + found.confirmed:
                 return True
         return False
 
-    def _views(self, pixels_N3SS: NDArray[np.uint8], side: int) -> list[View]:
-        """Return a query's images, `side` pixels wide, at every heading."""
+    def _headings(self, pixels_N3SS: NDArray[np.uint8], side: int) -> list[Headings]:
+        """Return a query's images, `side` pixels wide, described at every heading."""
         network = self._network(side, bf16=True)
         images = _resized(pixels_N3SS, side)
-        return [View(network, rotated(image_3SS), side / SIDE) for image_3SS in images]
+        return [Headings(network, rotated(image_3SS)) for image_3SS in images]
 
     def _compared(self, views: list[View], candidates: "_Candidates", count: int) -> "_Found":
         """Return what corresponds between a query's views and the `count` best candidates."""
@@ -216,7 +236,7 @@ class XFeatMatcher:
         geometries: list[Geometry | None] = [None] * len(before_K)
         inliers_K = np.zeros(len(before_K), dtype=np.float32)
         for candidate in np.argsort(-before_K, kind="stable")[:count].tolist():
-            points = candidates.keypoints(candidate)
+            points = candidates.keypoints(candidate, views[0])
             found = [
                 view.closest(points, agreed_KT[candidate])
                 for view, agreed_KT in zip(views, agreed_NKT, strict=True)
@@ -224,12 +244,6 @@ class XFeatMatcher:
             geometries[candidate] = found[0]
             inliers_K[candidate] = np.mean([0 if one is None else one.inliers for one in found])
         return _Found(grid_scores_K, inliers_K, geometries)
-
-
-def _row(network: XFeat, maps: XFeatMaps, index: int) -> NDArray[np.int8]:
-    """Return what a gallery keeps of one of the images that a network described."""
-    points = maps.keypoints(index, xfeat_rows.GALLERY_KEYPOINTS)
-    return xfeat_rows.packed(network.grid(maps.features_NMMD[index]), points, SIDE)
 
 
 def _card(weights: Path) -> dict[str, Any]:
@@ -251,8 +265,10 @@ class _Candidates:
         self.scores_K = scores_K
         self.spectra = spectra(xfeat_rows.grids(rows_KB))
 
-    def keypoints(self, candidate: int) -> Keypoints:
-        return xfeat_rows.keypoints(self._rows_KB[candidate], SIDE)
+    def keypoints(self, candidate: int, view: View) -> Keypoints:
+        """Return the keypoints of a candidate that a view's are compared with."""
+        read = xfeat_rows.enlarged_keypoints if view.shows_part else xfeat_rows.keypoints
+        return read(self._rows_KB[candidate])
 
 
 @dataclass(frozen=True)
@@ -270,16 +286,16 @@ class _Found:
             scores_K = scores_K + GRID_SHARE * self.grid_scores_K
         return scores_K.astype(np.float32)
 
-    def with_smaller(self, smaller: "_Found") -> "_Found":
-        """Return what the better of both sizes found of each candidate."""
-        better_K = smaller.inliers_K > self.inliers_K
+    def with_part(self, part: "_Found") -> "_Found":
+        """Return what the better of both found of each candidate: the whole and the part."""
+        better_K = part.inliers_K > self.inliers_K
         return _Found(
-            np.maximum(self.grid_scores_K, SMALL_GAIN * smaller.grid_scores_K),
-            np.maximum(self.inliers_K, smaller.inliers_K),
+            np.maximum(self.grid_scores_K, SMALL_GAIN * part.grid_scores_K),
+            np.maximum(self.inliers_K, part.inliers_K),
             [
                 there if better else here
                 for better, here, there in zip(
-                    better_K.tolist(), self.geometries, smaller.geometries, strict=True
+                    better_K.tolist(), self.geometries, part.geometries, strict=True
                 )
             ],
         )

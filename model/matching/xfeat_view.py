@@ -40,34 +40,68 @@ CIRCLE = 0.49
 padding."""
 
 
-class View:
-    """One query image at every heading."""
+class Headings:
+    """One image described at every heading."""
 
-    def __init__(self, network: XFeat, pixels_T3SS: NDArray[np.uint8], scale: float) -> None:
+    def __init__(self, network: XFeat, pixels_T3SS: NDArray[np.uint8]) -> None:
         """Describe the image.
 
         Args:
             network: for the image's side.
             pixels_T3SS: the image at every heading, of `rotated`.
-            scale: size of what it shows that is looked for, in sides of a gallery image.
         """
+        self.side = network.side
         self._network = network
         self._pixels_T3SS = pixels_T3SS
-        self._scale = scale
         self._reliability_TMM, self._features_TMMD = network.dense(pixels_T3SS)
         self.grids_TGGW = np.stack([network.grid(one_MMD) for one_MMD in self._features_TMMD])
         self._points: dict[int, Keypoints] = {}
 
-    def mirrored(self) -> "View":
+    def mirrored(self) -> "Headings":
         """Return the mirror image of the image."""
         back = -np.arange(HEADINGS) % HEADINGS  # rotated to the right it is that to the left
-        return View(self._network, self._pixels_T3SS[back, :, :, ::-1], self._scale)
+        return Headings(self._network, self._pixels_T3SS[back, :, :, ::-1])
+
+    def keypoints(self, heading: int) -> Keypoints:
+        """Return the keypoints at a heading, found when they are first needed."""
+        if heading not in self._points:
+            (peaks_SS,) = self._network.peaks(self._pixels_T3SS[[heading]])
+            dense = self._reliability_TMM[heading], self._features_TMMD[heading]
+            points = strongest(peaks_SS, *dense, QUERY_KEYPOINTS)
+            inside_P = np.linalg.norm(points.places_P2, axis=1) < CIRCLE
+            self._points[heading] = Keypoints(
+                points.places_P2[inside_P], points.descriptors_PD[inside_P]
+            )
+        return self._points[heading]
+
+
+class View:
+    """One query image as it is compared, at one assumed size of the ground that it shows."""
+
+    def __init__(self, image: Headings, small: Headings | None = None) -> None:
+        """Compare the image as if it showed as much as a gallery image, or a part of that.
+
+        Args:
+            image: whose keypoints are compared.
+            small: the same image so much smaller as the part is. Its grids find the heading, and
+                the keypoints are compared with those of enlarged gallery images. None: the whole.
+        """
+        self._image = image
+        self._small = small
+        self.shows_part = small is not None
+        self._scale = 1.0 if small is None else small.side / image.side
+        self.grids_TGGW = (small or image).grids_TGGW
+
+    def mirrored(self) -> "View":
+        """Return the mirror image of the image."""
+        small = None if self._small is None else self._small.mirrored()
+        return View(self._image.mirrored(), small)
 
     def closest(self, candidate: Keypoints, agreed_T: NDArray[np.float32]) -> Geometry | None:
         """Return the geometry of the most inliers at the headings that agree best."""
         best: Geometry | None = None
         for heading in np.argsort(-agreed_T)[:COMPARED_HEADINGS].tolist():
-            points = self._keypoints(heading)
+            points = self._image.keypoints(heading)
             query_C, candidate_C = mutual_nearest(points.descriptors_PD, candidate.descriptors_PD)
             found = homography(
                 points.places_P2[query_C],
@@ -88,22 +122,11 @@ class View:
             glue: the other matcher.
         """
         heading = round(rotation_deg(found.homography_33) * HEADINGS / 360) % HEADINGS
-        points, candidate = _whole(self._keypoints(heading)), _whole(candidate)
+        points, candidate = _whole(self._image.keypoints(heading)), _whole(candidate)
         query_C, candidate_C = glue.corresponding(points, candidate)
         points_C4 = np.hstack((points.places_P2[query_C], candidate.places_P2[candidate_C]))
         again = verified(points_C4.astype(np.float64), TOLERANCE, MOST_ROTATION_DEG, self._scale)
         return replace(found, confirmed=0 if again is None else again.inliers)
-
-    def _keypoints(self, heading: int) -> Keypoints:
-        if heading not in self._points:
-            (peaks_SS,) = self._network.peaks(self._pixels_T3SS[[heading]])
-            dense = self._reliability_TMM[heading], self._features_TMMD[heading]
-            points = strongest(peaks_SS, *dense, QUERY_KEYPOINTS)
-            inside_P = np.linalg.norm(points.places_P2, axis=1) < CIRCLE
-            self._points[heading] = Keypoints(
-                points.places_P2[inside_P], points.descriptors_PD[inside_P]
-            )
-        return self._points[heading]
 
 
 def rotated(pixels_3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:

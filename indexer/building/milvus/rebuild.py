@@ -1,7 +1,7 @@
 """`rebuild` of a gallery in a Milvus store: repairs what `verify` finds, into a new collection.
 
-What is wrong is made again from what is intact: a descriptor and local features from the picture, a
-missing picture from its source.
+What is wrong is made again from what is intact: a descriptor, local features and the matcher's row
+from the picture, a missing picture from its source.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.building.embedding import complete_matcher_row
 from indexer.building.milvus.versions import COPIED, publish, start_version, write_rows
 from indexer.building.progress import Progress, Silent
 from indexer.building.publish import KEEP
@@ -74,6 +75,7 @@ def rebuild(
     return Repair(
         descriptors=work.descriptors,
         pictures=work.pictures,
+        matcher_rows=work.matcher_rows,
         lost=tuple(work.lost),
         version=version_of(collection),
         size=store.count(collection),
@@ -86,7 +88,8 @@ class _Repairs:
     def __init__(self, facts: Facts, embedder: DescriptorModel) -> None:
         self._facts, self._embedder = facts, embedder
         self._objects = ObjectStore(facts.objects, facts.gallery)
-        self.descriptors, self.pictures, self.lost = 0, 0, list[str]()
+        self.descriptors, self.pictures, self.matcher_rows = 0, 0, 0
+        self.lost = list[str]()
 
     def repair(self, row: dict[str, Any]) -> bool:
         """Make a row whole; return whether it is."""
@@ -95,6 +98,8 @@ class _Repairs:
             return False
         if not (self._has_descriptor(row) and self._has_local(row)):
             self._embed_again(row)
+        sha256 = row["picture_sha256"]
+        self.matcher_rows += complete_matcher_row(self._embedder, self._objects, sha256)
         return True
 
     def _read_again(self, row: Mapping[str, Any]) -> bool:

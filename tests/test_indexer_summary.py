@@ -23,7 +23,7 @@ from indexer.polygons import box_around
 from indexer.sources.candidate import SourceOptions
 from indexer.sources.detect import open_source
 
-SIZES = {"descriptor_dim": 768, "local_bytes": 0, "index_kind": "auto"}
+SIZES = {"descriptor_dim": 768, "local_bytes": 0, "matcher_bytes": 0, "index_kind": "auto"}
 
 
 def mixed(folder: Path) -> Path:
@@ -90,6 +90,8 @@ def test_a_dry_run_of_many_files_counts_what_time_allows(tmp_path, monkeypatch) 
     folder = tile_folder(tmp_path / "tiles", 60, 60)
     found = forecast(open_source(folder, SourceOptions()), **SIZES)
     assert (found.images, found.exact, found.usable) == (3600, True, 3600)
+    matched = forecast(open_source(folder, SourceOptions()), **SIZES | {"matcher_bytes": 1000})
+    assert matched.store_bytes == found.store_bytes + 3600 * 1000
     monkeypatch.setattr("indexer.building.dry_run.LOOK_S", 0.0)
     short = forecast(open_source(folder, SourceOptions()), **SIZES)
     assert not short.exact

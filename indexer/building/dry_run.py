@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from indexer.building.embedding import matcher_rows
 from indexer.building.summary import Reasons, cause_of
 from indexer.building.survey import refuse_twice, why_empty
 from indexer.errors import EmptySourceError
@@ -43,6 +44,7 @@ def forecast(
     *,
     descriptor_dim: int,
     local_bytes: int,
+    matcher_bytes: int,
     index_kind: str,
     embedder: DescriptorModel | None = None,
 ) -> Forecast:
@@ -52,6 +54,7 @@ def forecast(
         source: what would be built from.
         descriptor_dim: length of the weights' descriptors.
         local_bytes: bytes of their local features.
+        matcher_bytes: bytes of a matcher's row; 0 without a matcher.
         index_kind: one of `vectors.INDEX_KINDS`.
         embedder: weights to embed the sample with, for `minutes`; takes longer.
 
@@ -68,7 +71,9 @@ def forecast(
             raw = candidate.read()
             pictures.append(len(raw.jpeg or encode(raw.image)))
             if embedder is not None:
-                embedder.embed_gallery_pixels(embedder.preprocess(raw.image)[None])
+                pixels_1 = embedder.preprocess(raw.image)[None]
+                embedder.embed_gallery_pixels(pixels_1)
+                matcher_rows(embedder, pixels_1)
         except SkippedImage as skipped:
             reasons.skipped[skipped.cause] += 1
         except (SafeNetError, OSError) as error:
@@ -78,7 +83,7 @@ def forecast(
     spent_s = time.monotonic() - began
     reasons.left_aside.update(source.left_aside)
     usable = round(count.number * len(pictures) / max(1, tried))
-    row_bytes = bytes_of_row(descriptor_dim, local_bytes)
+    row_bytes = bytes_of_row(descriptor_dim, local_bytes) + matcher_bytes
     row_bytes += bytes_per_row(choose(index_kind, usable), descriptor_dim)
     picture_bytes = sum(pictures) / max(1, len(pictures))
     return Forecast(

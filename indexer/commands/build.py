@@ -51,6 +51,7 @@ def _forecast(
     """Print what would be fetched, and what a build would bring and cost."""
     from indexer.building.dry_run import forecast
     from indexer.building.summary import extent_line, table_line
+    from model.matching.choice import load_matcher
     from model.weights_info import SHIPPED_WEIGHTS, read_weights_info
 
     fetching = chosen.to_fetch()
@@ -61,10 +62,15 @@ def _forecast(
     found = chosen.open()
     embedder = work.embedder() if minutes else None
     config = read_weights_info(work.weights or SHIPPED_WEIGHTS).config
+    matcher = load_matcher(work.matcher)
     cost = forecast(
-        found, descriptor_dim=config.descriptor_dim,
-        local_bytes=config.local_length(config.gallery_turns), index_kind=kind, embedder=embedder,
-    )  # fmt: skip
+        found,
+        descriptor_dim=config.descriptor_dim,
+        local_bytes=config.local_length(config.gallery_turns),
+        matcher_bytes=0 if matcher is None else matcher.row_bytes,
+        index_kind=kind,
+        embedder=embedder,
+    )
     facts = {**asdict(cost), "reasons": cost.reasons.as_dict()}
     report.result(gallery=name, **facts)
     about = "" if cost.exact else "about "

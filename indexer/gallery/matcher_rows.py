@@ -17,8 +17,8 @@ from model.images import open_image
 from model.matching.interface import Matcher
 from model.preprocessing import to_pixels
 
-CACHED_ROWS = 2000
-"""Number of rows kept in memory. Our choice: 46 MB of XFeat's."""
+CACHED_ROWS = 1000
+"""Number of rows kept in memory. Our choice: 49 MB of XFeat's."""
 
 
 class MatcherRows:

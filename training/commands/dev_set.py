@@ -143,7 +143,8 @@ def _answers(
     chosen: list[Path | None] = [*weights] if weights else [None]
     for file in chosen:
         embedder = Embedder.load(file, matcher=matcher)
-        folder = out / "answers" / f"{embedder.sha256[:12]}-{matcher}"
+        rows = matcher if embedder.matcher is None else embedder.matcher.row_format
+        folder = out / "answers" / f"{embedder.sha256[:12]}-{rows}"
         found = {
             name: part_answers(
                 build_part(name, data, out),

@@ -26,7 +26,8 @@ class Geometry:
     homography_33: NDArray[np.float64]
     """From positions in the query to positions in the gallery image."""
     inliers: int
-    """Number of correspondences that the homography explains."""
+    """Number of correspondences that the homography explains. A matcher may count those of some
+    comparisons less, so that the numbers of all mean the same."""
     spread: float
     """Share of the query's square that the inliers cover, 0..1."""
     points_I4: NDArray[np.float64]

@@ -18,6 +18,7 @@ from model.matching.keypoints import Keypoints
 from model.matching.lighterglue import SHIPPED_LIGHTERGLUE, WIDTH, LighterGlue
 from model.matching.xfeat import FEATURES, XFeat
 from model.matching.xfeat_matcher import CHECKED_INLIERS, XFeatMatcher, _Candidates, _Found
+from model.matching.xfeat_view import View
 
 
 def keypoints(left: int) -> Keypoints:
@@ -105,11 +106,10 @@ def test_the_best_candidate_alone_gets_the_lead_over_the_mirror_image() -> None:
     leads = [0.0 if each is None else each.mirror_lead for each in found]
     assert [lead > 0.2 for lead in leads] == [False, False, True, False]
     assert leads.count(0) == 3, "only the best candidate is compared"
-    views = matcher._views(window(ground(2))[None], SIDE)
+    view = View(*matcher._headings(window(ground(2))[None], SIDE))
     candidates = _Candidates(rows, scores)
     own, mirrored = (
-        matcher._compared([view], candidates, 1).grid_scores_K
-        for view in (views[0], views[0].mirrored())
+        matcher._compared([view], candidates, 1).grid_scores_K for view in (view, view.mirrored())
     )
     assert leads[2] == pytest.approx(own[2] - mirrored.max(), abs=1e-4)
 
@@ -126,7 +126,7 @@ def test_the_weights_are_small_and_damaged_ones_are_refused(tmp_path: Path) -> N
 def test_every_candidate_with_enough_inliers_can_show_that_a_photo_is_mirrored() -> None:
     matcher = XFeatMatcher()
     rows = matcher.describe(np.stack([window(ground(seed)) for seed in (3, 2)]))
-    (photo,) = matcher._views(window(ground(2))[None, :, :, ::-1], SIDE)
+    photo = View(*matcher._headings(window(ground(2))[None, :, :, ::-1], SIDE))
 
     def is_mirrored(rows: NDArray[np.int8]) -> bool:
         found = [
@@ -156,7 +156,9 @@ def test_a_photo_that_fits_better_mirrored_has_no_geometry() -> None:
     assert found[0] is not None
     assert mirrored[0] is None
     agreed = matcher._compared(
-        matcher._views(half_symmetric[None, :, :, ::-1], SIDE), _Candidates(rows, scores), 2
+        [View(*matcher._headings(half_symmetric[None, :, :, ::-1], SIDE))],
+        _Candidates(rows, scores),
+        2,
     ).geometries[0]
     assert agreed is not None
     assert agreed.inliers >= CHECKED_INLIERS

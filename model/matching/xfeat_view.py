@@ -5,6 +5,7 @@ features of a cell.
 """
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,12 @@ class Headings:
         self._network = network
         self._pixels_T3SS = pixels_T3SS
         self._reliability_TMM, self._features_TMMD = network.dense(pixels_T3SS)
-        self.grids_TGGW = np.stack([network.grid(one_MMD) for one_MMD in self._features_TMMD])
         self._points: dict[int, Keypoints] = {}
+
+    @cached_property
+    def grids_TGGW(self) -> NDArray[np.float32]:  # noqa: N802 — the shape's letters
+        """The coarse grid at every heading."""
+        return np.stack([self._network.grid(one_MMD) for one_MMD in self._features_TMMD])
 
     def mirrored(self) -> "Headings":
         """Return the mirror image of the image."""

@@ -142,6 +142,23 @@ def test_every_candidate_with_enough_inliers_can_show_that_a_photo_is_mirrored()
     assert not is_mirrored(rows[[0, 0]])
 
 
+def test_a_mirrored_photo_that_seems_to_show_a_part_is_compared_as_a_whole_too() -> None:
+    matcher = XFeatMatcher()
+    rows = matcher.describe(np.stack([window(ground(seed)) for seed in (3, 2)]))
+    candidates = _Candidates(rows, np.zeros(2, np.float32))
+    half = Geometry(
+        homography_33=np.diag([0.5, 0.5, 1.0]), inliers=20, spread=0.5, points_I4=np.empty((0, 4))
+    )
+    found = _Found(np.zeros(2, np.float32), np.array([20, 0], np.float32), [half, None])
+
+    def checked(pixels_3SS: NDArray[np.uint8]) -> Geometry | None:
+        (whole,), (small,) = (matcher._headings(pixels_3SS[None], side) for side in (SIDE, 128))
+        return matcher._checked([View(whole), View(whole, small)], candidates, 0, found)
+
+    assert checked(window(ground(2))[:, :, ::-1]) is None
+    assert checked(window(ground(4))) is not None
+
+
 def test_a_photo_that_fits_better_mirrored_has_no_geometry() -> None:
     matcher = XFeatMatcher()
     half_symmetric = window(ground(2)).copy()

@@ -35,7 +35,8 @@ class Geometry:
     pairs: int = 0
     """Number of correspondences that the homography was fitted to, right and wrong ones."""
     confirmed: int = 0
-    """Number of inliers of a second, independent comparison, which only the best candidate gets."""
+    """Number of correspondences of a second, independent comparison that the homography explains.
+    Only the best candidate gets it."""
     mirror_lead: float = 0.0
     """By how much the coarse agreement with the query exceeds the most that the query's mirror
     image has with any candidate, about -1..1. The mirror image shows what chance reaches for this

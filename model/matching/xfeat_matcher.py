@@ -70,6 +70,10 @@ MIRROR_DOUBT = 0.5
 """Share of the query's inliers from which LighterGlue compares its mirror image, too. Our choice:
 with 0.7 one more mirrored photo of NAIP is not noticed."""
 
+MIRROR_SHARE = 0.9
+"""Share of both comparisons' inliers of the query beyond which those of its mirror image refuse it.
+Our choice: with 1 a mirrored photo of Chia is matched to another place."""
+
 SMALL_SCALE = 0.75
 """Size of the query's square in the gallery image, sides, below which its mirror image is compared
 as a part of a tile. Our choice: between 1 and 4/7. Compared both ways, and with SMALL_GAIN, its
@@ -195,13 +199,18 @@ class XFeatMatcher:
         compared = self._compared([mirrored], candidates, MIRROR_COMPARED)
         if self._mirror_fits_better(mirrored, candidates, compared, geometry):
             return None
+        if mirrored.shows_part:
+            whole = mirrored.whole()
+            again = self._compared([whole], candidates, MIRROR_COMPARED)
+            if self._mirror_fits_better(whole, candidates, again, geometry):
+                return None
         lead = found.grid_scores_K[best] - compared.grid_scores_K.max()
         return replace(geometry, mirror_lead=float(lead))
 
     def _mirror_fits_better(
         self, mirrored: View, candidates: "_Candidates", compared: "_Found", found: Geometry
     ) -> bool:
-        """Return whether the mirror image of a query corresponds better to a candidate.
+        """Return whether the mirror image of a query corresponds about as well to a candidate.
 
         Rows of houses and streets look alike in a mirror, so a mirrored photo can correspond too,
         often to the tile beside the right one.
@@ -218,7 +227,8 @@ class XFeatMatcher:
             assert other is not None
             points = candidates.keypoints(candidate, mirrored)
             other = mirrored.confirmed(points, other, self._glue)
-            if other.inliers + other.confirmed > found.inliers + found.confirmed:
+            own = found.inliers + found.confirmed
+            if other.inliers + other.confirmed > MIRROR_SHARE * own:
                 return True
         return False
 

@@ -11,14 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.matching.geometry import (
-    MOST_ROTATION_DEG,
-    TOLERANCE,
-    homography,
-    rotation,
-    rotation_deg,
-    verified,
-)
+from model.matching.geometry import TOLERANCE, homography, mapped, rotation, rotation_deg
 from model.matching.interface import Geometry
 from model.matching.keypoints import Keypoints, mutual_nearest, strongest
 from model.matching.lighterglue import LighterGlue
@@ -37,6 +30,10 @@ PART_WORTH = 0.85
 """What an inlier between a photo and an enlarged gallery image counts. Those have more keypoints,
 of which more correspond by chance. Our choice: of eight sets together 0.67 and 1 find a point
 fewer."""
+
+CONFIRMED_WITHIN = 1.5 * TOLERANCE
+"""Largest distance of another matcher's correspondence from where the geometry puts it, in sides.
+Our choice: 1, 2 and 3 times the tolerance tell right and wrong answers less well apart."""
 
 ROUNDED = 32
 """The number of keypoints that LighterGlue compares is a multiple of it."""
@@ -108,6 +105,10 @@ class View:
         small = None if self._small is None else self._small.mirrored()
         return View(self._image.mirrored(), small)
 
+    def whole(self) -> "View":
+        """Return the image compared as if it showed as much as a gallery image."""
+        return View(self._image)
+
     def closest(self, candidate: Keypoints, agreed_T: NDArray[np.float32]) -> Geometry | None:
         """Return the geometry of the most inliers at the headings that agree best."""
         best: Geometry | None = None
@@ -122,10 +123,12 @@ class View:
             )
             if found is not None:
                 best = _unrotated(found, heading * 360 / HEADINGS)
-        return None if best is None else replace(best, inliers=self._counted(best))
+        return None if best is None else replace(best, inliers=self._counted(best.inliers))
 
     def confirmed(self, candidate: Keypoints, found: Geometry, glue: LighterGlue) -> Geometry:
-        """Return a geometry with the number of inliers that another matcher finds.
+        """Return a geometry with the number of another matcher's correspondences that it explains.
+
+        Chance correspondences of two matchers rarely put the photo at the same place.
 
         Args:
             candidate: keypoints of the gallery image.
@@ -135,12 +138,13 @@ class View:
         heading = round(rotation_deg(found.homography_33) * HEADINGS / 360) % HEADINGS
         points, candidate = _whole(self._image.keypoints(heading)), _whole(candidate)
         query_C, candidate_C = glue.corresponding(points, candidate)
-        points_C4 = np.hstack((points.places_P2[query_C], candidate.places_P2[candidate_C]))
-        again = verified(points_C4.astype(np.float64), TOLERANCE, MOST_ROTATION_DEG, self._scale)
-        return replace(found, confirmed=0 if again is None else self._counted(again))
+        upright_33 = found.homography_33 @ rotation(-heading * 360 / HEADINGS)
+        there_C2 = mapped(upright_33, points.places_P2[query_C].astype(np.float64))
+        apart_C = np.linalg.norm(there_C2 - candidate.places_P2[candidate_C], axis=1)
+        return replace(found, confirmed=self._counted(int((apart_C < CONFIRMED_WITHIN).sum())))
 
-    def _counted(self, found: Geometry) -> int:
-        return round(self._worth * found.inliers)
+    def _counted(self, inliers: int) -> int:
+        return round(self._worth * inliers)
 
 
 def rotated(pixels_3SS: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -226,9 +226,8 @@ class XFeatMatcher:
             other = compared.geometries[candidate]
             assert other is not None
             points = candidates.keypoints(candidate, mirrored)
-            other = mirrored.confirmed(points, other, self._glue)
-            own = found.inliers + found.confirmed
-            if other.inliers + other.confirmed > MIRROR_SHARE * own:
+            again = mirrored.inliers_of(points, other, self._glue)
+            if other.inliers + again > MIRROR_SHARE * (found.inliers + found.confirmed):
                 return True
         return False
 

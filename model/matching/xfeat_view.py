@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.matching.geometry import TOLERANCE, homography, mapped, rotation, rotation_deg
+from model.matching.geometry import (
+    MOST_ROTATION_DEG,
+    TOLERANCE,
+    homography,
+    mapped,
+    rotation,
+    rotation_deg,
+    verified,
+)
 from model.matching.interface import Geometry
 from model.matching.keypoints import Keypoints, mutual_nearest, strongest
 from model.matching.lighterglue import LighterGlue
@@ -135,13 +143,32 @@ class View:
             found: the geometry of `closest`; it says at which heading the query is compared.
             glue: the other matcher.
         """
+        points_C4, heading_deg = self._corresponding(candidate, found, glue)
+        there_C2 = mapped(found.homography_33 @ rotation(-heading_deg), points_C4[:, :2])
+        apart_C = np.linalg.norm(there_C2 - points_C4[:, 2:], axis=1)
+        return replace(found, confirmed=self._counted(int((apart_C < CONFIRMED_WITHIN).sum())))
+
+    def inliers_of(self, candidate: Keypoints, found: Geometry, glue: LighterGlue) -> int:
+        """Return the number of inliers that another matcher finds, with a homography of its own.
+
+        Args:
+            candidate: keypoints of the gallery image.
+            found: the geometry of `closest`; it says at which heading the query is compared.
+            glue: the other matcher.
+        """
+        points_C4, _ = self._corresponding(candidate, found, glue)
+        again = verified(points_C4, TOLERANCE, MOST_ROTATION_DEG, self._scale)
+        return 0 if again is None else self._counted(again.inliers)
+
+    def _corresponding(
+        self, candidate: Keypoints, found: Geometry, glue: LighterGlue
+    ) -> tuple[NDArray[np.float64], float]:
+        """Return another matcher's correspondences [C, 4] and by how much the query was rotated."""
         heading = round(rotation_deg(found.homography_33) * HEADINGS / 360) % HEADINGS
         points, candidate = _whole(self._image.keypoints(heading)), _whole(candidate)
         query_C, candidate_C = glue.corresponding(points, candidate)
-        upright_33 = found.homography_33 @ rotation(-heading * 360 / HEADINGS)
-        there_C2 = mapped(upright_33, points.places_P2[query_C].astype(np.float64))
-        apart_C = np.linalg.norm(there_C2 - candidate.places_P2[candidate_C], axis=1)
-        return replace(found, confirmed=self._counted(int((apart_C < CONFIRMED_WITHIN).sum())))
+        points_C4 = np.hstack((points.places_P2[query_C], candidate.places_P2[candidate_C]))
+        return points_C4.astype(np.float64), heading * 360 / HEADINGS
 
     def _counted(self, inliers: int) -> int:
         return round(self._worth * inliers)

@@ -41,7 +41,7 @@ fewer."""
 
 CONFIRMED_WITHIN = 1.5 * TOLERANCE
 """Largest distance of another matcher's correspondence from where the geometry puts it, in sides.
-Our choice: 1, 2 and 3 times the tolerance tell right and wrong answers less well apart."""
+Our choice: with 1, 2 and 3 times the tolerance no more right answers are a match."""
 
 ROUNDED = 32
 """The number of keypoints that LighterGlue compares is a multiple of it."""

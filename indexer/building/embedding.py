@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.building.decoding import Outcome, Prepared
-from indexer.gallery.pictures import Pictures
 from model.descriptor_model import DescriptorModel, GalleryRows
-from model.images import open_image
 
 BATCH = 32
 """Number of images per forward pass and per transaction: the most that a killed run loses."""
@@ -56,22 +54,6 @@ def matcher_rows(
     """Return what the model's matcher needs of images: int8 [N, B]; None without a matcher."""
     matcher = embedder.matcher
     return None if matcher is None else np.stack(list(matcher.describe(pixels_N3SS)))
-
-
-def complete_matcher_row(embedder: DescriptorModel, pictures: Pictures, sha256: str) -> bool:
-    """Make the row of a picture that has none for the model's matcher; return whether it did.
-
-    Args:
-        embedder: with its matcher; without one there is nothing to make.
-        pictures: where the picture lies, and the row beside it.
-        sha256: of a sound picture.
-    """
-    matcher = embedder.matcher
-    if matcher is None or pictures.matcher_rows([sha256], matcher.row_format, matcher.row_bytes):
-        return False
-    pixels_3SS = embedder.preprocess(open_image(pictures.read(sha256)))
-    pictures.add_row(sha256, matcher.row_format, matcher.describe(pixels_3SS[None])[0])
-    return True
 
 
 def embed_here(

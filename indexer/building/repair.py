@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from indexer.building.checks import refuse_unfinished, require
-from indexer.building.embedding import complete_matcher_row
 from indexer.building.progress import Progress, Silent
 from indexer.building.publish import KEEP, publish
 from indexer.building.work_folder import faults, restore_lost
@@ -22,7 +21,7 @@ from indexer.gallery.descriptors import DescriptorFile
 from indexer.gallery.gallery import Gallery
 from indexer.gallery.layout import current_version, gallery_folder
 from indexer.gallery.manifest import read_manifest
-from indexer.gallery.pictures import PictureStore, encode
+from indexer.gallery.pictures import Pictures, PictureStore, encode
 from indexer.gallery.rows import StoredImage
 from indexer.sources.candidate import options_from_text
 from indexer.sources.detect import open_source
@@ -163,6 +162,22 @@ def _repair_images(writer: Writer, embedder: DescriptorModel) -> tuple[int, int,
     rows.close()
     writer.progress.stop()
     return descriptors, pictures, matcher_rows, lost
+
+
+def complete_matcher_row(embedder: DescriptorModel, pictures: Pictures, sha256: str) -> bool:
+    """Make the row of a picture that has none for the model's matcher; return whether it did.
+
+    Args:
+        embedder: with its matcher; without one there is nothing to make.
+        pictures: where the picture lies, and the row beside it.
+        sha256: of a sound picture.
+    """
+    matcher = embedder.matcher
+    if matcher is None or pictures.matcher_rows([sha256], matcher.row_format, matcher.row_bytes):
+        return False
+    pixels_3SS = embedder.preprocess(open_image(pictures.read(sha256)))
+    pictures.add_row(sha256, matcher.row_format, matcher.describe(pixels_3SS[None])[0])
+    return True
 
 
 def _repair_pictures(writer: Writer) -> tuple[int, list[str]]:

@@ -42,8 +42,8 @@ as if it showed 4/7 of the tile's side, so that both together reach from 0.4 to 
 
 ENLARGED_SIDE = 384
 """Side of gallery images whose keypoints are compared the second time, px: so enlarged that a photo
-of 4/7 of the tile's side has about their scale. Our choice: enlarged tiles have three times the
-keypoints of smaller photos."""
+of 4/7 of the tile's side has about their scale. Our choice: on Morava twice as many keypoints
+correspond as of a photo made smaller."""
 
 DECIDED = 30
 """Number of inliers from which there is no second time."""
@@ -195,17 +195,13 @@ class XFeatMatcher:
             return geometry
         view = views[0] if scale_of(geometry.homography_33) > SMALL_SCALE else views[-1]
         geometry = view.confirmed(candidates.keypoints(best, view), geometry, self._glue)
-        mirrored = view.mirrored()
-        compared = self._compared([mirrored], candidates, MIRROR_COMPARED)
-        if self._mirror_fits_better(mirrored, candidates, compared, geometry):
-            return None
-        if mirrored.shows_part:
-            whole = mirrored.whole()
-            again = self._compared([whole], candidates, MIRROR_COMPARED)
-            if self._mirror_fits_better(whole, candidates, again, geometry):
+        mirrored, leads = view.mirrored(), []
+        for size in [mirrored, mirrored.whole()] if mirrored.shows_part else [mirrored]:
+            compared = self._compared([size], candidates, MIRROR_COMPARED)
+            if self._mirror_fits_better(size, candidates, compared, geometry):
                 return None
-        lead = found.grid_scores_K[best] - compared.grid_scores_K.max()
-        return replace(geometry, mirror_lead=float(lead))
+            leads.append(found.grid_scores_K[best] - compared.grid_scores_K.max())
+        return replace(geometry, mirror_lead=float(leads[0]))
 
     def _mirror_fits_better(
         self, mirrored: View, candidates: "_Candidates", compared: "_Found", found: Geometry

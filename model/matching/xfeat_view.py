@@ -36,12 +36,13 @@ COMPARED_HEADINGS = 2
 
 PART_WORTH = 0.85
 """What an inlier between a photo and an enlarged gallery image counts. Those have more keypoints,
-of which more correspond by chance. Our choice: of eight sets together 0.67 and 1 find a point
+of which more correspond by chance. Our choice: of eight sets together 0.67 and 1 find half a point
 fewer."""
 
 CONFIRMED_WITHIN = 1.5 * TOLERANCE
 """Largest distance of another matcher's correspondence from where the geometry puts it, in sides.
-Our choice: with 1, 2 and 3 times the tolerance no more right answers are a match."""
+Our choice: within twice the tolerance as many right answers are a match, within three
+times fewer."""
 
 ROUNDED = 32
 """The number of keypoints that LighterGlue compares is a multiple of it."""

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from indexer.building.embedding import complete_matcher_row
 from indexer.building.milvus.versions import COPIED, publish, start_version, write_rows
 from indexer.building.progress import Progress, Silent
 from indexer.building.publish import KEEP
-from indexer.building.repair import Repair, picture_again
+from indexer.building.repair import Repair, complete_matcher_row, picture_again
 from indexer.errors import StoreError
 from indexer.gallery.milvus import index_types
 from indexer.gallery.milvus.collection import (
